@@ -13,3 +13,9 @@ mod message_type;
 mod priority;
 mod thread;
 mod timestamp;
+
+pub use filename::{FilenameError, SafeFilename, safe_filename};
+pub use id::{AttachmentId, IdError, IdempotencyKey, MessageId, QuarantineId};
+pub use message_type::{MessageType, MessageTypeError, OtherMessageType};
+pub use priority::{Priority, UnknownPriority};
+pub use timestamp::{Timestamp, TimestampError};
