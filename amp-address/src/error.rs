@@ -131,6 +131,15 @@ impl AddressError {
         self
     }
 
+    /// The same fault in a pattern, where a `*` out of place is a fault of its own.
+    pub(crate) fn about_wildcards_in(self, pattern: &str) -> Self {
+        let mut error = self.found_in(pattern);
+        if error.found == Some('*') {
+            error.rule = AddressRule::Wildcard;
+        }
+        error
+    }
+
     /// The part in which the fault lies.
     #[must_use]
     pub const fn part(&self) -> AddressPart {

@@ -22,8 +22,12 @@ mod boundary;
 mod error;
 mod grammar;
 mod known;
+mod literal;
 mod parts;
+mod pattern;
 mod profile;
+mod short;
+mod tenant;
 mod text;
 mod tree;
 
@@ -32,4 +36,13 @@ pub use boundary::Boundary;
 pub use error::{AddressError, AddressPart, AddressRule};
 pub use known::KnownProviders;
 pub use parts::{AgentName, Provider, Scope};
+pub use pattern::{AddressPattern, PatternKind, PatternSet};
 pub use profile::Profile;
+pub use short::{AnyAddress, ShortAddress, parse_any};
+pub use tenant::{TenantBasis, TenantJudgement, same_tenant};
+
+/// What [`address!`] expands to; not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::literal::Literal;
+}
