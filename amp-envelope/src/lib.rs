@@ -5,6 +5,13 @@ extern crate alloc;
 #[cfg(all(feature = "std", not(test)))]
 extern crate std;
 
+mod canonical;
+mod error;
+mod json;
+
+pub use canonical::{Canonicalizer, Dialect, UnknownDialect, canonicalize};
+pub use error::{ErrorCode, MessageError};
+
 // Leaf modules: one grammar each.
 mod filename;
 mod id;

@@ -1,0 +1,109 @@
+//! What the reader remembers of a text: the containers that must be rewritten, their members in order.
+
+use alloc::vec::Vec;
+
+/// A half-open range of bytes. Texts are at most 4 GiB, so offsets fit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
+        // Spans are made by the reader from offsets inside the same bytes.
+        bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+}
+
+/// What a value needs in order to stand in canonical form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// Its bytes are canonical as they are.
+    Clean,
+    /// A string or number that must be rewritten.
+    Scalar,
+    /// A container listed in [`Index::containers`].
+    Container(u32),
+}
+
+/// Where the text of a member name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameAt {
+    /// In the received bytes, between its quotes: it has no escapes.
+    Received,
+    /// In [`Index::names`], unescaped.
+    Unescaped,
+}
+
+/// A member of an object, or an element of an array that is not clean.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item {
+    /// First eight bytes of the name, mapped so that their order is the order of UTF-16 code units.
+    pub(crate) prefix: u64,
+    /// The name's text: in the received bytes or in [`Index::names`].
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+    pub(crate) node: Node,
+    pub(crate) name_at: NameAt,
+}
+
+impl Item {
+    /// Whether the name stands in the received bytes without escapes.
+    pub(crate) fn is_plain_name(&self) -> bool {
+        self.name_at == NameAt::Received
+    }
+
+    pub(crate) fn name<'a>(&self, bytes: &'a [u8], names: &'a [u8]) -> &'a [u8] {
+        match self.name_at {
+            NameAt::Received => self.name.of(bytes),
+            NameAt::Unescaped => self.name.of(names),
+        }
+    }
+}
+
+/// An object or array that is kept: its items are `items[first..first + len]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Container {
+    pub(crate) first: u32,
+    pub(crate) len: u32,
+    pub(crate) object: bool,
+    pub(crate) clean: bool,
+}
+
+/// The reader's notes on one text, with buffers that can be used again for the next.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Index {
+    pub(super) items: Vec<Item>,
+    pub(super) containers: Vec<Container>,
+    pub(super) names: Vec<u8>,
+    /// Members of containers that are still open while reading.
+    pub(super) open: Vec<Item>,
+}
+
+impl Index {
+    pub(super) fn clear(&mut self) {
+        self.items.clear();
+        self.containers.clear();
+        self.names.clear();
+        self.open.clear();
+    }
+
+    pub(crate) fn container(&self, id: u32) -> Option<Container> {
+        self.containers.get(id as usize).copied()
+    }
+
+    pub(crate) fn items(&self, container: Container) -> &[Item] {
+        let first = container.first as usize;
+        self.items.get(first..first.saturating_add(container.len as usize)).unwrap_or_default()
+    }
+
+    /// Unescaped member names.
+    pub(crate) fn names(&self) -> &[u8] {
+        &self.names
+    }
+}

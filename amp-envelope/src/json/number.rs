@@ -1,0 +1,104 @@
+//! Number literals: grammar (RFC 8259, section 6) and what a double can hold of them.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use crate::error::{ErrorCode, MessageError};
+use crate::limits::NUMBER_LITERAL_MAX_BYTES;
+
+/// 2^53 − 1: integers up to here have one double and one canonical form.
+pub(crate) const SAFE_INTEGER_MAX: u64 = 9_007_199_254_740_991;
+
+/// What kind of number a literal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Literal {
+    /// An integer within ±(2^53 − 1), written canonically.
+    Integer,
+    /// `-0`.
+    NegativeZero,
+    /// An integer literal outside ±(2^53 − 1) that a double does not overflow on.
+    BigInteger,
+    /// A literal with a point or an exponent.
+    Fraction,
+}
+
+/// Reads the literal at the start of `rest`: its length in bytes and its kind.
+pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), MessageError> {
+    let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
+    let sign = rest.len().saturating_sub(unsigned.len());
+    let digits = digits(unsigned);
+    let after = match (unsigned.first(), digits) {
+        (_, 0) => return Err(malformed()),
+        (Some(b'0'), 2..) => return Err(malformed()),
+        _ => unsigned.get(digits..).unwrap_or_default(),
+    };
+    if !matches!(after.first(), Some(b'.' | b'e' | b'E')) {
+        let len = sign.saturating_add(digits);
+        return Ok((within_limit(len)?, integer(unsigned.get(..digits).unwrap_or_default(), sign > 0)?));
+    }
+    let mut tail = after;
+    if let Some(fraction) = tail.strip_prefix(b".") {
+        tail = skip_digits(fraction)?;
+    }
+    if let [b'e' | b'E', exponent @ ..] = tail {
+        let exponent = match exponent {
+            [b'+' | b'-', rest @ ..] => rest,
+            _ => exponent,
+        };
+        tail = skip_digits(exponent)?;
+    }
+    let len = within_limit(rest.len().saturating_sub(tail.len()))?;
+    if double(rest.get(..len).unwrap_or_default()).is_none() {
+        return Err(overflow());
+    }
+    Ok((len, Literal::Fraction))
+}
+
+fn integer(digits: &[u8], negative: bool) -> Result<Literal, MessageError> {
+    match digits.len() {
+        1 if negative && digits == b"0" => Ok(Literal::NegativeZero),
+        0..=15 => Ok(Literal::Integer),
+        16 => {
+            let value =
+                digits.iter().fold(0_u64, |n, &d| n.wrapping_mul(10).wrapping_add(u64::from(d & 0x0f)));
+            Ok(if value <= SAFE_INTEGER_MAX { Literal::Integer } else { Literal::BigInteger })
+        }
+        17..=308 => Ok(Literal::BigInteger),
+        _ if double(digits).is_none() => Err(overflow()),
+        _ => Ok(Literal::BigInteger),
+    }
+}
+
+/// The double that a literal names; `None` if it overflows.
+pub(crate) fn double(literal: &[u8]) -> Option<f64> {
+    // `str::parse` is correctly rounded; it does not depend on any feature of a JSON library.
+    let value = core::str::from_utf8(literal).ok()?.parse::<f64>().ok()?;
+    value.is_finite().then_some(value)
+}
+
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn skip_digits(bytes: &[u8]) -> Result<&[u8], MessageError> {
+    match digits(bytes) {
+        0 => Err(malformed()),
+        n => Ok(bytes.get(n..).unwrap_or_default()),
+    }
+}
+
+fn within_limit(len: usize) -> Result<usize, MessageError> {
+    if len > NUMBER_LITERAL_MAX_BYTES {
+        return Err(MessageError::new(ErrorCode::TooLarge, "a number literal has at most 1,100 bytes"));
+    }
+    Ok(len)
+}
+
+const fn malformed() -> MessageError {
+    MessageError::new(
+        ErrorCode::InvalidJson,
+        "a number has an integer part without leading zeros, and digits after its point and exponent",
+    )
+}
+
+const fn overflow() -> MessageError {
+    MessageError::new(ErrorCode::NonFiniteNumber, "a number is at most as large as the largest double")
+}
