@@ -4,7 +4,7 @@
 //! The compiler's own description of the public API (rustdoc's JSON) is read for every crate. It is an unstable output,
 //! which `RUSTC_BOOTSTRAP` lets stable Rust write.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

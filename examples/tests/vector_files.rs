@@ -1,6 +1,6 @@
 //! Every file of test vectors has the format that vectors/schema.json describes, and the house's own say what they prove.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::fs;
