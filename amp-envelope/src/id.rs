@@ -1,6 +1,7 @@
 //! Identifiers of messages, attachments, quarantined messages and requests (topic: ids and timestamps).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -12,6 +13,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Timestamp;
 use crate::limits::ID_MAX_BYTES;
+#[cfg(feature = "getrandom")]
+use crate::random::{RandomnessError, random_bytes};
 
 const DEPLOYED_MIN_BYTES: usize = 4;
 
@@ -217,6 +220,23 @@ impl MessageId {
         Self(timed("msg", now, random))
     }
 
+    /// A new identifier of the time `now`, from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system has none to give.
+    ///
+    /// ```
+    /// use amp_envelope::{MessageId, Timestamp};
+    ///
+    /// let now: Timestamp = "2025-01-30T10:00:00Z".parse()?;
+    /// assert!(MessageId::generate(now)?.as_str().starts_with("msg_1738231200_"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "getrandom")]
+    pub fn generate(now: Timestamp) -> Result<Self, RandomnessError> {
+        Ok(Self::from_parts(now, random_bytes()?))
+    }
+
     /// Whether both name one message.
     ///
     /// Deployed stores write one and the same identifier with underscores or with hyphens, so in identifiers that begin
@@ -233,13 +253,17 @@ impl MessageId {
     /// ```
     #[must_use]
     pub fn same_message(&self, other: &Self) -> bool {
-        self.alias_bytes().eq(other.alias_bytes())
+        self.alias_key() == other.alias_key()
     }
 
-    /// The bytes that all spellings of one message share.
-    pub(crate) fn alias_bytes(&self) -> impl Iterator<Item = u8> {
+    /// The one text that all spellings of a message share.
+    pub(crate) fn alias_key(&self) -> Cow<'_, str> {
         let has_alias = self.0.starts_with("msg_") || self.0.starts_with("msg-");
-        self.0.bytes().map(move |byte| if has_alias && byte == b'-' { b'_' } else { byte })
+        if has_alias && self.0.contains('-') {
+            Cow::Owned(self.0.replace('-', "_"))
+        } else {
+            Cow::Borrowed(&self.0)
+        }
     }
 
     /// Keeps a text that [`MessageId::validate`] accepted.
@@ -256,6 +280,15 @@ impl AttachmentId {
     pub fn from_parts(now: Timestamp, random: [u8; 8]) -> Self {
         Self(timed("att", now, random))
     }
+
+    /// A new identifier of the time `now`, from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system has none to give.
+    #[cfg(feature = "getrandom")]
+    pub fn generate(now: Timestamp) -> Result<Self, RandomnessError> {
+        Ok(Self::from_parts(now, random_bytes()?))
+    }
 }
 
 impl QuarantineId {
@@ -265,6 +298,15 @@ impl QuarantineId {
     #[must_use]
     pub fn from_parts(now: Timestamp, random: [u8; 8]) -> Self {
         Self(timed("qtn", now, random))
+    }
+
+    /// A new identifier of the time `now`, from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system has none to give.
+    #[cfg(feature = "getrandom")]
+    pub fn generate(now: Timestamp) -> Result<Self, RandomnessError> {
+        Ok(Self::from_parts(now, random_bytes()?))
     }
 }
 
@@ -276,6 +318,15 @@ impl IdempotencyKey {
         let (time_low, time_mid) = (uuid >> 96, uuid >> 80 & 0xffff);
         let (version, variant, node) = (uuid >> 64 & 0xffff, uuid >> 48 & 0xffff, uuid & 0xffff_ffff_ffff);
         Self(format!("idk_{time_low:08x}-{time_mid:04x}-{version:04x}-{variant:04x}-{node:012x}").into())
+    }
+
+    /// A new key from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the operating system has none to give.
+    #[cfg(feature = "getrandom")]
+    pub fn generate() -> Result<Self, RandomnessError> {
+        Ok(Self::from_random(random_bytes()?))
     }
 
     /// Keeps a text that [`IdempotencyKey::validate`] accepted.

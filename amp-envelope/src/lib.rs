@@ -18,6 +18,8 @@ mod id;
 pub mod limits;
 mod message_type;
 mod priority;
+#[cfg(feature = "getrandom")]
+mod random;
 mod thread;
 mod timestamp;
 
@@ -25,4 +27,7 @@ pub use filename::{FilenameError, SafeFilename, safe_filename};
 pub use id::{AttachmentId, IdError, IdempotencyKey, MessageId, QuarantineId};
 pub use message_type::{MessageType, MessageTypeError, OtherMessageType};
 pub use priority::{Priority, UnknownPriority};
+#[cfg(feature = "getrandom")]
+pub use random::RandomnessError;
+pub use thread::{ThreadEntry, ThreadView};
 pub use timestamp::{Timestamp, TimestampError};
