@@ -11,6 +11,7 @@ mod json;
 
 pub use canonical::{Canonicalizer, Dialect, UnknownDialect, canonicalize};
 pub use error::{ErrorCode, MessageError};
+pub use json::{JsonKind, JsonValue, ViewError};
 
 // Leaf modules: one grammar each.
 mod filename;

@@ -3,12 +3,17 @@
 //! One parser decides what a message says. It keeps no tree: it notes what canonical form needs and
 //! which containers can be copied as they are, and every view reads the same bytes again.
 
+mod de;
 mod index;
 mod number;
 mod order;
 mod reader;
 mod scan;
 mod string;
+mod value;
+
+pub use de::ViewError;
+pub use value::{JsonKind, JsonValue};
 
 pub(crate) use index::{Container, Index, Item, Node, Span};
 pub(crate) use number::{Literal, double, read as read_number};

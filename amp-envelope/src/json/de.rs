@@ -1,0 +1,182 @@
+//! Reading a JSON value into a host's own type (`serde`), from the bytes that were hashed.
+//!
+//! A second parser could read the same bytes differently; this one walks the text that the reader passed,
+//! and turns number literals into correctly rounded doubles whatever features other crates switch on.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use core::fmt;
+
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+use super::value::{JsonKind, JsonValue, Walk, unescaped};
+
+/// Why a value does not fit a host's type.
+///
+/// The text is that of the type's own `Deserialize`; serde's standard ones quote at most the kind of value
+/// or a member name that they did not expect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the value does not fit the type: {rule}")]
+pub struct ViewError {
+    rule: String,
+}
+
+impl de::Error for ViewError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        use fmt::Write;
+        let mut rule = String::new();
+        // Outside text may stand in it: at most 200 characters, none that a terminal would obey.
+        for character in alloc::format!("{message}").chars().take(200) {
+            if character.is_control() || !(' '..='~').contains(&character) {
+                let _ = write!(rule, "{}", character.escape_default());
+            } else {
+                rule.push(character);
+            }
+        }
+        Self { rule }
+    }
+}
+
+impl<'de> Deserializer<'de> for JsonValue<'de> {
+    type Error = ViewError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
+        match self.kind() {
+            JsonKind::Null => visitor.visit_unit(),
+            JsonKind::Bool => visitor.visit_bool(self.as_bool().unwrap_or_default()),
+            JsonKind::Number => self.visit_number(visitor),
+            JsonKind::String => match self.as_str().unwrap_or_default() {
+                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
+            JsonKind::Array => visitor.visit_seq(Elements(Walk::into(self.bytes(), b'['))),
+            JsonKind::Object => visitor.visit_map(Members(Walk::into(self.bytes(), b'{'))),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
+        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ViewError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ViewError> {
+        match self.kind() {
+            JsonKind::String => visitor.visit_enum(Variant { name: self, content: None }),
+            JsonKind::Object => {
+                let mut walk = Walk::into(self.bytes(), b'{');
+                let (Some(name), Some(content), None) = (walk.quoted_name(), walk.value(), walk.name()) else {
+                    return Err(de::Error::custom("an enum is a string or an object with one member"));
+                };
+                visitor.visit_enum(Variant { name, content: Some(content) })
+            }
+            _ => Err(de::Error::custom("an enum is a string or an object with one member")),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
+        bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+    }
+}
+
+impl<'de> JsonValue<'de> {
+    fn visit_number<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
+        if let Some(value) = self.as_u64() {
+            visitor.visit_u64(value)
+        } else if let Some(value) = self.as_i64() {
+            visitor.visit_i64(value)
+        } else {
+            visitor.visit_f64(self.as_f64().unwrap_or_default())
+        }
+    }
+}
+
+struct Elements<'de>(Walk<'de>);
+
+impl<'de> SeqAccess<'de> for Elements<'de> {
+    type Error = ViewError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ViewError> {
+        self.0.value().map(|value| seed.deserialize(value)).transpose()
+    }
+}
+
+struct Members<'de>(Walk<'de>);
+
+impl<'de> MapAccess<'de> for Members<'de> {
+    type Error = ViewError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ViewError> {
+        let Some(name) = self.0.name() else { return Ok(None) };
+        match unescaped(name) {
+            Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+            Cow::Owned(name) => seed.deserialize(de::value::StringDeserializer::new(name)),
+        }
+        .map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ViewError> {
+        let value = self.0.value().ok_or_else(|| de::Error::custom("a member has a value"))?;
+        seed.deserialize(value)
+    }
+}
+
+struct Variant<'de> {
+    name: JsonValue<'de>,
+    content: Option<JsonValue<'de>>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'de> {
+    type Error = ViewError;
+    type Variant = Content<'de>;
+
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Content<'de>), ViewError> {
+        Ok((seed.deserialize(self.name)?, Content(self.content)))
+    }
+}
+
+struct Content<'de>(Option<JsonValue<'de>>);
+
+impl<'de> Content<'de> {
+    fn value(self) -> Result<JsonValue<'de>, ViewError> {
+        self.0.ok_or_else(|| de::Error::custom("the variant has content"))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Content<'de> {
+    type Error = ViewError;
+
+    fn unit_variant(self) -> Result<(), ViewError> {
+        match self.0 {
+            Some(value) if !value.is_null() => Err(de::Error::custom("the variant has no content")),
+            _ => Ok(()),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ViewError> {
+        seed.deserialize(self.value()?)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ViewError> {
+        self.value()?.deserialize_any(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, ViewError> {
+        self.value()?.deserialize_any(visitor)
+    }
+}
