@@ -18,15 +18,11 @@ const FAMILY: [&str; 5] = ["amp-address", "amp-crypto", "amp-envelope", "amp-cor
 /// Crates whose items may stand in a public signature, beside those of the family.
 const ALLOWED: [&str; 5] = ["core", "alloc", "std", "http", "proc_macro"];
 
-/// Single items of other crates that may: serde's traits, which are the shared language of serialization.
-const ALLOWED_ITEMS: [&str; 6] = [
-    "serde_core::ser::Serialize",
-    "serde_core::ser::Serializer",
-    "serde_core::ser::Error",
-    "serde_core::de::Deserialize",
-    "serde_core::de::DeserializeOwned",
-    "serde_core::de::Deserializer",
-];
+/// Crates whose traits may: serde's are the shared language of serialization.
+const ALLOWED_TRAITS_OF: [&str; 2] = ["serde", "serde_core"];
+
+/// Markers that our types may implement, and that may stand nowhere else: the promise that a secret is wiped.
+const ALLOWED_MARKERS: [&str; 1] = ["zeroize::ZeroizeOnDrop"];
 
 #[test]
 fn no_public_signature_names_a_foreign_type() {
@@ -185,9 +181,11 @@ impl Api {
                     .insert((used["id"].to_string(), used["source"].as_str().unwrap_or_default().to_owned()));
             }
             collect_paths(inner, &mut named);
+            let implemented = self.trait_of(inner);
             for (target, written) in named {
                 let path = self.full_path(&target, &written);
-                if !self.is_allowed(&path, family) {
+                let marker = implemented == path && ALLOWED_MARKERS.contains(&path.as_str());
+                if !marker && !self.is_allowed(&target, &path, family) {
                     found.insert(format!("{place}: {path}"));
                 }
             }
@@ -195,10 +193,20 @@ impl Api {
         found.into_iter().collect()
     }
 
-    fn is_allowed(&self, path: &str, family: &[&str]) -> bool {
+    fn is_allowed(&self, id: &str, path: &str, family: &[&str]) -> bool {
         let owner = path.split("::").next().unwrap_or_default();
         let of_family = family.iter().any(|member| member.replace('-', "_") == owner);
-        of_family || ALLOWED.contains(&owner) || ALLOWED_ITEMS.contains(&path)
+        let shared_trait = ALLOWED_TRAITS_OF.contains(&owner) && self.json["paths"][id]["kind"] == "trait";
+        of_family || ALLOWED.contains(&owner) || shared_trait
+    }
+
+    /// The trait that an `impl` block implements; empty for anything else.
+    fn trait_of(&self, inner: &Value) -> String {
+        let implemented = &inner["impl"]["trait"];
+        match implemented["path"].as_str() {
+            Some(written) => self.full_path(&implemented["id"].to_string(), written),
+            None => String::new(),
+        }
     }
 
     /// The path under which an item is defined; as written in the source, if the description does not hold it.

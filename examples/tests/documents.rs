@@ -1,0 +1,133 @@
+//! What the documents claim is there: dependencies, decisions, tests of attacks, and what links point to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The attacks of the catalogue that the layers built so far have to answer.
+const ATTACKS: [u8; 15] = [1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 21, 57, 58];
+
+#[test]
+fn every_direct_dependency_has_a_reason_and_no_reason_is_left_over() {
+    let page = read("docs/dependencies.md");
+    let explained: BTreeSet<String> = table_rows(&page).filter(|row| row != "crate").collect();
+    let used = direct_dependencies();
+    assert!(!used.is_empty());
+    let unexplained: Vec<&String> = used.difference(&explained).collect();
+    let unused: Vec<&String> = explained.difference(&used).collect();
+    assert!(unexplained.is_empty(), "docs/dependencies.md gives no reason for {unexplained:?}");
+    assert!(unused.is_empty(), "docs/dependencies.md explains {unused:?}, which nothing depends on");
+}
+
+#[test]
+fn every_decision_is_in_the_index() {
+    let index = read("docs/decisions/README.md");
+    for entry in fs::read_dir(workspace().join("docs/decisions")).unwrap() {
+        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+        assert!(name == "README.md" || index.contains(&format!("({name})")), "the index lacks {name}");
+    }
+}
+
+#[test]
+fn every_attack_of_the_security_page_has_a_test() {
+    let page = read("SECURITY.md");
+    let tests = names_of_functions();
+    for attack in ATTACKS {
+        assert!(page.contains(&format!("| A{attack} |")), "SECURITY.md does not speak of A{attack}");
+        let beginning = format!("a{attack:02}_");
+        assert!(tests.iter().any(|name| name.starts_with(&beginning)), "no test is named {beginning}…");
+    }
+    for cited in page.split('`').skip(1).step_by(2).filter(|code| is_name_of_attack_test(code)) {
+        let found =
+            tests.iter().any(|name| name == cited || (cited.ends_with('_') && name.starts_with(cited)));
+        assert!(found, "SECURITY.md cites {cited}, which is nowhere");
+    }
+}
+
+#[test]
+fn every_link_between_documents_leads_somewhere() {
+    let mut links = 0;
+    for page in files(&workspace(), "md") {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            if path.is_empty() || path.contains(':') || path.contains(char::is_whitespace) {
+                continue;
+            }
+            links += 1;
+            let destination = page.parent().unwrap().join(path);
+            assert!(destination.exists(), "{} links to {target}, which is not there", page.display());
+        }
+    }
+    assert!(links > 10, "the links were not found");
+}
+
+/// The first cell of every row of the page's tables.
+fn table_rows(page: &str) -> impl Iterator<Item = String> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .map(|cell| cell.trim_matches('`').to_owned())
+}
+
+/// `a06_pipe_in_from_is_refused`, or its beginning `a06_`.
+fn is_name_of_attack_test(code: &str) -> bool {
+    matches!(code.as_bytes(), [b'a', b'0'..=b'9', b'0'..=b'9', b'_', ..])
+}
+
+/// What the members of the workspace depend on, each other aside.
+fn direct_dependencies() -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--locked"])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let dependencies = packages.iter().flat_map(|package| package["dependencies"].as_array().unwrap());
+    let foreign = dependencies.filter(|dependency| dependency["path"].is_null());
+    foreign.map(|dependency| dependency["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Names of the functions in every Rust file of the workspace.
+fn names_of_functions() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for file in files(&workspace(), "rs") {
+        let text = fs::read_to_string(file).unwrap();
+        for line in text.lines() {
+            if let Some(rest) = line.trim_start().strip_prefix("fn ") {
+                names.extend(rest.split(['(', '<']).next().map(str::to_owned));
+            }
+        }
+    }
+    names
+}
+
+/// Every file with `extension` below `directory`, built and hidden ones aside.
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with('.') || name == "target" || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|own| own == extension) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
