@@ -39,6 +39,8 @@ extern crate alloc;
 mod algorithm;
 mod base58;
 mod base64;
+#[cfg(test)]
+mod conformance;
 mod context;
 mod der;
 mod did;
