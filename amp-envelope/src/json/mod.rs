@@ -9,15 +9,18 @@ mod number;
 mod order;
 mod reader;
 mod scan;
+mod ser;
 mod string;
 mod value;
 
 pub use de::ViewError;
+pub(crate) use value::unescaped;
 pub use value::{JsonKind, JsonValue};
 
 pub(crate) use index::{Container, Index, Item, Node, Span};
 pub(crate) use number::{Literal, double, read as read_number};
 pub(crate) use order::utf16;
 pub(crate) use reader::{BigIntegers, Keep, read};
-pub(crate) use scan::{skip_string, skip_value, skip_white_space};
-pub(crate) use string::{Piece, pieces, unescape, unescaped_len};
+pub(crate) use scan::{skip_value, skip_white_space};
+pub(crate) use ser::{SerError, to_json, write_json, write_string};
+pub(crate) use string::{Piece, pieces, unescaped_len};
