@@ -82,18 +82,14 @@ pub(crate) const fn check_length(text: &[u8]) -> Result<(), AddressError> {
     Ok(())
 }
 
-/// Reads a name up to an `@` or the end, in at most 254 bytes. Returns its length and what follows the `@`.
+/// Reads a name up to an `@` or the end, in at most 255 bytes. Returns its length and what follows the `@`.
 pub(crate) const fn scan_name(text: &[u8]) -> Result<(u8, Option<&[u8]>), AddressError> {
-    let mut rest = text;
-    let mut length: u8 = 0;
-    let after = loop {
-        match rest {
-            [] => break None,
-            [b'@', after @ ..] => break Some(after),
-            [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_', after @ ..] => rest = after,
-            _ => return Err(AddressError::new(AddressPart::Name, AddressRule::NameCharacter, length)),
-        }
-        length = length.saturating_add(1);
+    let rest = skip(text, NAME);
+    let length = distance(text, rest);
+    let after = match rest {
+        [] => None,
+        [b'@', after @ ..] => Some(after),
+        _ => return Err(AddressError::new(AddressPart::Name, AddressRule::NameCharacter, length)),
     };
     match length {
         0 => Err(AddressError::new(AddressPart::Name, AddressRule::EmptyName, 0)),
@@ -109,51 +105,73 @@ pub(crate) const fn scan_labels(
     start: u8,
     part: Option<AddressPart>,
 ) -> Result<Domain, AddressError> {
-    let mut rest = text;
-    let mut position = start;
-    let mut length: u8 = 0;
+    let mut label = text;
     let mut domain = Domain { labels: 1, last_dot: 0, dot_before_it: 0 };
     loop {
-        match rest {
-            [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-', after @ ..] => {
-                rest = after;
-                length = length.saturating_add(1);
+        let rest = skip(label, LABEL);
+        let begin = start.saturating_add(distance(text, label));
+        let end = start.saturating_add(distance(text, rest));
+        let (rule, position) = match (rest, distance(label, rest)) {
+            ([b'@', ..], _) => {
+                return Err(AddressError::new(AddressPart::Whole, AddressRule::SecondAt, end));
             }
-            [] | [b'.', ..] => {
-                let rule = match length {
-                    0 => AddressRule::EmptyLabel,
-                    1..=MAX_LABEL => {
-                        let [_, after @ ..] = rest else { return Ok(domain) };
-                        rest = after;
-                        length = 0;
-                        domain = Domain {
-                            labels: domain.labels.saturating_add(1),
-                            last_dot: position,
-                            dot_before_it: domain.last_dot,
-                        };
-                        position = position.saturating_add(1);
-                        continue;
-                    }
-                    _ => AddressRule::LabelTooLong,
+            ([] | [b'.', ..], 0) => (AddressRule::EmptyLabel, begin),
+            ([], 1..=MAX_LABEL) => return Ok(domain),
+            ([b'.', after @ ..], 1..=MAX_LABEL) => {
+                label = after;
+                domain = Domain {
+                    labels: domain.labels.saturating_add(1),
+                    last_dot: end,
+                    dot_before_it: domain.last_dot,
                 };
-                let over = length.saturating_sub(MAX_LABEL);
-                return Err(AddressError::new(
-                    part_of(part, domain, rest),
-                    rule,
-                    position.saturating_sub(over),
-                ));
+                continue;
             }
-            [b'@', ..] => {
-                return Err(AddressError::new(AddressPart::Whole, AddressRule::SecondAt, position));
-            }
-            _ => {
-                let part = part_of(part, domain, rest);
-                return Err(AddressError::new(part, AddressRule::LabelCharacter, position));
-            }
-        }
-        position = position.saturating_add(1);
+            ([] | [b'.', ..], _) => (AddressRule::LabelTooLong, begin.saturating_add(MAX_LABEL)),
+            _ => (AddressRule::LabelCharacter, end),
+        };
+        return Err(AddressError::new(part_of(part, domain, rest), rule, position));
     }
 }
+
+/// What is left of the text after all leading bytes of the class.
+const fn skip(mut text: &[u8], class: u8) -> &[u8] {
+    while let [byte, rest @ ..] = text
+        && class_of(*byte) & class != 0
+    {
+        text = rest;
+    }
+    text
+}
+
+/// How many bytes of `text` come before its ending `rest`. No text that is read here has more than 255.
+const fn distance(text: &[u8], rest: &[u8]) -> u8 {
+    text.len().saturating_sub(rest.len()) as u8
+}
+
+#[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]
+const fn class_of(byte: u8) -> u8 {
+    CLASSES[byte as usize]
+}
+
+/// The bytes that a name may hold.
+const NAME: u8 = 1;
+/// The bytes that a label may hold.
+const LABEL: u8 = 2;
+
+#[expect(clippy::indexing_slicing, reason = "evaluated while compiling")]
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' => NAME | LABEL,
+            b'_' => NAME,
+            _ => 0,
+        };
+        byte = byte.saturating_add(1);
+    }
+    classes
+};
 
 /// The part that a faulty label belongs to: one of the last two of several labels is the provider's.
 const fn part_of(part: Option<AddressPart>, before: Domain, mut rest: &[u8]) -> AddressPart {

@@ -8,6 +8,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::num::NonZeroUsize;
 
 use crate::address::Address;
 use crate::error::{AddressError, AddressPart, AddressRule};
@@ -153,8 +154,8 @@ fn kind_of(text: &str, profile: Profile) -> Result<PatternKind, AddressError> {
 #[derive(Clone, Debug, Default)]
 pub struct PatternSet {
     patterns: Vec<AddressPattern>,
-    /// Each pattern's ending, with its place in `patterns`.
-    endings: EndingTree<usize>,
+    /// Each pattern's ending, with its place in `patterns`, counted from one.
+    endings: EndingTree<NonZeroUsize>,
 }
 
 impl PatternSet {
@@ -166,12 +167,13 @@ impl PatternSet {
 
     /// Adds a pattern; returns whether it was new.
     pub fn insert(&mut self, pattern: AddressPattern) -> bool {
-        let new = !self.endings.contains(pattern.ending());
-        if new {
-            self.endings.insert(pattern.ending(), self.patterns.len());
-            self.patterns.push(pattern);
+        if self.endings.contains(pattern.ending()) {
+            return false;
         }
-        new
+        let place = NonZeroUsize::MIN.saturating_add(self.patterns.len());
+        self.endings.insert(pattern.ending(), place);
+        self.patterns.push(pattern);
+        true
     }
 
     /// Whether one of the patterns lets this address through.
@@ -187,7 +189,7 @@ impl PatternSet {
         let text = address.as_str();
         self.endings
             .endings(text)
-            .filter_map(|(length, &place)| Some((length, self.patterns.get(place)?)))
+            .filter_map(|(length, place)| Some((length, self.patterns.get(place.get().checked_sub(1)?)?)))
             // `bob@acme.crabmail.ai` is also an ending of `xbob@acme.crabmail.ai`.
             .filter(|(length, pattern)| pattern.kind != PatternKind::Exact || *length == text.len())
             .last()

@@ -7,6 +7,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
+use core::num::NonZeroUsize;
 
 /// Endings with a value each.
 #[derive(Clone, Debug)]
@@ -14,17 +15,20 @@ pub(crate) struct EndingTree<V> {
     /// The value of the empty ending.
     root: Option<V>,
     /// The first branch at the root, if there is any.
-    first: Option<usize>,
+    first: Link,
     nodes: Vec<Node<V>>,
 }
+
+/// The place of a node, counted from one, which keeps a node small.
+type Link = Option<NonZeroUsize>;
 
 #[derive(Clone, Debug)]
 struct Node<V> {
     byte: u8,
     /// The first of the branches that begin here.
-    first: Option<usize>,
+    first: Link,
     /// The next branch beside this one.
-    next: Option<usize>,
+    next: Link,
     value: Option<V>,
 }
 
@@ -44,15 +48,11 @@ impl<V> EndingTree<V> {
     pub(crate) fn insert(&mut self, ending: &str, value: V) {
         let mut at = None;
         for &byte in ending.as_bytes().iter().rev() {
-            at = Some(match self.branch(at, byte) {
-                Some(found) => found,
-                None => self.grow(at, byte),
-            });
+            at = self.branch(at, byte).or_else(|| self.grow(at, byte));
         }
-        match at.map(|index| self.nodes.get_mut(index)) {
+        match self.node_mut(at) {
+            Some(node) => node.value = Some(value),
             None => self.root = Some(value),
-            Some(Some(node)) => node.value = Some(value),
-            Some(None) => {}
         }
     }
 
@@ -61,7 +61,7 @@ impl<V> EndingTree<V> {
         let mut at = None;
         let walk = text.as_bytes().iter().rev().map_while(move |&byte| {
             at = self.branch(at, byte);
-            at.and_then(|index| self.nodes.get(index)).map(|node| node.value.as_ref())
+            self.node(at).map(|node| node.value.as_ref())
         });
         core::iter::once(self.root.as_ref())
             .chain(walk)
@@ -69,30 +69,38 @@ impl<V> EndingTree<V> {
             .filter_map(|(length, value)| value.map(|value| (length, value)))
     }
 
-    fn branch(&self, from: Option<usize>, byte: u8) -> Option<usize> {
-        let mut next = match from {
+    /// The branch for a byte at a node, or at the root for `None`.
+    fn branch(&self, from: Link, byte: u8) -> Link {
+        let mut branch = match from {
             None => self.first,
-            Some(index) => self.nodes.get(index)?.first,
+            from => self.node(from)?.first,
         };
-        while let Some(index) = next {
-            let node = self.nodes.get(index)?;
+        while let Some(node) = self.node(branch) {
             if node.byte == byte {
-                return Some(index);
+                break;
             }
-            next = node.next;
+            branch = node.next;
         }
-        None
+        branch
     }
 
-    fn grow(&mut self, from: Option<usize>, byte: u8) -> usize {
-        let index = self.nodes.len();
-        let first = match from.and_then(|parent| self.nodes.get_mut(parent)) {
-            None => &mut self.first,
-            Some(parent) => &mut parent.first,
-        };
-        let next = first.replace(index);
+    fn grow(&mut self, from: Link, byte: u8) -> Link {
+        let next = self.node(from).map_or(self.first, |parent| parent.first);
         self.nodes.push(Node { byte, first: None, next, value: None });
-        index
+        let grown = NonZeroUsize::new(self.nodes.len());
+        match self.node_mut(from) {
+            None => self.first = grown,
+            Some(parent) => parent.first = grown,
+        }
+        grown
+    }
+
+    fn node(&self, link: Link) -> Option<&Node<V>> {
+        self.nodes.get(link?.get().checked_sub(1)?)
+    }
+
+    fn node_mut(&mut self, link: Link) -> Option<&mut Node<V>> {
+        self.nodes.get_mut(link?.get().checked_sub(1)?)
     }
 }
 
@@ -109,5 +117,23 @@ mod tests {
         let found: Vec<_> = tree.endings("agents.corp.io").collect();
         assert_eq!(found, [(0, &2), (2, &1), (7, &0), (9, &3)]);
         assert!(tree.contains("io") && !tree.contains("o") && !tree.contains("x.io"));
+    }
+
+    // rule: ADDR-28
+    #[test]
+    fn a_step_goes_over_no_more_branches_than_the_alphabet_has_characters() {
+        let alphabet = "abcdefghijklmnopqrstuvwxyz0123456789-_.@";
+        let mut tree = EndingTree::default();
+        for a in alphabet.chars() {
+            for b in alphabet.chars() {
+                for c in alphabet.chars() {
+                    tree.insert(&alloc::format!("{a}{b}{c}"), ());
+                }
+            }
+        }
+        let beside =
+            |first: Link| core::iter::successors(tree.node(first), |node| tree.node(node.next)).count();
+        assert_eq!(beside(tree.first), alphabet.len());
+        assert!(tree.nodes.iter().all(|node| beside(node.first) <= alphabet.len()));
     }
 }
