@@ -31,8 +31,12 @@ pub struct MacTag([u8; 32]);
 ///
 /// Parts are concatenated without separators: a caller that joins several fields puts what separates them in between.
 #[must_use]
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "HMAC takes keys of every length (RFC 2104, section 2)"
+)]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> MacTag {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key of any length");
     for part in parts {
         mac.update(part);

@@ -1,0 +1,1 @@
+MEYCIQDOcgdclPSEXofiphrWG3+jlN+QvWOd6n6/fTz+NOGiXwIhAMz5yElbbsIoT+lnm+9BSAizy3PxsYXPEcWjR4McBNKk

@@ -1,0 +1,1 @@
+MEUCIEpsL5pStuoub/wwsxg3TEn+6Zbwjh4P5NR4+VoUoiYJAiEAlZ/urMwpnZNb4SycL41vsPlfphbnCKgZrYXhmZ7HPM4=

@@ -1,0 +1,1 @@
+MEQCIBPrMYfAteEGz8oVZkQhs+GIRMAgD4sbloksVzCi55l+AiBujLtt/KY6TvqRI+8A1zy+Ru45ngLWe7BUb8e6QFja8A==

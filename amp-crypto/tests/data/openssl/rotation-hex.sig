@@ -1,0 +1,1 @@
+IWUGs0Wnmtm2wEUnwVhks/0L3AJlAEADebljV2XYu7Pja4V7mz6rHuXeCvmL2dT0UXw4nOPcGrmBiSJxfV1dBA==

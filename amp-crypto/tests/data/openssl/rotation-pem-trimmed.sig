@@ -1,0 +1,1 @@
+MqItyS8JvTxt3/lQ35xEwk/JlL00kjRcoLv3Gg720iAJfNr3nRdtJauDrIMg5qRIqPHsgMP7OrduV+vYC4rEAw==

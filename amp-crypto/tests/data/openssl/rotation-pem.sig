@@ -1,0 +1,1 @@
+gxcuOIbXO/ydIwVt9p5Qr+i0knlBFe1VKL8K97L7LbmxHoDtdpxBUhWSQxAy3SCm1kffnuSLLhEe0PEx6O1vBg==
