@@ -47,6 +47,8 @@ pub enum ErrorCode {
     SignatureInvalid,
     /// The dialect cannot write this payload without losing a part of it.
     UnportablePayload,
+    /// Something outside the message failed, such as the operating system's randomness.
+    InternalError,
 }
 
 impl ErrorCode {
@@ -72,6 +74,7 @@ impl ErrorCode {
             Self::SignatureMissing => "signature_missing",
             Self::SignatureInvalid => "signature_invalid",
             Self::UnportablePayload => "unportable_payload",
+            Self::InternalError => "internal_error",
         }
     }
 }

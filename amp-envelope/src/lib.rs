@@ -6,14 +6,37 @@ extern crate alloc;
 extern crate std;
 
 mod canonical;
+mod draft;
+mod envelope;
 mod error;
+mod freshness;
 mod json;
+mod message;
+mod payload;
+mod portability;
+mod reply;
+mod route;
+mod signed;
+mod signing_string;
+mod verify;
 
+pub use amp_address::Profile;
 pub use canonical::{Canonicalizer, Dialect, UnknownDialect, canonicalize};
+pub use draft::Draft;
 pub use error::{ErrorCode, MessageError};
+pub use freshness::Freshness;
 pub use json::{JsonKind, JsonValue, ViewError};
+pub use message::{Message, UnsignedFields};
+pub use payload::Payload;
+pub use portability::Portability;
+pub use reply::Answer;
+pub use route::RouteBody;
+pub use signed::SignedMessage;
+pub use signing_string::{PayloadHash, signing_string};
+pub use verify::{Unverified, Variant, Verified, Verifier};
 
 // Leaf modules: one grammar each.
+mod attachment;
 mod filename;
 mod id;
 pub mod limits;
@@ -24,6 +47,10 @@ mod random;
 mod thread;
 mod timestamp;
 
+pub use attachment::{
+    AfpAttachment, AfpRef, AfpRefError, Attachment, AttachmentError, DigestError, ProviderAttachment,
+    ScanStatus, Sha256Digest,
+};
 pub use filename::{FilenameError, SafeFilename, safe_filename};
 pub use id::{AttachmentId, IdError, IdempotencyKey, MessageId, QuarantineId};
 pub use message_type::{MessageType, MessageTypeError, OtherMessageType};

@@ -10,7 +10,7 @@ mod writer;
 use alloc::vec::Vec;
 
 pub use dialect::{Dialect, UnknownDialect};
-pub(crate) use writer::{Scratch, write_object};
+pub(crate) use writer::{Scratch, Skip, write_object};
 
 use crate::error::MessageError;
 use crate::json::{self, BigIntegers, Index, Keep};
@@ -83,7 +83,7 @@ impl Canonicalizer {
             out.extend_from_slice(trimmed);
             return Ok(());
         }
-        write_object(object, &self.index, root, dialect, &mut self.scratch, out)
+        write_object(object, &self.index, root, dialect, Skip::Nothing, &mut self.scratch, out)
             .inspect_err(|_| out.truncate(len))
     }
 

@@ -14,6 +14,14 @@ pub(crate) struct Scratch {
     sorted: Vec<Item>,
 }
 
+/// A member of the outermost object that is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skip {
+    Nothing,
+    /// `attachments`.
+    Attachments,
+}
+
 /// Writes the object `root` of `bytes` in the form of `dialect`.
 ///
 /// Under any dialect but JCS the index must have been made with `Keep::All`.
@@ -22,6 +30,7 @@ pub(crate) fn write_object(
     index: &Index,
     root: Container,
     dialect: Dialect,
+    skip: Skip,
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<(), MessageError> {
@@ -34,7 +43,7 @@ pub(crate) fn write_object(
         sorted: &mut scratch.sorted,
         out,
     }
-    .object(root)
+    .object(root, skip)
 }
 
 struct Writer<'a> {
@@ -53,27 +62,28 @@ impl Writer<'_> {
                 self.out.extend_from_slice(span.of(self.bytes));
                 Ok(())
             }
-            Some(container) if container.object => self.object(container),
+            Some(container) if container.object => self.object(container, Skip::Nothing),
             Some(container) => self.array(container, span),
             None => Ok(()),
         }
     }
 
-    fn object(&mut self, container: Container) -> Result<(), MessageError> {
+    fn object(&mut self, container: Container, skip: Skip) -> Result<(), MessageError> {
         self.out.push(b'{');
         if self.jcs {
             // The reader left the members in this order.
-            for (n, item) in self.index.items(container).iter().enumerate() {
-                self.member(n > 0, item)?;
+            let mut comma = false;
+            for item in self.index.items(container) {
+                comma |= self.member(comma, item, skip)?;
             }
         } else {
-            self.members_sorted(container)?;
+            self.members_sorted(container, skip)?;
         }
         self.out.push(b'}');
         Ok(())
     }
 
-    fn members_sorted(&mut self, container: Container) -> Result<(), MessageError> {
+    fn members_sorted(&mut self, container: Container, skip: Skip) -> Result<(), MessageError> {
         let base = self.sorted.len();
         self.sorted.extend_from_slice(self.index.items(container));
         let (bytes, names) = (self.bytes, self.index.names());
@@ -97,20 +107,25 @@ impl Writer<'_> {
             }
         }
         let count = members.len();
+        let mut comma = false;
         for n in 0..count {
             // Items are copied out: members nested below use the same scratch.
             let Some(item) = self.sorted.get(base.wrapping_add(n)).copied() else { break };
-            self.member(n > 0, &item)?;
+            comma |= self.member(comma, &item, skip)?;
         }
         self.sorted.truncate(base);
         Ok(())
     }
 
-    fn member(&mut self, comma: bool, item: &Item) -> Result<(), MessageError> {
+    /// Writes a member unless it is skipped; tells whether it was written.
+    fn member(&mut self, comma: bool, item: &Item, skip: Skip) -> Result<bool, MessageError> {
+        let name = item.name(self.bytes, self.index.names());
+        if skip == Skip::Attachments && name == b"attachments" {
+            return Ok(false);
+        }
         if comma {
             self.out.push(b',');
         }
-        let name = item.name(self.bytes, self.index.names());
         if self.jcs && item.is_plain_name() {
             self.out.push(b'"');
             self.out.extend_from_slice(name);
@@ -119,7 +134,8 @@ impl Writer<'_> {
             string::write_text(name, self.form.strings, self.out);
         }
         self.out.push(b':');
-        self.value(item.node, item.value)
+        self.value(item.node, item.value)?;
+        Ok(true)
     }
 
     fn value(&mut self, node: Node, span: Span) -> Result<(), MessageError> {

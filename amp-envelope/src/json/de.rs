@@ -9,7 +9,9 @@ use alloc::string::String;
 use core::fmt;
 
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use super::value::{JsonKind, JsonValue, Walk, unescaped};
@@ -61,7 +63,11 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
         if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ViewError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ViewError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -75,7 +81,8 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
             JsonKind::String => visitor.visit_enum(Variant { name: self, content: None }),
             JsonKind::Object => {
                 let mut walk = Walk::into(self.bytes(), b'{');
-                let (Some(name), Some(content), None) = (walk.quoted_name(), walk.value(), walk.name()) else {
+                let (Some(name), Some(content), None) = (walk.quoted_name(), walk.value(), walk.name())
+                else {
                     return Err(de::Error::custom("an enum is a string or an object with one member"));
                 };
                 visitor.visit_enum(Variant { name, content: Some(content) })
@@ -176,7 +183,11 @@ impl<'de> VariantAccess<'de> for Content<'de> {
         self.value()?.deserialize_any(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, ViewError> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ViewError> {
         self.value()?.deserialize_any(visitor)
     }
 }

@@ -10,6 +10,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// Offsets inside a text that passed the reader's size check.
+    pub(crate) const fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
     pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         // Spans are made by the reader from offsets inside the same bytes.
         bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
@@ -100,6 +105,22 @@ impl Index {
     pub(crate) fn items(&self, container: Container) -> &[Item] {
         let first = container.first as usize;
         self.items.get(first..first.saturating_add(container.len as usize)).unwrap_or_default()
+    }
+
+    /// The members of an object that have the given names, which stand in ascending order.
+    pub(crate) fn members<const N: usize>(
+        &self,
+        bytes: &[u8],
+        object: Container,
+        names: [&'static str; N],
+    ) -> [Option<Item>; N] {
+        // The reader left the items in the order of their names, so one walk finds all.
+        let mut items = self.items(object).iter().peekable();
+        names.map(|name| {
+            let name = name.as_bytes();
+            while items.next_if(|item| item.name(bytes, &self.names) < name).is_some() {}
+            items.next_if(|item| item.name(bytes, &self.names) == name).copied()
+        })
     }
 
     /// Unescaped member names.

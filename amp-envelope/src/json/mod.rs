@@ -14,7 +14,6 @@ mod string;
 mod value;
 
 pub use de::ViewError;
-pub(crate) use value::unescaped;
 pub use value::{JsonKind, JsonValue};
 
 pub(crate) use index::{Container, Index, Item, Node, Span};
@@ -22,5 +21,5 @@ pub(crate) use number::{Literal, double, read as read_number};
 pub(crate) use order::utf16;
 pub(crate) use reader::{BigIntegers, Keep, read};
 pub(crate) use scan::{skip_value, skip_white_space};
-pub(crate) use ser::{SerError, to_json, write_json, write_string};
+pub(crate) use ser::{to_json, write_string};
 pub(crate) use string::{Piece, pieces, unescaped_len};

@@ -16,7 +16,7 @@ use super::{number, scan, string};
 /// ```
 /// use amp_envelope::Payload;
 /// let payload = Payload::from_json(br#"{"type":"task","message":"m","context":{"pr":42,"tags":["a","b\u0021"]}}"#)?;
-/// let context = payload.context().unwrap();
+/// let context = payload.get("context").unwrap();
 /// assert_eq!(context.get("pr").and_then(|pr| pr.as_u64()), Some(42));
 /// let tags: Vec<_> = context.get("tags").unwrap().elements().filter_map(|tag| tag.as_str()).collect();
 /// assert_eq!(tags, ["a", "b!"]);
@@ -122,13 +122,13 @@ impl<'a> JsonValue<'a> {
     }
 
     /// The elements of an array, in order; nothing for any other kind.
-    pub fn elements(&self) -> impl Iterator<Item = JsonValue<'a>> + 'a {
+    pub fn elements(&self) -> impl Iterator<Item = JsonValue<'a>> + use<'a> {
         let mut walk = Walk::into(self.text, b'[');
         core::iter::from_fn(move || walk.value())
     }
 
     /// The members of an object, in the order received; nothing for any other kind.
-    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + 'a {
+    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
         let mut walk = Walk::into(self.text, b'{');
         core::iter::from_fn(move || {
             let name = walk.name()?;

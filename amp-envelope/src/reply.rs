@@ -1,0 +1,99 @@
+//! Answering a message, and telling whether a message answers another (threads, freshness).
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+use crate::draft::Draft;
+use crate::limits::SUBJECT_MAX_CHARS;
+use crate::message::Message;
+use crate::message_type::MessageType;
+use crate::timestamp::Timestamp;
+use crate::verify::Verified;
+
+/// Whether a message answers the one it claims to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Answer {
+    /// The sender signed the digest of that very message.
+    Yes,
+    /// It names another message, or signed the digest of another.
+    No,
+    /// It names that message by an id, which whoever relayed it assigned; the sender signed no digest.
+    Unproven,
+}
+
+impl Verified<Message> {
+    /// Starts an answer: to the sender, from the recipient, in the thread, with the digest of what it answers.
+    ///
+    /// It goes to the signed `from`, never to an unsigned `reply_to`. The subject gets `Re: ` once.
+    ///
+    /// ```
+    /// # use amp_envelope::{Draft, Message, Timestamp};
+    /// # use amp_crypto::Identity;
+    /// # let (alice, bob) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+    /// # let now: Timestamp = "2026-01-31T10:00:00Z".parse()?;
+    /// # let question = Draft::request("bob@acme.crabmail.ai".parse()?, "Lunch?", "At noon?")
+    /// #     .from(&"alice@acme.crabmail.ai".parse()?).sign(&alice, now)?;
+    /// # let verified = Message::decode(question.to_json().as_bytes())?.verify(alice.verifying_key())?;
+    /// let answer = verified.reply("Yes.").sign(&bob, now)?;
+    /// assert_eq!(answer.to().as_str(), "alice@acme.crabmail.ai");
+    /// assert_eq!(answer.as_message().subject(), "Re: Lunch?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reply(&self, text: &str) -> Draft {
+        let unsigned = self.unsigned();
+        Draft::new((**self).from())
+            .from(&self.to())
+            .message_type(MessageType::Response)
+            .subject(&reply_subject(&self.subject()))
+            .text(text)
+            .answering(unsigned.id(), unsigned.thread_id(), self.digest_prefix())
+    }
+
+    /// Whether this message answers `parent`.
+    ///
+    /// Ids are assigned on the way, so a relay could put a "yes" under another question; a signed digest in the
+    /// freshness block settles it. A freshness block that does not obey its grammar proves nothing: `No`.
+    #[must_use]
+    pub fn answers(&self, parent: &Self) -> Answer {
+        if !self.in_reply_to().is_some_and(|id| id.same_message(&parent.unsigned().id())) {
+            return Answer::No;
+        }
+        match self.payload().freshness() {
+            Err(_) => Answer::No,
+            Ok(freshness) => match freshness.and_then(|freshness| freshness.re) {
+                None => Answer::Unproven,
+                Some(re) if re == parent.digest_prefix() => Answer::Yes,
+                Some(_) => Answer::No,
+            },
+        }
+    }
+
+    /// When the message expires: the earlier of the signed and the unsigned time.
+    ///
+    /// The unsigned one can be stripped or extended on the way, the signed one cannot.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let signed = self.payload().freshness().ok().flatten().and_then(|freshness| freshness.expires_at);
+        match (signed, self.unsigned().expires_at()) {
+            (Some(signed), Some(unsigned)) => Some(signed.min(unsigned)),
+            (signed, unsigned) => signed.or(unsigned),
+        }
+    }
+
+    fn digest_prefix(&self) -> [u8; 16] {
+        let mut prefix = [0; 16];
+        for (slot, byte) in prefix.iter_mut().zip(self.signing_digest()) {
+            *slot = *byte;
+        }
+        prefix
+    }
+}
+
+/// `Re: ` once, within the longest subject.
+fn reply_subject(subject: &str) -> String {
+    if subject.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("re:")) {
+        return subject.to_owned();
+    }
+    "Re: ".chars().chain(subject.chars()).take(SUBJECT_MAX_CHARS).collect()
+}

@@ -1,0 +1,105 @@
+//! A signed message, in the forms in which it travels: the full message and the body of a route request.
+
+use alloc::string::String;
+
+use amp_address::{Address, Profile};
+use sha2::{Digest, Sha256};
+
+use crate::error::MessageError;
+use crate::id::MessageId;
+use crate::json::JsonValue;
+use crate::message::Message;
+use crate::payload::Payload;
+
+/// A message that this program signed: made by [`Draft::sign`](crate::Draft::sign), ready to send.
+///
+/// ```
+/// use amp_envelope::{Draft, Timestamp};
+/// use amp_crypto::Identity;
+/// let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+///     .from(&"alice@acme.crabmail.ai".parse()?)
+///     .sign(&Identity::generate(), "2026-01-31T10:00:00Z".parse()?)?;
+/// assert_eq!(signed.to().as_str(), "bob@acme.crabmail.ai");
+/// assert!(signed.to_route_json().starts_with(r#"{"to":"bob@acme.crabmail.ai","#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SignedMessage {
+    message: Message,
+    signing_digest: [u8; 32],
+}
+
+impl SignedMessage {
+    /// Puts the parts together and reads them back: what is written passes the strict profile.
+    pub(crate) fn new(envelope: &str, payload: &[u8], signing_string: &[u8]) -> Result<Self, MessageError> {
+        let payload = JsonValue::new(payload).raw();
+        let json = [r#"{"envelope":"#, envelope, r#","payload":"#, payload, "}"].concat();
+        let message = Message::decode_with(json.as_bytes(), Profile::Spec)?;
+        Ok(Self { message, signing_digest: Sha256::digest(signing_string).into() })
+    }
+
+    /// The full message: `{"envelope":{...},"payload":{...}}`, for delivery, federation and storage.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.message.to_json()
+    }
+
+    /// The flat body of `POST /route`: what the sender says, without what the provider assigns (`from`, `id`,
+    /// `timestamp`).
+    #[must_use]
+    pub fn to_route_json(&self) -> String {
+        let mut json = String::new();
+        let envelope = self.message.unsigned().envelope();
+        for name in ["to", "subject", "priority", "in_reply_to", "signature", "expires_at", "idempotency_key"]
+        {
+            if let Some(value) = envelope.get(name) {
+                json.push_str(&alloc::format!(
+                    "{}\"{name}\":{}",
+                    if json.is_empty() { '{' } else { ',' },
+                    value.raw()
+                ));
+            }
+        }
+        if self.message.in_reply_to().is_some() {
+            json.push_str(&alloc::format!(",\"thread_id\":\"{}\"", self.message.unsigned().thread_id()));
+        }
+        json.push_str(&alloc::format!(",\"payload\":{}}}", self.message.payload().raw()));
+        json
+    }
+
+    /// The id under which the message was signed; the provider replaces it on acceptance.
+    #[must_use]
+    pub fn id(&self) -> MessageId {
+        self.message.unsigned().id()
+    }
+
+    /// The sender.
+    #[must_use]
+    pub fn from(&self) -> Address {
+        self.message.from()
+    }
+
+    /// The recipient.
+    #[must_use]
+    pub fn to(&self) -> Address {
+        self.message.to()
+    }
+
+    /// The payload, in canonical form.
+    #[must_use]
+    pub fn payload(&self) -> Payload<'_> {
+        self.message.payload()
+    }
+
+    /// SHA-256 of the signing string: names what was signed. The `re` of an answer is its first 16 bytes.
+    #[must_use]
+    pub const fn signing_digest(&self) -> &[u8; 32] {
+        &self.signing_digest
+    }
+
+    /// The message as its recipient will decode it: unverified.
+    #[must_use]
+    pub const fn as_message(&self) -> &Message {
+        &self.message
+    }
+}
