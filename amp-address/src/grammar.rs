@@ -143,9 +143,10 @@ const fn skip(mut text: &[u8], class: u8) -> &[u8] {
     text
 }
 
-/// How many bytes of `text` come before its ending `rest`. No text that is read here has more than 255.
+/// How many bytes of `text` come before its ending `rest`; 255 stands for more, which is too long everywhere.
 const fn distance(text: &[u8], rest: &[u8]) -> u8 {
-    text.len().saturating_sub(rest.len()) as u8
+    let bytes = text.len().saturating_sub(rest.len());
+    if bytes < 255 { bytes as u8 } else { 255 }
 }
 
 #[expect(clippy::indexing_slicing, reason = "the table has an entry for every byte")]

@@ -61,8 +61,12 @@ fn an_error_of_a_part_lies_in_that_part() {
     assert_eq!(Provider::parse("a.b_").unwrap_err().part(), AddressPart::Provider);
     assert_eq!(Provider::parse("local").unwrap_err().rule(), AddressRule::TooFewLabels);
     assert_eq!(AgentName::parse("a@b").unwrap_err().to_string().split(" (").last(), Some("found '@')"));
-    let long = AgentName::parse(&"n".repeat(1_000_000)).unwrap_err();
-    assert_eq!((long.rule(), long.position()), (AddressRule::NameTooLong, 63));
+    for length in [64, 254, 255, 256, 257, 300, 1_000_000] {
+        let long = AgentName::parse(&"n".repeat(length)).unwrap_err();
+        assert_eq!((long.rule(), long.position()), (AddressRule::NameTooLong, 63), "{length}");
+        assert!(Scope::parse(&"n".repeat(length)).is_err());
+        assert!(Address::parse(&format!("{}@acme.crabmail.ai", "n".repeat(length))).is_err());
+    }
     assert_eq!(ShortAddress::parse("a@b.c").unwrap_err().rule(), AddressRule::TooManyLabels);
 }
 
