@@ -1,0 +1,72 @@
+//! What a hostile text costs its reader: it is refused at the limit, in memory proportional to the text.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use amp_envelope::{Canonicalizer, Dialect, ErrorCode, MessageError};
+
+/// Reads `text` under every dialect with fresh buffers; checks the peak of live memory and the time.
+fn read(text: &str) -> Result<(), MessageError> {
+    let mut result = Ok(());
+    for dialect in Dialect::ALL {
+        let mut out = Vec::with_capacity(2 * text.len());
+        let start = Instant::now();
+        let cost = allocation_counter::measure(|| {
+            result = Canonicalizer::new().canonicalize_into(text.as_bytes(), dialect, &mut out);
+        });
+        // Under the dialects nothing is known to be canonical, so every container is kept until it is written.
+        let per_byte = if dialect == Dialect::Jcs || result.is_err() { 64 } else { 80 };
+        let peak = usize::try_from(cost.bytes_max).unwrap();
+        assert!(peak <= per_byte * text.len(), "{dialect}: {peak} bytes for a text of {}", text.len());
+        assert!(start.elapsed() < Duration::from_secs(5), "{dialect}: {:?}", start.elapsed());
+    }
+    result
+}
+
+fn code(text: &str) -> ErrorCode {
+    read(text).unwrap_err().code()
+}
+
+fn members(count: usize) -> String {
+    let members: Vec<_> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+// rule: JSON-5
+#[test]
+fn a57_a_megabyte_of_brackets_is_refused() {
+    for open in ["[", "{\"\":", "[{\"a\":"] {
+        let text = format!("{{\"a\":{}", open.repeat(1_000_000 / open.len()));
+        assert_eq!(code(&text), ErrorCode::TooDeep);
+        assert_eq!(code(&open.repeat(1_000_000 / open.len())), ErrorCode::TooDeep);
+    }
+}
+
+// rule: JSON-6
+#[test]
+fn a57_a_million_names_are_refused() {
+    assert_eq!(code(&members(1_000_000)), ErrorCode::TooManyKeys);
+    assert_eq!(code(&members(10_001)), ErrorCode::TooManyKeys);
+    assert_eq!(read(&members(10_000)), Ok(()));
+}
+
+// rule: JSON-7
+#[test]
+fn a57_a_long_number_literal_is_refused() {
+    for literal in ["0.1", "1e0", "1", "-1.5e-0"] {
+        let text = format!("{{\"n\":{literal}{}}}", "0".repeat(500_000));
+        assert!(matches!(code(&text), ErrorCode::TooLarge | ErrorCode::NonFiniteNumber), "{}", code(&text));
+    }
+}
+
+#[test]
+fn a57_many_small_containers_cost_memory_in_proportion() {
+    for element in
+        ["[]", "{}", "[[]]", "0", "\"\"", "1.0", "{\"\":0}", "{ }", "\"\\u0061\"", "{\"\\u0061\":0}"]
+    {
+        let text = format!("{{\"a\":[{element}{}]}}", format!(",{element}").repeat(20_000));
+        assert_eq!(read(&text), Ok(()), "{element}");
+    }
+    let objects = format!(",{}", members(10_000)).repeat(10);
+    assert_eq!(read(&format!("{{\"a\":[0{objects}]}}")), Ok(()));
+}
