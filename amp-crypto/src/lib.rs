@@ -25,7 +25,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `getrandom` | yes | [`Identity::generate`] from the operating system's randomness |
+//! | `getrandom` | yes | `Identity::generate` from the operating system's randomness |
 //! | `p256` | no | verification of ECDSA P-256 with SHA-256 |
 //! | `rsa` | no | verification of RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits |
 //!
