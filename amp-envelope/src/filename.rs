@@ -6,6 +6,7 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
+use crate::error::ErrorCode;
 use crate::limits::FILENAME_MAX_BYTES;
 
 const UNNAMED: &str = "unnamed_file";
@@ -35,10 +36,10 @@ pub enum FilenameError {
 }
 
 impl FilenameError {
-    /// The protocol's error code: `invalid_field`.
+    /// The protocol's code: `invalid_field`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
-        "invalid_field"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidField
     }
 }
 

@@ -11,10 +11,11 @@ use core::str::FromStr;
 use amp_address::Profile;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::Timestamp;
+use crate::error::ErrorCode;
 use crate::limits::ID_MAX_BYTES;
 #[cfg(feature = "getrandom")]
 use crate::random::{RandomnessError, random_bytes};
+use crate::timestamp::Timestamp;
 
 const DEPLOYED_MIN_BYTES: usize = 4;
 
@@ -43,10 +44,10 @@ pub enum IdError {
 }
 
 impl IdError {
-    /// The protocol's error code: `invalid_field`.
+    /// The protocol's code: `invalid_field`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
-        "invalid_field"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidField
     }
 }
 

@@ -6,6 +6,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::error::ErrorCode;
 use crate::limits::MESSAGE_TYPE_MAX_BYTES;
 
 /// What kind of message a payload is.
@@ -125,10 +126,10 @@ impl MessageType {
 pub struct MessageTypeError;
 
 impl MessageTypeError {
-    /// The protocol's error code: `invalid_field`.
+    /// The protocol's code: `invalid_field`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
-        "invalid_field"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidField
     }
 }
 

@@ -5,6 +5,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::error::ErrorCode;
+
 /// How soon the sender would like a message to be read.
 ///
 /// The wire names are lower case and there are only these four; an envelope without a priority means [`Priority::Normal`].
@@ -53,10 +55,10 @@ impl Priority {
 pub struct UnknownPriority;
 
 impl UnknownPriority {
-    /// The protocol's error code: `invalid_field`.
+    /// The protocol's code: `invalid_field`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
-        "invalid_field"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidField
     }
 }
 

@@ -7,6 +7,8 @@ use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::error::ErrorCode;
+
 const NANOS_PER_SECOND: u32 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 /// 0000-01-01T00:00:00Z, the first second that four digits of a year can name.
@@ -184,10 +186,10 @@ pub enum TimestampError {
 }
 
 impl TimestampError {
-    /// The protocol's error code: `invalid_field`.
+    /// The protocol's code: `invalid_field`.
     #[must_use]
-    pub const fn code(self) -> &'static str {
-        "invalid_field"
+    pub const fn code(self) -> ErrorCode {
+        ErrorCode::InvalidField
     }
 }
 

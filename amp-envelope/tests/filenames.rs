@@ -37,7 +37,7 @@ fn a58_the_vectors_hold() {
             match safe_filename(case["input"]["text"].as_str().unwrap()) {
                 Err(error) => {
                     assert!(expect.get("error").is_some(), "{}", case["id"]);
-                    assert_eq!(error.code(), "invalid_field");
+                    assert_eq!(error.code().as_str(), "invalid_field");
                 }
                 Ok(name) => {
                     assert!(expect.get("error").is_none(), "{}", case["id"]);

@@ -76,7 +76,7 @@ fn a37_both_spellings_of_a_message_id_name_one_message() {
 #[test]
 fn an_error_says_nothing_of_the_text() {
     let error = MessageId::parse("secret|\u{1b}[2J").unwrap_err();
-    assert_eq!(error.code(), "invalid_field");
+    assert_eq!(error.code().as_str(), "invalid_field");
     assert!(!error.to_string().contains("secret") && !format!("{error:?}").contains("secret"));
     assert!(core::mem::size_of::<IdError>() <= 8);
 }
