@@ -9,7 +9,7 @@ use amp_crypto::{Identity, SigningContext};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::canonical::Dialect;
+use crate::canonical::{Canonicalizer, Dialect};
 use crate::error::{ErrorCode, MessageError};
 use crate::freshness::Freshness;
 use crate::id::{IdempotencyKey, MessageId};
@@ -207,7 +207,7 @@ impl Draft {
     pub fn portability(&self) -> Result<Portability, MessageError> {
         // The freshness block is plain ASCII without numbers: it is portable and changes nothing.
         let payload = self.payload(None)?;
-        portability::of(JsonValue::new(&payload))
+        portability::of(JsonValue::new(&payload.wire))
     }
 
     /// Signs the draft at `now`, with a nonce and an id from the operating system's randomness.
@@ -240,8 +240,8 @@ impl Draft {
         let freshness =
             self.fresh.then_some(Freshness { nonce, sent_at: now, expires_at: self.expires_at, re: self.re });
         let payload = self.payload(freshness)?;
-        portability::of(JsonValue::new(&payload))?;
-        let hash = PayloadHash::of_canonical(&payload);
+        portability::of(JsonValue::new(&payload.wire))?;
+        let hash = PayloadHash::of_canonical(&payload.canonical);
         let fields = SignedFields {
             from: from.as_str(),
             to: self.to.as_str(),
@@ -256,7 +256,7 @@ impl Draft {
         })?;
         let id = self.message_id(now, nonce);
         let envelope = self.envelope_json(from, &id, now, &signature.to_base64());
-        SignedMessage::new(&envelope, &payload, &string)
+        SignedMessage::new(&envelope, &payload.wire, &string)
     }
 
     fn sender(&self) -> Result<&Address, MessageError> {
@@ -292,8 +292,27 @@ impl Draft {
         Ok(())
     }
 
-    /// The payload in canonical form, checked against the profile of what is written.
-    fn payload(&self, freshness: Option<Freshness>) -> Result<Vec<u8>, MessageError> {
+    /// The payload as it will be sent and as it is hashed, checked against the profile of what is written.
+    fn payload(&self, freshness: Option<Freshness>) -> Result<WrittenPayload, MessageError> {
+        let text = self.payload_text(freshness);
+        let mut canonical = Vec::new();
+        Canonicalizer::new().canonicalize_into(text.as_bytes(), Dialect::Jcs, &mut canonical)?;
+        let mut index = Index::default();
+        // The canonical form is what travels, so that a recipient hashes the bytes as they are. Only doubles from
+        // 2^53 on forbid that: their canonical text is an integer literal that no reader could take for a double.
+        let (wire, root) = match json::read(&canonical, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index) {
+            Ok(root) => (canonical.clone(), root),
+            Err(error) if error.code() == ErrorCode::UnportableNumber => {
+                let root = json::read(text.as_bytes(), Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)?;
+                (text.into_bytes(), root)
+            }
+            Err(error) => return Err(error),
+        };
+        payload::check(&wire, &index, root, Profile::Spec)?;
+        Ok(WrittenPayload { wire, canonical })
+    }
+
+    fn payload_text(&self, freshness: Option<Freshness>) -> String {
         let mut text = String::new();
         let mut put = |name: &str, value: &str| {
             text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
@@ -311,12 +330,7 @@ impl Draft {
         put("message", &quoted(&self.text));
         put("type", &quoted(self.message_type.as_str()));
         text.push('}');
-        let mut canonical = Vec::new();
-        crate::Canonicalizer::new().canonicalize_into(text.as_bytes(), Dialect::Jcs, &mut canonical)?;
-        let mut index = Index::default();
-        let root = json::read(&canonical, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)?;
-        payload::check(&canonical, &index, root, Profile::Spec)?;
-        Ok(canonical)
+        text
     }
 
     /// The context with the freshness block as its first member.
@@ -371,6 +385,14 @@ impl Draft {
         json.push('}');
         json
     }
+}
+
+/// A payload that is being signed.
+struct WrittenPayload {
+    /// The bytes that travel.
+    wire: Vec<u8>,
+    /// The bytes that are hashed.
+    canonical: Vec<u8>,
 }
 
 impl Payload<'_> {

@@ -394,6 +394,11 @@ impl Tried {
     }
 }
 
+/// Whether base64 text is padded and free of the URL-safe alphabet's own characters.
+fn is_standard_base64(text: &str) -> bool {
+    text.len().is_multiple_of(4) && !text.contains(['-', '_'])
+}
+
 const fn signature_invalid(rule: &'static str) -> MessageError {
     MessageError::field_of(ErrorCode::SignatureInvalid, "envelope.signature", rule)
 }

@@ -161,8 +161,8 @@ fn write_decimal(literal: &[u8], out: &mut Vec<u8>) -> Result<(), MessageError> 
     let split = unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')).unwrap_or(unsigned.len());
     let (mantissa, tail) = unsigned.split_at_checked(split).unwrap_or((unsigned, b""));
     let stated = exponent(tail.get(1..).unwrap_or_default());
-    if stated.unsigned_abs() > 999_999 {
-        return Err(unportable("an exponent has at most six digits"));
+    if stated.unsigned_abs() > 999_999_999 {
+        return Err(unportable("an exponent has at most nine digits"));
     }
     let fraction = mantissa
         .iter()
