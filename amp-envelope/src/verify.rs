@@ -268,6 +268,9 @@ impl Verifier {
         dialects: &[Dialect],
     ) -> Result<Match, MessageError> {
         let text = evidence.signature.as_ref().ok_or(signature_missing())?;
+        if evidence.profile == Profile::Spec && !is_standard_base64(text) {
+            return Err(signature_invalid("a signature is padded base64 in the standard alphabet"));
+        }
         let signature =
             Signature::from_base64(text).map_err(|_| signature_invalid("a signature is base64"))?;
         let reading = match evidence.profile {
