@@ -28,7 +28,7 @@ pub use freshness::Freshness;
 pub use json::{JsonKind, JsonValue, ViewError};
 pub use message::{Message, UnsignedFields};
 pub use payload::Payload;
-pub use portability::Portability;
+pub use portability::{Portability, PortabilityKind, PortabilityNote};
 pub use reply::Answer;
 pub use route::RouteBody;
 pub use signed::SignedMessage;

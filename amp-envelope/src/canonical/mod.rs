@@ -10,7 +10,7 @@ mod writer;
 use alloc::vec::Vec;
 
 pub use dialect::{Dialect, UnknownDialect};
-pub(crate) use writer::{Scratch, Skip, write_object};
+pub(crate) use writer::{Scratch, Skip, array_index, write_object};
 
 use crate::error::MessageError;
 use crate::json::{self, BigIntegers, Index, Keep};

@@ -20,6 +20,7 @@ pub(crate) use index::{Container, Index, Item, Node, Span};
 pub(crate) use number::{Literal, double, read as read_number};
 pub(crate) use order::utf16;
 pub(crate) use reader::{BigIntegers, Keep, read};
-pub(crate) use scan::{skip_value, skip_white_space};
+pub(crate) use scan::{skip_string, skip_value, skip_white_space};
 pub(crate) use ser::{to_json, write_string};
 pub(crate) use string::{Piece, pieces, unescaped_len};
+pub(crate) use value::unescaped;
