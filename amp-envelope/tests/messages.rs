@@ -4,8 +4,8 @@
 use amp_address::{Address, Profile};
 use amp_crypto::Identity;
 use amp_envelope::{
-    Answer, Dialect, Draft, ErrorCode, Message, MessageType, Priority, RouteBody, SignedMessage, Timestamp, Variant,
-    Verified, Verifier,
+    Answer, Dialect, Draft, ErrorCode, Message, MessageType, Priority, RouteBody, SignedMessage, Timestamp,
+    Variant, Verified, Verifier,
 };
 use proptest::prelude::*;
 
@@ -76,13 +76,19 @@ fn a_context_that_cannot_travel_is_refused_by_name() {
     let refusal = |context: serde_json::Value| draft("s", "t").context(&context).unwrap_err();
     assert_eq!(refusal(serde_json::json!({"amp": 1})).field(), Some("payload.context"));
     assert_eq!(refusal(serde_json::json!([1])).code(), ErrorCode::NotAnObject);
-    assert_eq!(refusal(serde_json::json!({"n": 9_007_199_254_740_993_u64})).code(), ErrorCode::UnportableNumber);
+    assert_eq!(
+        refusal(serde_json::json!({"n": 9_007_199_254_740_993_u64})).code(),
+        ErrorCode::UnportableNumber
+    );
     let infinite = std::collections::BTreeMap::from([("n", f64::INFINITY)]);
     assert_eq!(draft("s", "t").context(&infinite).unwrap_err().code(), ErrorCode::NonFiniteNumber);
     let lone = draft("s", "t").context_json(r#"{"a":"\ud800"}"#).unwrap_err();
     assert_eq!(lone.code(), ErrorCode::LoneSurrogate);
     let proto = draft("s", "t").context_json(r#"{"__proto__":1}"#).unwrap();
-    assert_eq!(proto.sign_with_nonce(&alice(), now(), [0; 16]).unwrap_err().code(), ErrorCode::UnportablePayload);
+    assert_eq!(
+        proto.sign_with_nonce(&alice(), now(), [0; 16]).unwrap_err().code(),
+        ErrorCode::UnportablePayload
+    );
 }
 
 #[test]
@@ -126,8 +132,12 @@ fn question_answered_by(message: &Verified<Message>) -> Verified<Message> {
 #[test]
 fn a04_an_answer_moved_under_another_question_does_not_answer_it() {
     // rule: FRESH-4
-    let delete = verified(&draft("Delete?", "Everything?").sign_with_nonce(&alice(), now(), [1; 16]).unwrap(), &alice());
-    let lunch = verified(&draft("Lunch?", "Noon?").sign_with_nonce(&alice(), now(), [2; 16]).unwrap(), &alice());
+    let delete = verified(
+        &draft("Delete?", "Everything?").sign_with_nonce(&alice(), now(), [1; 16]).unwrap(),
+        &alice(),
+    );
+    let lunch =
+        verified(&draft("Lunch?", "Noon?").sign_with_nonce(&alice(), now(), [2; 16]).unwrap(), &alice());
     let yes = lunch.reply("Yes.").sign_with_nonce(&bob(), now(), [3; 16]).unwrap();
     // The relay gives the harmless question's id to the dangerous one.
     let swapped = delete.to_json().replace(delete.unsigned().id().as_str(), lunch.unsigned().id().as_str());
@@ -142,7 +152,11 @@ fn a03_a_stripped_or_extended_expiry_does_not_outlive_the_signed_one() {
     let soon: Timestamp = "2026-11-20T11:00:00Z".parse().unwrap();
     let signed = draft("s", "t").expires_at(soon).sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
     let json = signed.to_json();
-    let extended = json.replacen("\"expires_at\":\"2026-11-20T11:00:00Z\",\"signature\"", "\"expires_at\":\"2036-11-20T11:00:00Z\",\"signature\"", 1);
+    let extended = json.replacen(
+        "\"expires_at\":\"2026-11-20T11:00:00Z\",\"signature\"",
+        "\"expires_at\":\"2036-11-20T11:00:00Z\",\"signature\"",
+        1,
+    );
     let stripped = json.replacen("\"expires_at\":\"2026-11-20T11:00:00Z\",\"signature\"", "\"signature\"", 1);
     assert!(extended != json && stripped != json);
     for json in [json, extended, stripped] {
@@ -156,7 +170,9 @@ fn unknown_envelope_fields_and_payload_bytes_survive_a_round_trip() {
     // rule: MSG-9
     let payload = r#"{ "type":"request", "message":"h\u00e9", "n": 1.50, "later":{"z":1,"a":[ ]} }"#;
     let envelope = r#"{"version":"amp/0.2","id":"msg_1706648400_abc123","from":"Alice@acme.crabmail.ai","to":"bob@acme.crabmail.ai","subject":"Hi","timestamp":"2025-01-30T10:00:00.120Z","signature":"AA==","thread_id":"msg_1706648400_abc123","from_did":"did:key:z6Mk","x":{"deep":[1,2.0]}}"#;
-    let text = format!(r#" {{"local":{{"trust":"verified"}}, "payload" : {payload} , "envelope":{envelope}, "security":{{}} }}"#);
+    let text = format!(
+        r#" {{"local":{{"trust":"verified"}}, "payload" : {payload} , "envelope":{envelope}, "security":{{}} }}"#
+    );
     let message = Message::decode(text.as_bytes()).unwrap();
     let written = message.to_json();
     assert_eq!(written, format!(r#"{{"envelope":{envelope},"payload":{payload}}}"#));
@@ -168,7 +184,8 @@ fn unknown_envelope_fields_and_payload_bytes_survive_a_round_trip() {
 #[test]
 fn a_route_body_verifies_for_the_authenticated_sender_only() {
     // rule: SIGN-10
-    let signed = draft("Hi", "t").priority(Priority::Urgent).sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
+    let signed =
+        draft("Hi", "t").priority(Priority::Urgent).sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
     let body = || RouteBody::decode(signed.to_route_json().as_bytes()).unwrap();
     let verified = body().verify(&signed.from(), alice().verifying_key()).unwrap();
     assert_eq!((verified.subject().as_ref(), verified.priority()), ("Hi", Priority::Urgent));
@@ -226,7 +243,9 @@ fn the_first_dialect_that_matches_is_reported() {
 #[test]
 fn a_dialect_that_was_not_asked_for_is_not_tried() {
     // rule: SIGN-11
-    let message = Message::decode(sign_under(Dialect::Jq17, r#"{"type":"t","message":"m","n":1.0}"#).as_bytes()).unwrap();
+    let message =
+        Message::decode(sign_under(Dialect::Jq17, r#"{"type":"t","message":"m","n":1.0}"#).as_bytes())
+            .unwrap();
     let refusal = message.verify(alice().verifying_key()).unwrap_err();
     assert_eq!(refusal.error().code(), ErrorCode::SignatureInvalid);
 }
@@ -319,9 +338,11 @@ fn fields() -> impl Strategy<Value = Fields> {
         Just("4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg="),
         Just("bE6R8lh+sLvN5+g5bucp+rbMYJ0M9qkqH+d702x/yWQ=")
     ];
-    let subject = "(a|b)?(\\|)?(normal|urgent)?(\\|)?(msg_1_a)?(\\|4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg=)?";
+    let subject =
+        "(a|b)?(\\|)?(normal|urgent)?(\\|)?(msg_1_a)?(\\|4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg=)?";
     let priority = prop_oneof![Just(Priority::Normal), Just(Priority::Urgent)];
     let reply = prop_oneof![Just(None), Just(Some("msg_1_a".parse().unwrap()))];
-    ("[ab]", "[ab]", subject, priority, reply, hash)
-        .prop_map(|(from, to, subject, priority, reply, hash)| (from, to, subject, priority, reply, hash.to_owned()))
+    ("[ab]", "[ab]", subject, priority, reply, hash).prop_map(|(from, to, subject, priority, reply, hash)| {
+        (from, to, subject, priority, reply, hash.to_owned())
+    })
 }
