@@ -18,6 +18,7 @@ mod reply;
 mod route;
 mod signed;
 mod signing_string;
+mod stored;
 mod verify;
 
 pub use amp_address::Profile;
@@ -33,6 +34,7 @@ pub use reply::Answer;
 pub use route::RouteBody;
 pub use signed::SignedMessage;
 pub use signing_string::{PayloadHash, signing_string};
+pub use stored::{Local, SecurityNotes, SecurityPlacement, Status, StoredMessage, UnknownStatus};
 pub use verify::{Unverified, Variant, Verified, Verifier};
 
 // Leaf modules: one grammar each.
