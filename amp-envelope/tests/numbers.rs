@@ -5,7 +5,7 @@
 //! smallest normal one, then bits drawn from a chain of SHA-256. A line is `<bits in hexadecimal>,<text>`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::fmt::Write;
+use core::fmt::Write;
 
 use amp_envelope::{Canonicalizer, Dialect};
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ fn doubles() -> impl Iterator<Item = f64> {
 
 fn random_doubles() -> impl Iterator<Item = f64> {
     let blocks =
-        std::iter::successors(Some([0; 32]), |block: &[u8; 32]| Some(Sha256::digest(block).into())).skip(1);
+        core::iter::successors(Some([0; 32]), |block: &[u8; 32]| Some(Sha256::digest(block).into())).skip(1);
     blocks
         .flat_map(|block| {
             let (words, _) = block.as_chunks::<8>();

@@ -177,7 +177,7 @@ fn signed() -> (String, Identity) {
         .from(&"alice@acme.crabmail.ai".parse().unwrap())
         .sign_with_nonce(&alice, now(), [9; 16])
         .unwrap();
-    (signed.to_json().to_owned(), alice)
+    (signed.to_json(), alice)
 }
 
 #[test]
@@ -253,7 +253,7 @@ proptest! {
         (name, other) in ("x-.*", value()),
     ) {
         let mut local = local;
-        let mut wanted = json!({ name.clone(): other });
+        let mut wanted = json!({ name: other });
         if let Some(nested) = &nested {
             local["security"] = nested.clone();
         }
