@@ -12,7 +12,7 @@ use crate::canonical::Dialect;
 use crate::envelope::Fields;
 use crate::error::{ErrorCode, MessageError};
 use crate::id::{IdempotencyKey, MessageId};
-use crate::json::{self, BigIntegers, Container, Index, Item, JsonValue, Keep, Node, Span};
+use crate::json::{self, BigIntegers, Container, Index, Item, JsonValue, Keep, Span};
 use crate::limits::MESSAGE_JSON_MAX_BYTES;
 use crate::payload::{self, Payload};
 use crate::priority::Priority;
@@ -80,21 +80,13 @@ impl Message {
     pub fn decode_with(bytes: &[u8], profile: Profile) -> Result<Self, MessageError> {
         // The limit comes before the copy.
         check_size(bytes)?;
-        Self::read(bytes.to_vec(), profile, Index::default()).map_err(|(error, _, _)| error)
+        Self::read(bytes.to_vec(), profile, &mut Index::default())
     }
 
-    /// Decodes into the given buffers, which come back on an error.
-    pub(crate) fn read(
-        bytes: Vec<u8>,
-        profile: Profile,
-        mut index: Index,
-    ) -> Result<Self, (MessageError, Vec<u8>, Index)> {
-        match Layout::read(&bytes, profile, &mut index) {
-            Ok(Layout { fields, envelope, payload }) => {
-                Ok(Self { bytes, index, fields, envelope, payload, profile })
-            }
-            Err(error) => Err((error, bytes, index)),
-        }
+    /// Decodes into the given index, which is left to the caller on an error.
+    pub(crate) fn read(bytes: Vec<u8>, profile: Profile, index: &mut Index) -> Result<Self, MessageError> {
+        let Layout { fields, envelope, payload } = Layout::read(&bytes, profile, index)?;
+        Ok(Self { bytes, index: core::mem::take(index), fields, envelope, payload, profile })
     }
 
     /// Verifies the signature under RFC 8785, and gives a value that proves it.
@@ -130,18 +122,13 @@ impl Message {
     /// Who the message says sent it, in normal form.
     #[must_use]
     pub fn from(&self) -> Address {
-        self.address(&self.fields.from.text(&self.bytes))
+        decoded_address(&self.fields.from.text(&self.bytes), self.profile)
     }
 
     /// Whom the message is for, in normal form.
     #[must_use]
     pub fn to(&self) -> Address {
-        self.address(&self.fields.to.text(&self.bytes))
-    }
-
-    #[expect(clippy::expect_used, reason = "decoding parsed the same text under the same profile")]
-    fn address(&self, text: &str) -> Address {
-        Address::parse_with(text, self.profile).expect("an address that decoding has parsed")
+        decoded_address(&self.fields.to.text(&self.bytes), self.profile)
     }
 
     /// The subject: 1 to 256 characters, none in some deployed messages.
@@ -299,6 +286,12 @@ impl fmt::Debug for UnsignedFields<'_> {
     }
 }
 
+/// The address that a field holds whose text decoding has parsed.
+#[expect(clippy::expect_used, reason = "decoding parsed the same text under the same profile")]
+pub(crate) fn decoded_address(text: &str, profile: Profile) -> Address {
+    Address::parse_with(text, profile).expect("an address that decoding has parsed")
+}
+
 /// What decoding finds in the bytes.
 struct Layout {
     fields: Fields,
@@ -337,10 +330,10 @@ pub(crate) fn object(
     field: &'static str,
 ) -> Result<(Span, Container), MessageError> {
     let item = item.ok_or(MessageError::missing(field))?;
-    match item.node {
-        Node::Container(id) => index.container(id).filter(|container| container.object),
-        Node::Clean | Node::Scalar => None,
-    }
-    .map(|container| (item.value, container))
-    .ok_or(MessageError::field_of(ErrorCode::NotAnObject, field, "the value is an object"))
+    item.node
+        .container_id()
+        .and_then(|id| index.container(id))
+        .filter(|container| container.object)
+        .map(|container| (item.value, container))
+        .ok_or(MessageError::field_of(ErrorCode::NotAnObject, field, "the value is an object"))
 }

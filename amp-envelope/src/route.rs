@@ -13,7 +13,7 @@ use crate::error::{ErrorCode, MessageError};
 use crate::id::{IdempotencyKey, MessageId};
 use crate::json::{self, BigIntegers, Index, JsonValue, Keep, Span};
 use crate::limits::HTTP_BODY_MAX_BYTES;
-use crate::message::{Part, object};
+use crate::message::{Part, decoded_address, object};
 use crate::payload::{self, Payload};
 use crate::priority::Priority;
 use crate::signing_string::SignedFields;
@@ -164,10 +164,8 @@ impl RouteBody {
 
     /// Whom the message is for, in normal form.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "decoding parsed the same text under the same profile")]
     pub fn to(&self) -> Address {
-        Address::parse_with(&self.to.text(&self.bytes), self.profile)
-            .expect("an address that decoding has parsed")
+        decoded_address(&self.to.text(&self.bytes), self.profile)
     }
 
     /// The subject.

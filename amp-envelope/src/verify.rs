@@ -210,10 +210,7 @@ impl Verifier {
     /// # Errors
     /// As [`Message::decode_with`].
     pub fn decode(&mut self, bytes: Vec<u8>, profile: Profile) -> Result<Message, MessageError> {
-        Message::read(bytes, profile, core::mem::take(&mut self.spare)).map_err(|(error, _, index)| {
-            self.spare = index;
-            error
-        })
+        Message::read(bytes, profile, &mut self.spare)
     }
 
     /// Verifies a message under each of the dialects in turn.

@@ -139,13 +139,13 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, node: Node, span: Span) -> Result<(), MessageError> {
-        match node {
-            Node::Clean => {
+        match node.container_id() {
+            Some(id) => self.container(id, span),
+            None if node == Node::CLEAN => {
                 self.out.extend_from_slice(span.of(self.bytes));
                 Ok(())
             }
-            Node::Scalar => self.scalar(span.of(self.bytes)).map_err(|error| error.at(span.start as usize)),
-            Node::Container(id) => self.container(id, span),
+            None => self.scalar(span.of(self.bytes)).map_err(|error| error.at(span.start as usize)),
         }
     }
 

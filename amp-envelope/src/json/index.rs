@@ -25,15 +25,29 @@ impl Span {
     }
 }
 
-/// What a value needs in order to stand in canonical form.
+/// What a value needs in order to stand in canonical form: [`CLEAN`](Self::CLEAN), [`SCALAR`](Self::SCALAR) or
+/// a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Node {
+pub(crate) struct Node(u32);
+
+impl Node {
     /// Its bytes are canonical as they are.
-    Clean,
+    pub(crate) const CLEAN: Self = Self(u32::MAX);
     /// A string or number that must be rewritten.
-    Scalar,
-    /// A container listed in [`Index::containers`].
-    Container(u32),
+    pub(crate) const SCALAR: Self = Self(u32::MAX - 1);
+
+    /// A container listed in [`Index::containers`]. A text has fewer than 2^31 of them.
+    pub(crate) const fn container(id: usize) -> Self {
+        Self(id as u32)
+    }
+
+    /// The container's number, if it is one.
+    pub(crate) const fn container_id(self) -> Option<u32> {
+        match self {
+            Self::CLEAN | Self::SCALAR => None,
+            Self(id) => Some(id),
+        }
+    }
 }
 
 /// Where the text of a member name stands.

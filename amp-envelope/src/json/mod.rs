@@ -4,6 +4,7 @@
 //! which containers can be copied as they are, and every view reads the same bytes again.
 
 mod de;
+mod fault;
 mod index;
 mod number;
 mod order;

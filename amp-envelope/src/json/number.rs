@@ -1,7 +1,7 @@
 //! Number literals: grammar (RFC 8259, section 6) and what a double can hold of them.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use crate::error::{ErrorCode, MessageError};
+use super::fault::Fault;
 use crate::limits::NUMBER_LITERAL_MAX_BYTES;
 
 /// 2^53 − 1: integers up to here have one double and one canonical form.
@@ -21,13 +21,12 @@ pub(crate) enum Literal {
 }
 
 /// Reads the literal at the start of `rest`: its length in bytes and its kind.
-pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), MessageError> {
+pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), Fault> {
     let unsigned = rest.strip_prefix(b"-").unwrap_or(rest);
     let sign = rest.len().saturating_sub(unsigned.len());
     let digits = digits(unsigned);
     let after = match (unsigned.first(), digits) {
-        (_, 0) => return Err(malformed()),
-        (Some(b'0'), 2..) => return Err(malformed()),
+        (_, 0) | (Some(b'0'), 2..) => return Err(Fault::Number),
         _ => unsigned.get(digits..).unwrap_or_default(),
     };
     if !matches!(after.first(), Some(b'.' | b'e' | b'E')) {
@@ -47,12 +46,12 @@ pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), MessageError> {
     }
     let len = within_limit(rest.len().saturating_sub(tail.len()))?;
     if double(rest.get(..len).unwrap_or_default()).is_none() {
-        return Err(overflow());
+        return Err(Fault::Overflow);
     }
     Ok((len, Literal::Fraction))
 }
 
-fn integer(digits: &[u8], negative: bool) -> Result<Literal, MessageError> {
+fn integer(digits: &[u8], negative: bool) -> Result<Literal, Fault> {
     match digits.len() {
         1 if negative && digits == b"0" => Ok(Literal::NegativeZero),
         0..=15 => Ok(Literal::Integer),
@@ -62,7 +61,7 @@ fn integer(digits: &[u8], negative: bool) -> Result<Literal, MessageError> {
             Ok(if value <= SAFE_INTEGER_MAX { Literal::Integer } else { Literal::BigInteger })
         }
         17..=308 => Ok(Literal::BigInteger),
-        _ if double(digits).is_none() => Err(overflow()),
+        _ if double(digits).is_none() => Err(Fault::Overflow),
         _ => Ok(Literal::BigInteger),
     }
 }
@@ -78,27 +77,13 @@ fn digits(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-fn skip_digits(bytes: &[u8]) -> Result<&[u8], MessageError> {
+fn skip_digits(bytes: &[u8]) -> Result<&[u8], Fault> {
     match digits(bytes) {
-        0 => Err(malformed()),
+        0 => Err(Fault::Number),
         n => Ok(bytes.get(n..).unwrap_or_default()),
     }
 }
 
-fn within_limit(len: usize) -> Result<usize, MessageError> {
-    if len > NUMBER_LITERAL_MAX_BYTES {
-        return Err(MessageError::new(ErrorCode::TooLarge, "a number literal has at most 1,100 bytes"));
-    }
-    Ok(len)
-}
-
-const fn malformed() -> MessageError {
-    MessageError::new(
-        ErrorCode::InvalidJson,
-        "a number has an integer part without leading zeros, and digits after its point and exponent",
-    )
-}
-
-const fn overflow() -> MessageError {
-    MessageError::new(ErrorCode::NonFiniteNumber, "a number is at most as large as the largest double")
+fn within_limit(len: usize) -> Result<usize, Fault> {
+    if len > NUMBER_LITERAL_MAX_BYTES { Err(Fault::LongNumber) } else { Ok(len) }
 }

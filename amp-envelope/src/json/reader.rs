@@ -5,10 +5,13 @@
 //! neighbours compared). A container whose bytes are already canonical is forgotten: its parent copies it.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use core::cmp::Ordering;
+
+use super::fault::Fault;
+use super::index::{Container, Index, Item, NameAt, Node, Span};
+use super::number::{self, Literal};
+use super::{order, scan, string};
 use crate::error::{ErrorCode, MessageError};
-use crate::json::index::{Container, Index, Item, NameAt, Node, Span};
-use crate::json::number::{self, Literal};
-use crate::json::{order, scan, string};
 use crate::limits::{DEPTH_MAX, KEYS_PER_OBJECT_MAX};
 
 /// Which containers the reader keeps.
@@ -39,31 +42,38 @@ pub(crate) fn read(
 ) -> Result<Container, MessageError> {
     index.clear();
     if u32::try_from(bytes.len()).is_err() {
-        return Err(MessageError::new(ErrorCode::TooLarge, "a text has at most 4 GiB"));
+        return Err(Fault::TooLarge.into());
     }
-    let mut reader =
-        Reader { bytes, at: 0, keep, big, depth_max: DEPTH_MAX.saturating_add(usize::from(outer)), index };
+    let kept_levels = match keep {
+        Keep::Levels(levels) => usize::from(levels),
+        Keep::All => usize::MAX,
+    };
+    let depth_max = DEPTH_MAX.saturating_add(usize::from(outer));
+    let mut reader = Reader { bytes, at: 0, all: keep == Keep::All, kept_levels, big, depth_max, index };
     let result = reader.text();
-    result.map_err(|error| blame_encoding(bytes, error))
+    let at = reader.at;
+    result.map_err(|fault| blame_encoding(bytes, fault, at))
 }
 
 /// A byte that is not UTF-8 looks like bad JSON to the reader outside of strings; say what it is.
-fn blame_encoding(bytes: &[u8], error: MessageError) -> MessageError {
-    if error.code() != ErrorCode::InvalidJson {
-        return error;
+fn blame_encoding(bytes: &[u8], fault: Fault, at: usize) -> MessageError {
+    if fault.code() == ErrorCode::InvalidJson
+        && let Err(utf8) = core::str::from_utf8(bytes)
+        && utf8.valid_up_to() <= at
+    {
+        return MessageError::from(Fault::InvalidUtf8).at(utf8.valid_up_to());
     }
-    match core::str::from_utf8(bytes) {
-        Err(utf8) if error.at_byte().is_some_and(|at| utf8.valid_up_to() <= at as usize) => {
-            invalid_utf8().at(utf8.valid_up_to())
-        }
-        _ => error,
-    }
+    MessageError::from(fault).at(at.min(bytes.len()))
 }
 
 struct Reader<'a, 'i> {
     bytes: &'a [u8],
+    /// Where the reader stands; after a fault, where the fault is.
     at: usize,
-    keep: Keep,
+    /// Nothing counts as canonical.
+    all: bool,
+    /// Objects of this many outer levels are kept though they are canonical.
+    kept_levels: usize,
     big: BigIntegers,
     depth_max: usize,
     index: &'i mut Index,
@@ -76,42 +86,42 @@ struct Value {
     clean: bool,
 }
 
+/// The contents of a string.
+#[derive(Clone, Copy)]
+struct Contents {
+    span: Span,
+    /// Whether it is spelled as RFC 8785 spells it.
+    canonical: bool,
+    escaped: bool,
+}
+
 impl Reader<'_, '_> {
-    fn text(&mut self) -> Result<Container, MessageError> {
+    fn text(&mut self) -> Result<Container, Fault> {
         if self.bytes.starts_with(b"\xEF\xBB\xBF") {
-            return Err(MessageError::new(
-                ErrorCode::ByteOrderMark,
-                "a text begins without a byte order mark",
-            )
-            .at(0));
+            return Err(Fault::ByteOrderMark);
         }
         self.white_space();
-        if self.peek() != b'{' {
-            // Tell another JSON value from something that is not JSON at all.
-            self.value(0)?;
-            self.white_space();
-            return Err(match self.bytes.get(self.at) {
-                None => MessageError::new(ErrorCode::NotAnObject, "the value is an object").at(0),
-                Some(_) => self.malformed("nothing but white space follows the value"),
-            });
-        }
-        let value = self.object(0)?;
+        let start = self.at;
+        let value = self.value(0)?;
         self.white_space();
         if self.at < self.bytes.len() {
-            return Err(self.malformed("nothing but white space follows the value"));
+            return Err(Fault::Trailing);
         }
-        match value.node {
-            Node::Container(id) => self.index.container(id),
-            // An object that was clean and forgotten: an empty list of items, copied whole.
-            Node::Clean | Node::Scalar => Some(Container { first: 0, len: 0, object: true, clean: true }),
+        if self.bytes.get(start) != Some(&b'{') {
+            self.at = start;
+            return Err(Fault::NotAnObject);
         }
-        .ok_or(MessageError::new(ErrorCode::NotAnObject, "the value is an object"))
+        // A clean object may have been forgotten: it is copied whole.
+        let forgotten = Container { first: 0, len: 0, object: true, clean: true };
+        Ok(value.node.container_id().and_then(|id| self.index.container(id)).unwrap_or(forgotten))
     }
 
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
+    #[inline(always)]
     fn bump(&mut self) {
         self.at = self.at.wrapping_add(1);
     }
@@ -120,11 +130,14 @@ impl Reader<'_, '_> {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
+    /// Skips white space; tells whether there was none.
+    #[inline(always)]
+    fn no_white_space(&mut self) -> bool {
+        self.peek() > b' ' || !self.white_space()
+    }
+
     /// Skips white space; tells whether there was any.
     fn white_space(&mut self) -> bool {
-        if self.peek() > b' ' {
-            return false;
-        }
         let start = self.at;
         while let b' ' | b'\n' | b'\t' | b'\r' = self.peek() {
             self.bump();
@@ -132,62 +145,79 @@ impl Reader<'_, '_> {
         self.at != start
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, MessageError> {
+    #[inline(always)]
+    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
         match self.peek() {
             b'"' => self.string(),
             b'{' => self.object(depth),
             b'[' => self.array(depth),
             b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.literal(b"true"),
-            b'f' => self.literal(b"false"),
-            b'n' => self.literal(b"null"),
-            _ => Err(self.malformed("a value is an object, array, string, number, true, false or null")),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            b'n' => self.word(b"null"),
+            _ => Err(Fault::Value),
         }
     }
 
-    fn literal(&mut self, word: &'static [u8]) -> Result<Value, MessageError> {
+    fn word(&mut self, word: &'static [u8]) -> Result<Value, Fault> {
         if !self.rest().starts_with(word) {
-            return Err(self.malformed("a bare word is true, false or null"));
+            return Err(Fault::Word);
         }
         self.at = self.at.wrapping_add(word.len());
         Ok(self.scalar(true))
     }
 
+    #[inline(always)]
     fn scalar(&self, canonical: bool) -> Value {
-        let clean = canonical && self.keep != Keep::All;
-        Value { node: if clean { Node::Clean } else { Node::Scalar }, clean }
+        let clean = canonical && !self.all;
+        Value { node: if clean { Node::CLEAN } else { Node::SCALAR }, clean }
     }
 
-    fn number(&mut self) -> Result<Value, MessageError> {
-        let (len, literal) = number::read(self.rest()).map_err(|error| error.at(self.at))?;
+    #[inline(always)]
+    fn number(&mut self) -> Result<Value, Fault> {
+        if let Some(len) = scan::short_integer(self.bytes, self.at) {
+            self.at = self.at.wrapping_add(len);
+            return Ok(self.scalar(true));
+        }
+        self.any_number()
+    }
+
+    fn any_number(&mut self) -> Result<Value, Fault> {
+        let (len, literal) = number::read(self.rest())?;
         let canonical = match literal {
             Literal::Integer => true,
-            Literal::NegativeZero => false,
-            Literal::BigInteger if self.big == BigIntegers::Refuse => {
-                return Err(MessageError::new(
-                    ErrorCode::UnportableNumber,
-                    "an integer literal lies within ±(2^53 − 1)",
-                )
-                .at(self.at));
-            }
-            Literal::BigInteger => false,
+            Literal::BigInteger if self.big == BigIntegers::Refuse => return Err(Fault::BigInteger),
+            Literal::NegativeZero | Literal::BigInteger => false,
             Literal::Fraction => is_ecmascript(self.rest().get(..len).unwrap_or_default()),
         };
         self.at = self.at.wrapping_add(len);
         Ok(self.scalar(canonical))
     }
 
-    fn string(&mut self) -> Result<Value, MessageError> {
+    #[inline(always)]
+    fn string(&mut self) -> Result<Value, Fault> {
         self.bump();
-        let (_, canonical, _) = self.contents()?;
-        Ok(self.scalar(canonical))
+        let contents = self.contents()?;
+        Ok(self.scalar(contents.canonical))
     }
 
-    /// Reads a string's contents and its closing quote: where they stand, whether they are canonical and
-    /// whether they hold escapes.
-    fn contents(&mut self) -> Result<(Span, bool, bool), MessageError> {
+    /// Reads a string's contents and its closing quote.
+    #[inline(always)]
+    fn contents(&mut self) -> Result<Contents, Fault> {
         let start = self.at;
-        let mut run = scan::plain_run(self.bytes, start);
+        let run = scan::plain_run(self.bytes, start);
+        if !run.non_ascii && self.bytes.get(run.end) == Some(&b'"') {
+            self.at = run.end;
+            let span = self.span_from(start);
+            self.bump();
+            return Ok(Contents { span, canonical: true, escaped: false });
+        }
+        self.contents_after(start, run)
+    }
+
+    /// Reads on behind the first run of a string that is not plain ASCII.
+    fn contents_after(&mut self, start: usize, first: scan::Run) -> Result<Contents, Fault> {
+        let mut run = first;
         let mut non_ascii = run.non_ascii;
         let mut canonical = true;
         let mut escaped = false;
@@ -196,66 +226,63 @@ impl Reader<'_, '_> {
             match self.bytes.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    let escape = string::escape(self.rest()).map_err(|error| error.at(self.at))?;
+                    let escape = string::escape(self.rest())?;
                     canonical &= escape.canonical;
                     escaped = true;
                     self.at = self.at.wrapping_add(escape.len);
                     run = scan::plain_run(self.bytes, self.at);
                     non_ascii |= run.non_ascii;
                 }
-                Some(_) => return Err(self.malformed("a control character in a string is escaped")),
-                None => return Err(self.malformed("a string ends with a quotation mark")),
+                Some(_) => return Err(Fault::Control),
+                None => return Err(Fault::UnfinishedString),
             }
         }
         let span = self.span_from(start);
-        if non_ascii {
-            if let Err(error) = core::str::from_utf8(span.of(self.bytes)) {
-                return Err(invalid_utf8().at(start.wrapping_add(error.valid_up_to())));
-            }
+        if non_ascii && let Err(error) = core::str::from_utf8(span.of(self.bytes)) {
+            self.at = start.wrapping_add(error.valid_up_to());
+            return Err(Fault::InvalidUtf8);
         }
         self.bump();
-        Ok((span, canonical, escaped))
+        Ok(Contents { span, canonical, escaped })
     }
 
     fn span_from(&self, start: usize) -> Span {
         // Offsets fit: `read` refuses longer texts.
-        Span { start: start as u32, end: self.at as u32 }
+        Span::new(start, self.at)
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, MessageError> {
+    fn object(&mut self, depth: usize) -> Result<Value, Fault> {
         let depth = self.deeper(depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
         self.bump();
-        let mut clean = !self.white_space();
+        let mut clean = self.no_white_space();
         let mut sorted = true;
         if self.peek() == b'}' {
             self.bump();
         } else {
+            let mut last_prefix = 0;
+            let mut count = 0_usize;
             loop {
                 let (member, member_clean) = self.member(depth)?;
                 clean &= member_clean;
-                if let Some(before) = self.index.open.get(base..).and_then(<[Item]>::last) {
-                    sorted = sorted && self.is_less(before, &member);
-                }
-                if self.index.open.len().wrapping_sub(base) >= KEYS_PER_OBJECT_MAX {
-                    return Err(MessageError::new(
-                        ErrorCode::TooManyKeys,
-                        "an object has at most 10,000 members",
-                    )
-                    .at(self.at));
+                sorted = sorted && (member.prefix > last_prefix || self.follows(base, &member));
+                last_prefix = member.prefix;
+                count = count.wrapping_add(1);
+                if count > KEYS_PER_OBJECT_MAX {
+                    return Err(Fault::TooManyMembers);
                 }
                 self.index.open.push(member);
-                clean &= !self.white_space();
+                clean &= self.no_white_space();
                 match self.peek() {
                     b',' => self.bump(),
                     b'}' => {
                         self.bump();
                         break;
                     }
-                    _ => return Err(self.malformed("a member is followed by a comma or a closing brace")),
+                    _ => return Err(Fault::AfterMember),
                 }
-                clean &= !self.white_space();
+                clean &= self.no_white_space();
             }
         }
         if !sorted {
@@ -264,45 +291,53 @@ impl Reader<'_, '_> {
         Ok(self.close(depth, base, names, true, clean && sorted))
     }
 
-    fn member(&mut self, depth: usize) -> Result<(Item, bool), MessageError> {
+    #[inline(always)]
+    fn member(&mut self, depth: usize) -> Result<(Item, bool), Fault> {
         if self.peek() != b'"' {
-            return Err(self.malformed("a member begins with its name, a string"));
+            return Err(Fault::Name);
         }
         self.bump();
         let word = scan::word_at(self.bytes, self.at);
-        let (span, mut clean, escaped) = self.contents()?;
-        let (name, name_at, prefix) = if escaped {
-            let start = self.index.names.len();
-            string::unescape(span.of(self.bytes), &mut self.index.names);
-            let name = Span { start: start as u32, end: self.index.names.len() as u32 };
-            (name, NameAt::Unescaped, order::prefix(name.of(&self.index.names)))
-        } else {
-            let prefix = match word {
-                Some(word) if word & 0x8080_8080_8080_8080 == 0 => order::ascii_prefix(word, span.len()),
-                _ => order::prefix(span.of(self.bytes)),
-            };
-            (span, NameAt::Received, prefix)
+        let contents = self.contents()?;
+        let (name, name_at, prefix) = match word {
+            Some(word) if !contents.escaped && word & scan::HIGH == 0 => {
+                (contents.span, NameAt::Received, order::ascii_prefix(word, contents.span.len()))
+            }
+            _ => self.name(contents),
         };
-        clean &= !self.white_space();
+        let mut clean = contents.canonical && self.no_white_space();
         if self.peek() != b':' {
-            return Err(self.malformed("a member's name is followed by a colon"));
+            self.white_space();
+            if self.peek() != b':' {
+                return Err(Fault::Colon);
+            }
         }
         self.bump();
-        clean &= !self.white_space();
+        clean &= self.no_white_space();
         let start = self.at;
         let value = self.value(depth)?;
-        Ok((
-            Item { prefix, name, value: self.span_from(start), node: value.node, name_at },
-            clean && value.clean,
-        ))
+        let item = Item { prefix, name, value: self.span_from(start), node: value.node, name_at };
+        Ok((item, clean && value.clean))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, MessageError> {
+    /// Where the text of a name stands, and its prefix; a name with escapes is unescaped.
+    fn name(&mut self, contents: Contents) -> (Span, NameAt, u64) {
+        let Contents { span, escaped, .. } = contents;
+        if !escaped {
+            return (span, NameAt::Received, order::prefix(span.of(self.bytes)));
+        }
+        let start = self.index.names.len();
+        string::unescape(span.of(self.bytes), &mut self.index.names);
+        let name = Span::new(start, self.index.names.len());
+        (name, NameAt::Unescaped, order::prefix(name.of(&self.index.names)))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Value, Fault> {
         let depth = self.deeper(depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
         self.bump();
-        let mut clean = !self.white_space();
+        let mut clean = self.no_white_space();
         if self.peek() == b']' {
             self.bump();
         } else {
@@ -311,7 +346,7 @@ impl Reader<'_, '_> {
                 let value = self.value(depth)?;
                 clean &= value.clean;
                 // When all is kept the writer knows that every scalar must be written anew.
-                if value.node != Node::Clean && (value.node != Node::Scalar || self.keep != Keep::All) {
+                if value.node != Node::CLEAN && !(self.all && value.node == Node::SCALAR) {
                     let value_span = self.span_from(start);
                     self.index.open.push(Item {
                         prefix: 0,
@@ -321,89 +356,71 @@ impl Reader<'_, '_> {
                         name_at: NameAt::Received,
                     });
                 }
-                clean &= !self.white_space();
+                clean &= self.no_white_space();
                 match self.peek() {
                     b',' => self.bump(),
                     b']' => {
                         self.bump();
                         break;
                     }
-                    _ => return Err(self.malformed("an element is followed by a comma or a closing bracket")),
+                    _ => return Err(Fault::AfterElement),
                 }
-                clean &= !self.white_space();
+                clean &= self.no_white_space();
             }
         }
         Ok(self.close(depth, base, names, false, clean))
     }
 
-    fn deeper(&self, depth: usize) -> Result<usize, MessageError> {
-        if depth >= self.depth_max {
-            return Err(MessageError::new(ErrorCode::TooDeep, "containers nest at most 128 deep").at(self.at));
-        }
-        Ok(depth.wrapping_add(1))
+    fn deeper(&self, depth: usize) -> Result<usize, Fault> {
+        if depth >= self.depth_max { Err(Fault::TooDeep) } else { Ok(depth.wrapping_add(1)) }
     }
 
     /// Forgets a clean container; moves the items of any other from the stack to the index.
     fn close(&mut self, depth: usize, base: usize, names: usize, object: bool, clean: bool) -> Value {
-        let clean = clean && self.keep != Keep::All;
-        let kept = match self.keep {
-            Keep::Levels(levels) => object && depth <= usize::from(levels),
-            Keep::All => true,
-        };
-        if clean && !kept {
+        let clean = clean && !self.all;
+        if clean && !(object && depth <= self.kept_levels) {
             self.index.open.truncate(base);
             self.index.names.truncate(names);
-            return Value { node: Node::Clean, clean: true };
+            return Value { node: Node::CLEAN, clean: true };
         }
         let first = self.index.items.len();
         let open = self.index.open.get(base..).unwrap_or_default();
         let container = Container { first: first as u32, len: open.len() as u32, object, clean };
         self.index.items.extend_from_slice(open);
         self.index.open.truncate(base);
-        let id = self.index.containers.len() as u32;
+        let node = Node::container(self.index.containers.len());
         self.index.containers.push(container);
-        Value { node: Node::Container(id), clean }
+        Value { node, clean }
     }
 
-    fn is_less(&self, a: &Item, b: &Item) -> bool {
-        match a.prefix.cmp(&b.prefix) {
-            core::cmp::Ordering::Less => true,
-            core::cmp::Ordering::Greater => false,
-            core::cmp::Ordering::Equal => {
-                let names = &self.index.names;
-                order::utf16(a.name(self.bytes, names), b.name(self.bytes, names)).is_lt()
-            }
-        }
+    /// Whether a member's name is greater than that of the member before it, if there is one.
+    fn follows(&self, base: usize, member: &Item) -> bool {
+        let names = &self.index.names;
+        self.index
+            .open
+            .get(base..)
+            .and_then(<[Item]>::last)
+            .is_none_or(|before| by_name(before, member, self.bytes, names).is_lt())
     }
 
     /// Sorts the members of the object that is closing, and refuses two of one name.
-    fn sort(&mut self, base: usize) -> Result<(), MessageError> {
+    fn sort(&mut self, base: usize) -> Result<(), Fault> {
         let Index { open, names, .. } = &mut *self.index;
         let members = open.get_mut(base..).unwrap_or_default();
         let bytes = self.bytes;
-        members.sort_unstable_by(|a, b| {
-            a.prefix.cmp(&b.prefix).then_with(|| order::utf16(a.name(bytes, names), b.name(bytes, names)))
-        });
+        members.sort_unstable_by(|a, b| by_name(a, b, bytes, names));
         for (a, b) in members.iter().zip(members.iter().skip(1)) {
             if a.prefix == b.prefix && a.name(bytes, names) == b.name(bytes, names) {
-                let second = a.value.start.max(b.value.start);
-                return Err(MessageError::new(
-                    ErrorCode::DuplicateKey,
-                    "a member name stands twice in one object",
-                )
-                .at(second as usize));
+                self.at = a.value.start.max(b.value.start) as usize;
+                return Err(Fault::DuplicateName);
             }
         }
         Ok(())
     }
-
-    fn malformed(&self, rule: &'static str) -> MessageError {
-        MessageError::new(ErrorCode::InvalidJson, rule).at(self.at.min(self.bytes.len()))
-    }
 }
 
-const fn invalid_utf8() -> MessageError {
-    MessageError::new(ErrorCode::InvalidUtf8, "the text is UTF-8")
+fn by_name(a: &Item, b: &Item, bytes: &[u8], names: &[u8]) -> Ordering {
+    a.prefix.cmp(&b.prefix).then_with(|| order::utf16(a.name(bytes, names), b.name(bytes, names)))
 }
 
 /// Whether a literal with a point or an exponent is spelled as ECMAScript spells its double.

@@ -2,7 +2,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
+/// The high bit of every byte of a word.
+pub(super) const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The first byte of a run that is not plain string content, and whether the run left ASCII.
 #[derive(Clone, Copy)]
@@ -14,22 +15,33 @@ pub(super) struct Run {
 }
 
 /// Scans from `start` to the first `"`, `\` or byte below 0x20.
+#[inline(always)]
 pub(super) fn plain_run(bytes: &[u8], start: usize) -> Run {
+    // Most strings end within the first words.
     let mut at = start;
     let mut high = 0_u64;
-    while let Some(word) = word_at(bytes, at) {
+    for _ in 0..4 {
+        let Some(word) = word_at(bytes, at) else { break };
         let stop = stops(word);
         if stop != 0 {
-            let below = stop & stop.wrapping_neg();
-            high |= word & HIGH & below.wrapping_sub(1);
-            // The lowest marked byte is exact: borrows only ever run upwards.
-            return Run { end: at.wrapping_add(lowest_byte(stop)), non_ascii: high != 0 };
+            return stopped(word, stop, at, high);
         }
         high |= word & HIGH;
         at = at.wrapping_add(8);
-        if let Some(next) = skip_plain_blocks(bytes, at, &mut high) {
-            at = next;
+    }
+    long_run(bytes, at, high)
+}
+
+fn long_run(bytes: &[u8], start: usize, high: u64) -> Run {
+    let mut high = high;
+    let mut at = skip_plain_blocks(bytes, start, &mut high);
+    while let Some(word) = word_at(bytes, at) {
+        let stop = stops(word);
+        if stop != 0 {
+            return stopped(word, stop, at, high);
         }
+        high |= word & HIGH;
+        at = at.wrapping_add(8);
     }
     while let Some(&byte) = bytes.get(at) {
         if byte == b'"' || byte == b'\\' || byte < 0x20 {
@@ -41,10 +53,19 @@ pub(super) fn plain_run(bytes: &[u8], start: usize) -> Run {
     Run { end: at, non_ascii: high != 0 }
 }
 
+/// The run that ends in `word`, which stands at `at`.
+#[inline(always)]
+fn stopped(word: u64, stop: u64, at: usize, high: u64) -> Run {
+    // The lowest marked byte is exact: borrows only ever run upwards.
+    let below = (stop & stop.wrapping_neg()).wrapping_sub(1);
+    let high = high | (word & HIGH & below);
+    Run { end: at.wrapping_add(lowest_byte(stop)), non_ascii: high != 0 }
+}
+
 /// Skips whole blocks of 32 bytes without a stop in them; the compiler turns the fold into vector code.
-fn skip_plain_blocks(bytes: &[u8], start: usize, high: &mut u64) -> Option<usize> {
-    let (blocks, _) = bytes.get(start..)?.as_chunks::<32>();
-    let mut skipped = 0_usize;
+fn skip_plain_blocks(bytes: &[u8], start: usize, high: &mut u64) -> usize {
+    let (blocks, _) = bytes.get(start..).unwrap_or_default().as_chunks::<32>();
+    let mut at = start;
     for block in blocks {
         let mut stop = 0_u8;
         let mut all = 0_u8;
@@ -56,9 +77,25 @@ fn skip_plain_blocks(bytes: &[u8], start: usize, high: &mut u64) -> Option<usize
             break;
         }
         *high |= u64::from(all & 0x80);
-        skipped = skipped.wrapping_add(32);
+        at = at.wrapping_add(32);
     }
-    (skipped > 0).then(|| start.wrapping_add(skipped))
+    at
+}
+
+/// The length of an integer without a sign and with at most seven digits, if just that stands at `at`.
+#[inline(always)]
+pub(super) fn short_integer(bytes: &[u8], at: usize) -> Option<usize> {
+    let word = word_at(bytes, at)?;
+    // Bytes that are no digits keep a bit here: digits are 0x30 to 0x39.
+    let nibbles = word ^ ONES.wrapping_mul(0x30);
+    let other = (nibbles.wrapping_add(ONES.wrapping_mul(0x76)) | nibbles) & HIGH;
+    let digits = lowest_byte(other);
+    let first = word & 0xff;
+    if other == 0 || digits == 0 || (first == 0x30 && digits > 1) {
+        return None;
+    }
+    let next = (word >> (digits << 3)) & 0xff;
+    (!matches!(next as u8, b'.' | b'e' | b'E')).then_some(digits)
 }
 
 /// The offset of the first byte at or after `at` that is not white space.
@@ -116,14 +153,17 @@ fn skip_container(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
+#[inline(always)]
 pub(super) fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk::<8>().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
+#[inline(always)]
 fn lowest_byte(mask: u64) -> usize {
     (mask.trailing_zeros() >> 3) as usize
 }
 
+#[inline(always)]
 /// Marks the high bit of every byte that is `"`, `\` or below 0x20; marks above the lowest may be spurious.
 fn stops(word: u64) -> u64 {
     let quote = word ^ (ONES.wrapping_mul(b'"' as u64));

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::error::{ErrorCode, MessageError};
+use super::fault::Fault;
 
 /// One escape sequence: the character it stands for and its length in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Escape {
 }
 
 /// Reads the escape at the start of `rest`, which begins with a backslash.
-pub(crate) fn escape(rest: &[u8]) -> Result<Escape, MessageError> {
+pub(crate) fn escape(rest: &[u8]) -> Result<Escape, Fault> {
     let short = |character, canonical| Ok(Escape { character, len: 2, canonical });
     match rest {
         [_, b'"', ..] => short('"', true),
@@ -27,14 +27,11 @@ pub(crate) fn escape(rest: &[u8]) -> Result<Escape, MessageError> {
         [_, b'r', ..] => short('\r', true),
         [_, b't', ..] => short('\t', true),
         [_, b'u', hex @ ..] => unicode(hex),
-        _ => Err(MessageError::new(
-            ErrorCode::InvalidJson,
-            "a backslash is followed by one of \" \\ / b f n r t u",
-        )),
+        _ => Err(Fault::Escape),
     }
 }
 
-fn unicode(hex: &[u8]) -> Result<Escape, MessageError> {
+fn unicode(hex: &[u8]) -> Result<Escape, Fault> {
     let first = unit(hex)?;
     if let Some(character) = char::from_u32(u32::from(first)) {
         // Controls without a short form are the only characters that RFC 8785 writes as \u escapes.
@@ -45,19 +42,15 @@ fn unicode(hex: &[u8]) -> Result<Escape, MessageError> {
     }
     let second = match hex.get(4..).and_then(|rest| rest.strip_prefix(b"\\u")) {
         Some(rest) => unit(rest)?,
-        None => return Err(lone_surrogate()),
+        None => return Err(Fault::LoneSurrogate),
     };
     match char::decode_utf16([first, second]).next() {
         Some(Ok(character)) => Ok(Escape { character, len: 12, canonical: false }),
-        _ => Err(lone_surrogate()),
+        _ => Err(Fault::LoneSurrogate),
     }
 }
 
-const fn lone_surrogate() -> MessageError {
-    MessageError::new(ErrorCode::LoneSurrogate, "a surrogate escape stands in a pair, high before low")
-}
-
-fn unit(hex: &[u8]) -> Result<u16, MessageError> {
+fn unit(hex: &[u8]) -> Result<u16, Fault> {
     let mut unit = 0_u16;
     let mut digits = hex.iter();
     for _ in 0..4 {
@@ -65,7 +58,7 @@ fn unit(hex: &[u8]) -> Result<u16, MessageError> {
             .next()
             .and_then(|digit| char::from(*digit).to_digit(16))
             .and_then(|digit| u16::try_from(digit).ok())
-            .ok_or(MessageError::new(ErrorCode::InvalidJson, "\\u is followed by four hexadecimal digits"))?;
+            .ok_or(Fault::HexDigits)?;
         unit = (unit << 4) | digit;
     }
     Ok(unit)
