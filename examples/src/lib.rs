@@ -1,1 +1,17 @@
-//! Placeholder while the workspace is being laid out.
+//! What the example programs share: the runner of test vectors.
+//!
+//! ```
+//! use amp_examples::vectors::{Answer, answer};
+//! use serde_json::json;
+//!
+//! let input = json!({"pattern": "*@acme.crabmail.ai", "address": "eve@acme.crabmail.ai"});
+//! let Answer::Output(output) = answer("pattern", &input) else { unreachable!() };
+//! assert_eq!(output["match"], true);
+//! ```
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "programs have the standard library; the crates they show do not need it"
+)]
+
+pub mod vectors;

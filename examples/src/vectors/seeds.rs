@@ -1,0 +1,206 @@
+//! Inputs that this library brings along, from which a suite can be generated.
+
+use amp_core::{Address, Draft, Identity, Timestamp};
+use serde_json::{Value, json};
+
+const HASH: &str = "4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg=";
+
+type Inputs = Vec<(&'static str, Value)>;
+
+/// Inputs of a suite, each with what it shows; `None` for a suite without any.
+pub(super) fn inputs(suite: &str) -> Option<Inputs> {
+    Some(match suite {
+        "address" => address(),
+        "same-tenant" => same_tenant(),
+        "expand" => expand(),
+        "pattern" => pattern(),
+        "id" => id(),
+        "key" => key(),
+        "canonical" => canonical(),
+        "signing-string" => signing_string(),
+        "decode" => decode(),
+        "verify" => verify(),
+        "rotation" => rotation(),
+        "thread" => thread(),
+        "filename" => filename(),
+        _ => return None,
+    })
+}
+
+fn address() -> Inputs {
+    vec![
+        ("a full address", json!({"text": "alice@acme.crabmail.ai"})),
+        ("upper case", json!({"text": "Alice@ACME.CrabMail.AI"})),
+        ("a short address", json!({"text": "alice"})),
+        (
+            "a known provider",
+            json!({"text": "bob@team.agents.corp.io", "known_providers": ["agents.corp.io"]}),
+        ),
+        ("a local network", json!({"text": "bob@host.aimaestro.local"})),
+        ("two labels, deployed", json!({"text": "bob@acme.local", "profile": "deployed"})),
+        ("two labels, specification", json!({"text": "bob@acme.local", "profile": "spec"})),
+        ("an empty label", json!({"text": "bob@acme..crabmail.ai"})),
+    ]
+}
+
+fn same_tenant() -> Inputs {
+    let pair = |a: &str, b: &str, known: &[&str]| json!({"a": a, "b": b, "known_providers": known});
+    vec![
+        ("one scope", pair("a@acme.crabmail.ai", "b@acme.crabmail.ai", &[])),
+        ("another provider", pair("a@acme.crabmail.ai", "b@acme.evil.io", &[])),
+        ("assumed boundaries", pair("a@good.agents.corp.io", "b@evil.agents.corp.io", &[])),
+        ("known boundaries", pair("a@x.acme.crabmail.ai", "b@acme.crabmail.ai", &["crabmail.ai"])),
+    ]
+}
+
+fn expand() -> Inputs {
+    let own = "me@acme.crabmail.ai";
+    vec![
+        ("a name", json!({"text": "alice", "own": own})),
+        ("a name and a scope", json!({"text": "alice@ops", "own": own})),
+        ("a full address", json!({"text": "alice@ops.example.org", "own": own})),
+        ("not an address", json!({"text": "alice@", "own": own})),
+        ("a short own address", json!({"text": "alice", "own": "me"})),
+    ]
+}
+
+fn pattern() -> Inputs {
+    let address = "eve@x.acme.crabmail.ai";
+    vec![
+        ("everything", json!({"pattern": "*@*", "address": address})),
+        ("any scope of a provider", json!({"pattern": "*@*.crabmail.ai", "address": address})),
+        ("a domain above", json!({"pattern": "*@acme.crabmail.ai", "address": address})),
+        ("the address itself", json!({"pattern": "EVE@x.acme.crabmail.ai", "address": address})),
+        ("a part of a position", json!({"pattern": "e*@x.acme.crabmail.ai", "address": address})),
+    ]
+}
+
+fn id() -> Inputs {
+    let id = |kind: &str, text: &str, profile: &str| json!({"kind": kind, "text": text, "profile": profile});
+    vec![
+        ("a message id", id("message", "msg_1706648400_abc123", "spec")),
+        ("a base-36 suffix, deployed", id("message", "msg_1795164439815_nmo7mxq", "deployed")),
+        ("a base-36 suffix, specification", id("message", "msg_1795164439815_nmo7mxq", "spec")),
+        ("a path", id("attachment", "../../etc/passwd", "deployed")),
+        ("an attachment id", id("attachment", "att_1706648400_abc123", "spec")),
+        ("a quarantine id", id("quarantine", "qtn_1706648400_abc123", "spec")),
+        ("a UUID of version 4", id("idempotency", "idk_9b2f4f0e-6c3a-4d8e-9a57-3f1d2c4b5a69", "spec")),
+        ("a UUID of version 1", id("idempotency", "idk_9b2f4f0e-6c3a-1d8e-9a57-3f1d2c4b5a69", "spec")),
+    ]
+}
+
+fn key() -> Inputs {
+    let key = Identity::from_seed(&[7; 32]).verifying_key().clone();
+    vec![
+        ("PEM", json!({"public_key": key.to_pem()})),
+        ("hex", json!({"public_key": key.to_hex()})),
+        ("did:key", json!({"public_key": key.did().map(|did| did.to_string())})),
+        ("a point of small order", json!({"public_key": "0".repeat(64)})),
+        ("no key", json!({"public_key": ""})),
+    ]
+}
+
+fn canonical() -> Inputs {
+    let payload = r#"{ "b": 1.50, "a": [1E2, -0, "\u00e9\u007f"], "10": null, "9": {} }"#;
+    let mut inputs = vec![
+        ("a key that stands twice", json!({"raw": r#"{"a":1,"\u0061":2}"#, "dialect": "jcs"})),
+        ("an array", json!({"raw": "[]", "dialect": "jcs"})),
+        ("an integer beyond 2^53", json!({"raw": r#"{"a":9007199254740993}"#, "dialect": "jcs"})),
+        ("the same, written exactly", json!({"raw": r#"{"a":9007199254740993}"#, "dialect": "jq-1.7"})),
+    ];
+    for dialect in amp_core::Dialect::ALL {
+        inputs.push(("one payload in every dialect", json!({"raw": payload, "dialect": dialect.as_str()})));
+    }
+    inputs
+}
+
+fn signing_string() -> Inputs {
+    let fields = |from: &str, subject: &str, priority: Option<&str>| {
+        let to = "bob@acme.crabmail.ai";
+        let mut input = json!({"from": from, "to": to, "subject": subject, "payload_hash": HASH});
+        if let (Some(priority), Some(input)) = (priority, input.as_object_mut()) {
+            input.insert("priority".to_owned(), priority.into());
+        }
+        input
+    };
+    vec![
+        ("no priority", fields("alice@acme.crabmail.ai", "Hello", None)),
+        ("upper case, a pipe in the subject", fields("Alice@acme.crabmail.ai", "a|b", Some("urgent"))),
+        ("a pipe in from", fields("alice|@acme.crabmail.ai", "Hello", None)),
+        ("an unknown priority", fields("alice@acme.crabmail.ai", "Hello", Some("asap"))),
+    ]
+}
+
+fn decode() -> Inputs {
+    let json = message("Hello", "Are you there?").unwrap_or_default();
+    vec![
+        ("a message", json!({"raw": json, "profile": "spec"})),
+        ("no recipient", json!({"raw": json.replace("\"to\"", "\"too\"")})),
+        ("a member twice", json!({"raw": json.replace("\"type\"", "\"message\":\"\",\"type\"")})),
+        ("an unknown major version", json!({"raw": json.replace("amp/0.1", "amp/1.0")})),
+        ("cut off", json!({"raw": json.get(..json.len() / 2)})),
+    ]
+}
+
+fn verify() -> Inputs {
+    let json = message("Pay", "Send 10").unwrap_or_default();
+    let key = Identity::from_seed(&[7; 32]).verifying_key().to_hex();
+    let other = Identity::from_seed(&[8; 32]).verifying_key().to_hex();
+    vec![
+        ("a signed message", json!({"raw": json, "public_key": key})),
+        ("another text", json!({"raw": json.replace("Send 10", "Send 99"), "public_key": key})),
+        ("another subject", json!({"raw": json.replace("Pay", "Bay"), "public_key": key})),
+        ("another key", json!({"raw": json, "public_key": other})),
+        ("no signature", json!({"raw": json.replace("\"signature\"", "\"sign\""), "public_key": key})),
+    ]
+}
+
+/// A message from the published seed of 32 bytes 07, the same at every call.
+fn message(subject: &str, text: &str) -> Option<String> {
+    let (from, to): (Address, Address) =
+        ("alice@acme.crabmail.ai".parse().ok()?, "bob@acme.crabmail.ai".parse().ok()?);
+    let now: Timestamp = "2026-01-31T10:00:00Z".parse().ok()?;
+    let draft = Draft::request(to, subject, text).from(&from);
+    draft.sign_with_nonce(&Identity::from_seed(&[7; 32]), now, [9; 16]).ok().map(|signed| signed.to_json())
+}
+
+fn rotation() -> Inputs {
+    let (old, new) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+    let proof = old.prove_rotation(new.verifying_key()).ok().map(|proof| proof.to_base64());
+    let case = |old: &Identity, new: &Identity, proof: Option<&str>| json!({"old_key": old.verifying_key().to_hex(), "new_key": new.verifying_key().to_hex(), "proof": proof});
+    vec![
+        ("the old key's proof", case(&old, &new, proof.as_deref())),
+        ("the other way round", case(&new, &old, proof.as_deref())),
+        ("to the same key", case(&old, &old, proof.as_deref())),
+        ("not base64", case(&old, &new, Some("proof"))),
+    ]
+}
+
+fn thread() -> Inputs {
+    let message = |id: &str, parent: Option<&str>, second: u8| {
+        let timestamp = format!("2026-01-01T00:00:{second:02}Z");
+        json!({"id": id, "in_reply_to": parent, "timestamp": timestamp})
+    };
+    let (a, b, c) = ("msg_1_a", "msg_1_b", "msg_1_c");
+    vec![
+        (
+            "out of order",
+            json!({"messages": [message(c, Some(b), 3), message(a, None, 1), message(b, Some(a), 2)]}),
+        ),
+        ("a missing parent", json!({"messages": [message(a, Some(c), 1), message(b, Some(a), 2)]})),
+        ("a circle", json!({"messages": [message(a, Some(b), 1), message(b, Some(a), 2)]})),
+        ("nothing", json!({"messages": []})),
+    ]
+}
+
+fn filename() -> Inputs {
+    let texts = [
+        ("a plain name", "report.pdf"),
+        ("a path", "../../etc/passwd"),
+        ("a Windows device", "con.txt"),
+        ("nothing", ""),
+        ("an encoded separator", "a%2Fb"),
+        ("a right-to-left override", "report\u{202e}fdp.exe"),
+    ];
+    texts.into_iter().map(|(about, text)| (about, json!({ "text": text }))).collect()
+}
