@@ -186,6 +186,23 @@ fn a_signing_string_ends_in_the_base64_of_32_bytes() {
 }
 
 #[test]
+fn a_signing_string_names_a_recipient_and_a_priority() {
+    for (to, priority, accepted) in [("bob", "normal", true), ("", "normal", false), ("bob", "", false)] {
+        let string = format!("alice@acme.crabmail.ai|{to}|Hello|{priority}||{HASH}");
+        assert_eq!(SigningContext::Message.accepts(string.as_bytes()), accepted, "{string}");
+    }
+}
+
+#[test]
+fn a_rotated_pem_begins_with_its_first_line() {
+    let pem = String::from_utf8(samples()[2].clone()).unwrap();
+    assert!(SigningContext::RotationPem.accepts(pem.as_bytes()));
+    assert!(SigningContext::RotationPem.accepts(pem.trim_end().as_bytes()));
+    assert!(!SigningContext::RotationPem.accepts(format!("\n{pem}").as_bytes()));
+    assert!(!SigningContext::RotationPem.accepts(pem.replace("PUBLIC", "PRIVATE").as_bytes()));
+}
+
+#[test]
 fn the_deployed_aid_document_is_read_in_any_member_order_and_layout() {
     let accepted = [
         "{\"aid_version\":\"1.0\"}",
@@ -218,7 +235,8 @@ fn stamps_are_digits_and_nothing_else() {
         let forward = format!("{stamp}.{{}}");
         assert!(!SigningContext::Federation.accepts(forward.as_bytes()), "{stamp:?}");
     }
-    for url in ["", "ftp://a", "https://a b", "https://a\n", "https://é"] {
+    let long_url = format!("https://{}", "a".repeat(2041));
+    for url in ["", "ftp://a", "https://a b", "https://a\n", "https://é", &long_url] {
         let proof = format!("aid-token-exchange\n1706648400\n{url}");
         assert!(!SigningContext::AidTokenExchange.accepts(proof.as_bytes()), "{url:?}");
     }

@@ -48,7 +48,7 @@ fn a_curve_outside_the_protocol_is_refused() {
 
 #[cfg(feature = "p256")]
 mod p256 {
-    use amp_crypto::{DigestReading, KeyAlgorithm};
+    use amp_crypto::{DigestReading, FingerprintForm, KeyAlgorithm};
 
     use super::*;
 
@@ -62,6 +62,8 @@ mod p256 {
         assert_eq!(key().algorithm(), KeyAlgorithm::EcdsaP256);
         assert_eq!(key().to_pem(), include_str!("data/openssl/p256.pub.pem"));
         assert_eq!((key().to_hex(), key().did()), (None, None));
+        assert_eq!(key().fingerprint(), Fingerprint::of_spki_der(&key()));
+        assert_eq!(key().fingerprint().matches(&key()), Some(FingerprintForm::SpkiDer));
         assert_eq!(verify(&key(), include_str!("data/openssl/string.p256.sig")), Ok(()));
     }
 

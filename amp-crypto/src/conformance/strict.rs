@@ -1,6 +1,4 @@
 //! Verification accepts what ed25519-dalek's `verify_strict` accepts, over every combination of torsion.
-//!
-//! rule: KEY-9
 
 use curve25519_dalek::{
     EdwardsPoint, Scalar,
@@ -93,6 +91,7 @@ impl Tally {
     }
 }
 
+// rule: KEY-9
 #[test]
 fn a12_acceptance_is_that_of_verify_strict_over_all_torsion() {
     let mut tally = Tally::default();
@@ -144,6 +143,7 @@ fn a12_acceptance_is_that_of_verify_strict_over_all_torsion() {
     assert!(tally.accepted >= 3_500, "{}", tally.accepted);
 }
 
+// rule: KEY-5
 #[test]
 fn a12_every_encoding_of_a_small_order_point_is_refused_as_a_key() {
     let mut refused = 0;
@@ -157,6 +157,7 @@ fn a12_every_encoding_of_a_small_order_point_is_refused_as_a_key() {
     assert_eq!(refused, 14);
 }
 
+// rule: KEY-6
 #[test]
 fn a12_the_canonical_check_agrees_with_writing_the_point_again() {
     let mut high = 0;
