@@ -32,7 +32,6 @@
 //! `rsa` depends on a release candidate, pinned exactly. RUSTSEC-2023-0071 (the Marvin timing attack) is filed against
 //! every version of that crate; it concerns operations with a private key, of which this crate has none.
 #![cfg_attr(not(test), no_std)]
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
 
