@@ -159,10 +159,10 @@ impl Coverage {
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         for (number, line) in lines.iter().enumerate() {
             let Some(ids) = rule_comment(line) else { continue };
-            let test = match function_below(lines.get(number + 1..).unwrap_or_default()) {
-                Some(function) => format!("{file}::{function}"),
-                None => file.to_owned(),
-            };
+            let (above, below) = (lines.get(..number), lines.get(number + 1..));
+            let function = function_below(below.unwrap_or_default())
+                .or_else(|| function_around(above.unwrap_or_default()));
+            let test = function.map_or_else(|| file.to_owned(), |function| format!("{file}::{function}"));
             for id in ids.split(',').map(str::trim) {
                 match self.stated(id, &test) {
                     Some(rule) if !rule.tests.contains(&test) => rule.tests.push(test.clone()),
@@ -205,17 +205,21 @@ fn rule_comment(line: &str) -> Option<&str> {
 
 /// The function that a comment stands above: behind other comments and attributes, but no blank line.
 fn function_below<'a>(lines: &[&'a str]) -> Option<&'a str> {
-    for line in lines {
-        let declared = line.strip_prefix("pub ").unwrap_or(line);
-        let declared = declared.strip_prefix("async ").unwrap_or(declared);
-        if let Some(rest) = declared.strip_prefix("fn ") {
-            return rest.split(['(', '<']).next();
-        }
-        if !line.starts_with("//") && !line.starts_with("#[") {
-            return None;
-        }
-    }
-    None
+    let beside = |line: &&&str| line.starts_with("//") || line.starts_with("#[");
+    lines.iter().find(|line| !beside(line)).and_then(|line| function(line))
+}
+
+/// The function whose body a comment begins.
+fn function_around<'a>(lines: &[&'a str]) -> Option<&'a str> {
+    let head = lines.iter().rev().take_while(|line| !line.is_empty() && !line.starts_with('}'));
+    head.into_iter().find_map(|line| function(line))
+}
+
+/// The name in the first line of a function.
+fn function(line: &str) -> Option<&str> {
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let line = line.strip_prefix("async ").unwrap_or(line);
+    line.strip_prefix("fn ")?.split(['(', '<']).next()
 }
 
 fn name((prefix, number): &RuleId) -> String {
@@ -358,7 +362,7 @@ mod tests {
     fn the_map_names_suites_and_functions_in_the_order_of_the_rules() {
         let mut coverage = coverage();
         let source = format!(
-            "{}\n/// Doc.\n#[test]\nfn one() {{}}\n{}\nconst _: () = ();",
+            "{}\n/// Doc.\n#[test]\nfn one() {{}}\n\n{}\nconst _: () = ();",
             comment("ADDR-1"),
             comment("ADDR-10")
         );
@@ -373,6 +377,21 @@ mod tests {
                 "| [ADDR-10](addresses.md) | It MUST. |  | `t/a.rs` |",
             ]
         );
+    }
+
+    #[test]
+    fn a_comment_stands_above_a_function_or_begins_its_body() {
+        let rule = comment("ADDR-1");
+        for (source, place) in [
+            (format!("{rule}\n// why\n#[test]\npub fn above() {{}}"), "a.rs::above"),
+            (format!("fn inside(\n  a: u8,\n) {{\n    {rule}\n    call();\n}}"), "a.rs::inside"),
+            (format!("fn other() {{}}\n\n{rule}\nconst X: u8 = 1;"), "a.rs"),
+            (format!("fn other() {{\n}}\n{rule}\n\nfn far() {{}}"), "a.rs"),
+        ] {
+            let mut coverage = coverage();
+            coverage.add_source("a.rs", &source);
+            assert_eq!(coverage.rules[&("ADDR".to_owned(), 1)].tests, [place], "{source}");
+        }
     }
 
     #[test]
