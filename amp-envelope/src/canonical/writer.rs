@@ -35,6 +35,7 @@ pub(crate) fn write_object(
     out: &mut Vec<u8>,
 ) -> Result<(), MessageError> {
     scratch.sorted.clear();
+    out.reserve(bytes.len());
     Writer {
         bytes,
         index,
@@ -126,16 +127,25 @@ impl Writer<'_> {
         if comma {
             self.out.push(b',');
         }
-        if self.jcs && item.is_plain_name() {
-            self.out.push(b'"');
-            self.out.extend_from_slice(name);
-            self.out.push(b'"');
+        if self.jcs && item.is_compact() {
+            self.compact_member(item)?;
         } else {
             string::write_text(name, self.form.strings, self.out);
+            self.out.push(b':');
+            self.value(item.node, item.value)?;
         }
-        self.out.push(b':');
-        self.value(item.node, item.value)?;
         Ok(true)
+    }
+
+    /// Writes a member that stands as `"name":value` in the received bytes, copying as much as is canonical.
+    fn compact_member(&mut self, item: &Item) -> Result<(), MessageError> {
+        let start = item.name.start.saturating_sub(1);
+        if item.node == Node::CLEAN {
+            self.out.extend_from_slice(Span { start, end: item.value.end }.of(self.bytes));
+            return Ok(());
+        }
+        self.out.extend_from_slice(Span { start, end: item.value.start }.of(self.bytes));
+        self.value(item.node, item.value)
     }
 
     fn value(&mut self, node: Node, span: Span) -> Result<(), MessageError> {

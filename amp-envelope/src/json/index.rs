@@ -25,8 +25,7 @@ impl Span {
     }
 }
 
-/// What a value needs in order to stand in canonical form: [`CLEAN`](Self::CLEAN), [`SCALAR`](Self::SCALAR) or
-/// a container.
+/// What a value needs in order to stand in canonical form: nothing, to be rewritten, or what a container says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Node(u32);
 
@@ -35,18 +34,25 @@ impl Node {
     pub(crate) const CLEAN: Self = Self(u32::MAX);
     /// A string or number that must be rewritten.
     pub(crate) const SCALAR: Self = Self(u32::MAX - 1);
+    /// Marks a container that is kept though its bytes are canonical.
+    const KEPT_CLEAN: u32 = 1 << 31;
 
-    /// A container listed in [`Index::containers`]. A text has fewer than 2^31 of them.
-    pub(crate) const fn container(id: usize) -> Self {
-        Self(id as u32)
+    /// The container of this number in [`Index::containers`]. A text has fewer than 2^31 of them.
+    pub(super) const fn container(id: usize, clean: bool) -> Self {
+        Self(if clean { id as u32 | Self::KEPT_CLEAN } else { id as u32 })
     }
 
     /// The container's number, if it is one.
     pub(crate) const fn container_id(self) -> Option<u32> {
         match self {
             Self::CLEAN | Self::SCALAR => None,
-            Self(id) => Some(id),
+            Self(id) => Some(id & !Self::KEPT_CLEAN),
         }
+    }
+
+    /// Whether the bytes are canonical as they are.
+    pub(super) const fn is_clean(self) -> bool {
+        self.0 & Self::KEPT_CLEAN != 0 && self.0 != Self::SCALAR.0
     }
 }
 
@@ -72,9 +78,15 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// Whether the name stands in the received bytes without escapes.
-    pub(crate) fn is_plain_name(&self) -> bool {
-        self.name_at == NameAt::Received
+    /// An array's element.
+    pub(super) const fn element(value: Span, node: Node) -> Self {
+        Self { prefix: 0, name: Span { start: 0, end: 0 }, value, node, name_at: NameAt::Received }
+    }
+
+    /// Whether the member stands as `"name":value` in the received bytes, without escapes in the name and without
+    /// white space.
+    pub(crate) fn is_compact(&self) -> bool {
+        self.name_at == NameAt::Received && self.value.start == self.name.end.wrapping_add(2)
     }
 
     pub(crate) fn name<'a>(&self, bytes: &'a [u8], names: &'a [u8]) -> &'a [u8] {

@@ -6,6 +6,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use core::cmp::Ordering;
+use core::num::NonZeroU32;
 
 use super::fault::Fault;
 use super::index::{Container, Index, Item, NameAt, Node, Span};
@@ -49,10 +50,17 @@ pub(crate) fn read(
         Keep::All => usize::MAX,
     };
     let depth_max = DEPTH_MAX.saturating_add(usize::from(outer));
-    let mut reader = Reader { bytes, at: 0, all: keep == Keep::All, kept_levels, big, depth_max, index };
-    let result = reader.text();
-    let at = reader.at;
-    result.map_err(|fault| blame_encoding(bytes, fault, at))
+    let mut reader = Reader {
+        bytes,
+        fault: Fault::Value,
+        fault_at: 0,
+        all: keep == Keep::All,
+        kept_levels,
+        big,
+        depth_max,
+        index,
+    };
+    reader.text().ok_or_else(|| blame_encoding(bytes, reader.fault, reader.fault_at))
 }
 
 /// A byte that is not UTF-8 looks like bad JSON to the reader outside of strings; say what it is.
@@ -68,8 +76,9 @@ fn blame_encoding(bytes: &[u8], fault: Fault, at: usize) -> MessageError {
 
 struct Reader<'a, 'i> {
     bytes: &'a [u8],
-    /// Where the reader stands; after a fault, where the fault is.
-    at: usize,
+    /// The first fault, and where it is.
+    fault: Fault,
+    fault_at: usize,
     /// Nothing counts as canonical.
     all: bool,
     /// Objects of this many outer levels are kept though they are canonical.
@@ -79,250 +88,253 @@ struct Reader<'a, 'i> {
     index: &'i mut Index,
 }
 
-/// What became of a value.
+/// A value that was read: where it ends, and what became of it. Small enough to be returned in a register;
+/// the steps below return none after a fault, which the reader then holds.
 #[derive(Clone, Copy)]
 struct Value {
+    end: NonZeroU32,
     node: Node,
-    clean: bool,
 }
 
-/// The contents of a string.
+/// The contents of a string: where they end, which is at the closing quote.
 #[derive(Clone, Copy)]
 struct Contents {
-    span: Span,
-    /// Whether it is spelled as RFC 8785 spells it.
+    end: NonZeroU32,
+    /// Whether they are spelled as RFC 8785 spells them.
     canonical: bool,
     escaped: bool,
 }
 
+impl Value {
+    #[inline(always)]
+    const fn end(self) -> usize {
+        self.end.get() as usize
+    }
+}
+
+impl Contents {
+    #[inline(always)]
+    const fn end(self) -> usize {
+        self.end.get() as usize
+    }
+}
+
+/// An offset behind something: never zero, and `read` refuses texts in which it would not fit.
+#[inline(always)]
+const fn offset(at: usize) -> Option<NonZeroU32> {
+    NonZeroU32::new(at as u32)
+}
+
 impl Reader<'_, '_> {
-    fn text(&mut self) -> Result<Container, Fault> {
+    fn text(&mut self) -> Option<Container> {
         if self.bytes.starts_with(b"\xEF\xBB\xBF") {
-            return Err(Fault::ByteOrderMark);
+            return self.fail(Fault::ByteOrderMark, 0);
         }
-        self.white_space();
-        let start = self.at;
-        let value = self.value(0)?;
-        self.white_space();
-        if self.at < self.bytes.len() {
-            return Err(Fault::Trailing);
+        let start = self.behind_space(0);
+        let value = self.value(start, 0)?;
+        let end = self.behind_space(value.end());
+        if end < self.bytes.len() {
+            return self.fail(Fault::Trailing, end);
         }
-        if self.bytes.get(start) != Some(&b'{') {
-            self.at = start;
-            return Err(Fault::NotAnObject);
+        if self.byte(start) != b'{' {
+            return self.fail(Fault::NotAnObject, start);
         }
         // A clean object may have been forgotten: it is copied whole.
         let forgotten = Container { first: 0, len: 0, object: true, clean: true };
-        Ok(value.node.container_id().and_then(|id| self.index.container(id)).unwrap_or(forgotten))
+        Some(value.node.container_id().and_then(|id| self.index.container(id)).unwrap_or(forgotten))
+    }
+
+    #[cold]
+    fn fail<T>(&mut self, fault: Fault, at: usize) -> Option<T> {
+        self.fault = fault;
+        self.fault_at = at;
+        None
+    }
+
+    /// The byte at an offset; zero, which stands nowhere in JSON, behind the end.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn rest(&self, at: usize) -> &[u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    /// The offset of the first byte from `at` on that is not white space.
+    #[inline(always)]
+    fn behind_space(&self, at: usize) -> usize {
+        if self.byte(at) > b' ' { at } else { scan::skip_white_space(self.bytes, at) }
     }
 
     #[inline(always)]
-    fn peek(&self) -> u8 {
-        self.bytes.get(self.at).copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn bump(&mut self) {
-        self.at = self.at.wrapping_add(1);
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    /// Skips white space; tells whether there was none.
-    #[inline(always)]
-    fn no_white_space(&mut self) -> bool {
-        self.peek() > b' ' || !self.white_space()
-    }
-
-    /// Skips white space; tells whether there was any.
-    fn white_space(&mut self) -> bool {
-        let start = self.at;
-        while let b' ' | b'\n' | b'\t' | b'\r' = self.peek() {
-            self.bump();
-        }
-        self.at != start
-    }
-
-    #[inline(always)]
-    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
-        match self.peek() {
-            b'"' => self.string(),
-            b'{' => self.object(depth),
-            b'[' => self.array(depth),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => Err(Fault::Value),
+    fn value(&mut self, at: usize, depth: usize) -> Option<Value> {
+        match self.byte(at) {
+            b'"' => self.string(at),
+            b'{' => self.object(at, depth),
+            b'[' => self.array(at, depth),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b't' => self.word(at, b"true"),
+            b'f' => self.word(at, b"false"),
+            b'n' => self.word(at, b"null"),
+            _ => self.fail(Fault::Value, at),
         }
     }
 
-    fn word(&mut self, word: &'static [u8]) -> Result<Value, Fault> {
-        if !self.rest().starts_with(word) {
-            return Err(Fault::Word);
+    fn word(&mut self, at: usize, word: &'static [u8]) -> Option<Value> {
+        if !self.rest(at).starts_with(word) {
+            return self.fail(Fault::Word, at);
         }
-        self.at = self.at.wrapping_add(word.len());
-        Ok(self.scalar(true))
+        self.scalar(at.wrapping_add(word.len()), true)
     }
 
     #[inline(always)]
-    fn scalar(&self, canonical: bool) -> Value {
-        let clean = canonical && !self.all;
-        Value { node: if clean { Node::CLEAN } else { Node::SCALAR }, clean }
+    fn scalar(&self, end: usize, canonical: bool) -> Option<Value> {
+        Some(Value {
+            end: offset(end)?,
+            node: if canonical && !self.all { Node::CLEAN } else { Node::SCALAR },
+        })
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Result<Value, Fault> {
-        if let Some(len) = scan::short_integer(self.bytes, self.at) {
-            self.at = self.at.wrapping_add(len);
-            return Ok(self.scalar(true));
+    fn number(&mut self, at: usize) -> Option<Value> {
+        match scan::short_integer(self.bytes, at) {
+            Some(len) => self.scalar(at.wrapping_add(len), true),
+            None => self.any_number(at),
         }
-        self.any_number()
     }
 
-    fn any_number(&mut self) -> Result<Value, Fault> {
-        let (len, literal) = number::read(self.rest())?;
+    fn any_number(&mut self, at: usize) -> Option<Value> {
+        let (len, literal) = match number::read(self.rest(at)) {
+            Ok(read) => read,
+            Err(fault) => return self.fail(fault, at),
+        };
         let canonical = match literal {
             Literal::Integer => true,
-            Literal::BigInteger if self.big == BigIntegers::Refuse => return Err(Fault::BigInteger),
+            Literal::BigInteger if self.big == BigIntegers::Refuse => {
+                return self.fail(Fault::BigInteger, at);
+            }
             Literal::NegativeZero | Literal::BigInteger => false,
-            Literal::Fraction => is_ecmascript(self.rest().get(..len).unwrap_or_default()),
+            Literal::Fraction => is_ecmascript(self.rest(at).get(..len).unwrap_or_default()),
         };
-        self.at = self.at.wrapping_add(len);
-        Ok(self.scalar(canonical))
+        self.scalar(at.wrapping_add(len), canonical)
     }
 
     #[inline(always)]
-    fn string(&mut self) -> Result<Value, Fault> {
-        self.bump();
-        let contents = self.contents()?;
-        Ok(self.scalar(contents.canonical))
+    fn string(&mut self, at: usize) -> Option<Value> {
+        let contents = self.contents(at.wrapping_add(1))?;
+        self.scalar(contents.end().wrapping_add(1), contents.canonical)
     }
 
-    /// Reads a string's contents and its closing quote.
+    /// Reads the contents of the string that begins before `start`, up to its closing quote.
     #[inline(always)]
-    fn contents(&mut self) -> Result<Contents, Fault> {
-        let start = self.at;
+    fn contents(&mut self, start: usize) -> Option<Contents> {
         let run = scan::plain_run(self.bytes, start);
-        if !run.non_ascii && self.bytes.get(run.end) == Some(&b'"') {
-            self.at = run.end;
-            let span = self.span_from(start);
-            self.bump();
-            return Ok(Contents { span, canonical: true, escaped: false });
+        if !run.non_ascii && self.byte(run.end) == b'"' {
+            return Some(Contents { end: offset(run.end)?, canonical: true, escaped: false });
         }
         self.contents_after(start, run)
     }
 
     /// Reads on behind the first run of a string that is not plain ASCII.
-    fn contents_after(&mut self, start: usize, first: scan::Run) -> Result<Contents, Fault> {
+    fn contents_after(&mut self, start: usize, first: scan::Run) -> Option<Contents> {
         let mut run = first;
         let mut non_ascii = run.non_ascii;
         let mut canonical = true;
         let mut escaped = false;
         loop {
-            self.at = run.end;
-            match self.bytes.get(self.at) {
+            match self.bytes.get(run.end) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    let escape = string::escape(self.rest())?;
+                    let escape = match string::escape(self.rest(run.end)) {
+                        Ok(escape) => escape,
+                        Err(fault) => return self.fail(fault, run.end),
+                    };
                     canonical &= escape.canonical;
                     escaped = true;
-                    self.at = self.at.wrapping_add(escape.len);
-                    run = scan::plain_run(self.bytes, self.at);
+                    run = scan::plain_run(self.bytes, run.end.wrapping_add(escape.len));
                     non_ascii |= run.non_ascii;
                 }
-                Some(_) => return Err(Fault::Control),
-                None => return Err(Fault::UnfinishedString),
+                Some(_) => return self.fail(Fault::Control, run.end),
+                None => return self.fail(Fault::UnfinishedString, run.end),
             }
         }
-        let span = self.span_from(start);
-        if non_ascii && let Err(error) = core::str::from_utf8(span.of(self.bytes)) {
-            self.at = start.wrapping_add(error.valid_up_to());
-            return Err(Fault::InvalidUtf8);
+        if non_ascii && let Err(error) = core::str::from_utf8(Span::new(start, run.end).of(self.bytes)) {
+            return self.fail(Fault::InvalidUtf8, start.wrapping_add(error.valid_up_to()));
         }
-        self.bump();
-        Ok(Contents { span, canonical, escaped })
+        Some(Contents { end: offset(run.end)?, canonical, escaped })
     }
 
-    fn span_from(&self, start: usize) -> Span {
-        // Offsets fit: `read` refuses longer texts.
-        Span::new(start, self.at)
-    }
-
-    fn object(&mut self, depth: usize) -> Result<Value, Fault> {
-        let depth = self.deeper(depth)?;
+    fn object(&mut self, start: usize, depth: usize) -> Option<Value> {
+        let depth = self.deeper(start, depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
-        self.bump();
-        let mut clean = self.no_white_space();
+        let mut at = self.behind_space(start.wrapping_add(1));
+        let mut clean = at == start.wrapping_add(1);
         let mut sorted = true;
-        if self.peek() == b'}' {
-            self.bump();
-        } else {
+        if self.byte(at) != b'}' {
             let mut last_prefix = 0;
             let mut count = 0_usize;
             loop {
-                let (member, member_clean) = self.member(depth)?;
+                let (member, member_clean) = self.member(at, depth)?;
                 clean &= member_clean;
                 sorted = sorted && (member.prefix > last_prefix || self.follows(base, &member));
                 last_prefix = member.prefix;
                 count = count.wrapping_add(1);
                 if count > KEYS_PER_OBJECT_MAX {
-                    return Err(Fault::TooManyMembers);
+                    return self.fail(Fault::TooManyMembers, at);
                 }
+                let end = member.value.end as usize;
                 self.index.open.push(member);
-                clean &= self.no_white_space();
-                match self.peek() {
-                    b',' => self.bump(),
-                    b'}' => {
-                        self.bump();
-                        break;
-                    }
-                    _ => return Err(Fault::AfterMember),
+                at = self.behind_space(end);
+                clean &= at == end;
+                match self.byte(at) {
+                    b',' => {}
+                    b'}' => break,
+                    _ => return self.fail(Fault::AfterMember, at),
                 }
-                clean &= self.no_white_space();
+                let next = at.wrapping_add(1);
+                at = self.behind_space(next);
+                clean &= at == next;
             }
         }
         if !sorted {
             self.sort(base)?;
         }
-        Ok(self.close(depth, base, names, true, clean && sorted))
+        let node = self.close(depth, base, names, true, clean && sorted);
+        Some(Value { end: offset(at.wrapping_add(1))?, node })
     }
 
     #[inline(always)]
-    fn member(&mut self, depth: usize) -> Result<(Item, bool), Fault> {
-        if self.peek() != b'"' {
-            return Err(Fault::Name);
+    fn member(&mut self, at: usize, depth: usize) -> Option<(Item, bool)> {
+        if self.byte(at) != b'"' {
+            return self.fail(Fault::Name, at);
         }
-        self.bump();
-        let word = scan::word_at(self.bytes, self.at);
-        let contents = self.contents()?;
+        let start = at.wrapping_add(1);
+        let word = scan::word_at(self.bytes, start);
+        let contents = self.contents(start)?;
+        let span = Span::new(start, contents.end());
         let (name, name_at, prefix) = match word {
             Some(word) if !contents.escaped && word & scan::HIGH == 0 => {
-                (contents.span, NameAt::Received, order::ascii_prefix(word, contents.span.len()))
+                (span, NameAt::Received, order::ascii_prefix(word, span.len()))
             }
-            _ => self.name(contents),
+            _ => self.name(span, contents.escaped),
         };
-        let mut clean = contents.canonical && self.no_white_space();
-        if self.peek() != b':' {
-            self.white_space();
-            if self.peek() != b':' {
-                return Err(Fault::Colon);
-            }
+        let end = contents.end().wrapping_add(1);
+        let colon = self.behind_space(end);
+        if self.byte(colon) != b':' {
+            return self.fail(Fault::Colon, colon);
         }
-        self.bump();
-        clean &= self.no_white_space();
-        let start = self.at;
-        let value = self.value(depth)?;
-        let item = Item { prefix, name, value: self.span_from(start), node: value.node, name_at };
-        Ok((item, clean && value.clean))
+        let next = colon.wrapping_add(1);
+        let start = self.behind_space(next);
+        let clean = contents.canonical && colon == end && start == next;
+        let value = self.value(start, depth)?;
+        let item = Item { prefix, name, value: Span::new(start, value.end()), node: value.node, name_at };
+        Some((item, clean && value.node.is_clean()))
     }
 
     /// Where the text of a name stands, and its prefix; a name with escapes is unescaped.
-    fn name(&mut self, contents: Contents) -> (Span, NameAt, u64) {
-        let Contents { span, escaped, .. } = contents;
+    fn name(&mut self, span: Span, escaped: bool) -> (Span, NameAt, u64) {
         if !escaped {
             return (span, NameAt::Received, order::prefix(span.of(self.bytes)));
         }
@@ -332,65 +344,59 @@ impl Reader<'_, '_> {
         (name, NameAt::Unescaped, order::prefix(name.of(&self.index.names)))
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, Fault> {
-        let depth = self.deeper(depth)?;
+    fn array(&mut self, start: usize, depth: usize) -> Option<Value> {
+        let depth = self.deeper(start, depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
-        self.bump();
-        let mut clean = self.no_white_space();
-        if self.peek() == b']' {
-            self.bump();
-        } else {
+        let mut at = self.behind_space(start.wrapping_add(1));
+        let mut clean = at == start.wrapping_add(1);
+        if self.byte(at) != b']' {
             loop {
-                let start = self.at;
-                let value = self.value(depth)?;
-                clean &= value.clean;
+                let value = self.value(at, depth)?;
+                clean &= value.node.is_clean();
                 // When all is kept the writer knows that every scalar must be written anew.
                 if value.node != Node::CLEAN && !(self.all && value.node == Node::SCALAR) {
-                    let value_span = self.span_from(start);
-                    self.index.open.push(Item {
-                        prefix: 0,
-                        name: Span::default(),
-                        value: value_span,
-                        node: value.node,
-                        name_at: NameAt::Received,
-                    });
+                    self.index.open.push(Item::element(Span::new(at, value.end()), value.node));
                 }
-                clean &= self.no_white_space();
-                match self.peek() {
-                    b',' => self.bump(),
-                    b']' => {
-                        self.bump();
-                        break;
-                    }
-                    _ => return Err(Fault::AfterElement),
+                at = self.behind_space(value.end());
+                clean &= at == value.end();
+                match self.byte(at) {
+                    b',' => {}
+                    b']' => break,
+                    _ => return self.fail(Fault::AfterElement, at),
                 }
-                clean &= self.no_white_space();
+                let next = at.wrapping_add(1);
+                at = self.behind_space(next);
+                clean &= at == next;
             }
         }
-        Ok(self.close(depth, base, names, false, clean))
+        let node = self.close(depth, base, names, false, clean);
+        Some(Value { end: offset(at.wrapping_add(1))?, node })
     }
 
-    fn deeper(&self, depth: usize) -> Result<usize, Fault> {
-        if depth >= self.depth_max { Err(Fault::TooDeep) } else { Ok(depth.wrapping_add(1)) }
+    fn deeper(&mut self, at: usize, depth: usize) -> Option<usize> {
+        if depth >= self.depth_max {
+            return self.fail(Fault::TooDeep, at);
+        }
+        Some(depth.wrapping_add(1))
     }
 
     /// Forgets a clean container; moves the items of any other from the stack to the index.
-    fn close(&mut self, depth: usize, base: usize, names: usize, object: bool, clean: bool) -> Value {
+    fn close(&mut self, depth: usize, base: usize, names: usize, object: bool, clean: bool) -> Node {
         let clean = clean && !self.all;
         if clean && !(object && depth <= self.kept_levels) {
             self.index.open.truncate(base);
             self.index.names.truncate(names);
-            return Value { node: Node::CLEAN, clean: true };
+            return Node::CLEAN;
         }
         let first = self.index.items.len();
         let open = self.index.open.get(base..).unwrap_or_default();
         let container = Container { first: first as u32, len: open.len() as u32, object, clean };
         self.index.items.extend_from_slice(open);
         self.index.open.truncate(base);
-        let node = Node::container(self.index.containers.len());
+        let node = Node::container(self.index.containers.len(), clean);
         self.index.containers.push(container);
-        Value { node, clean }
+        node
     }
 
     /// Whether a member's name is greater than that of the member before it, if there is one.
@@ -404,18 +410,18 @@ impl Reader<'_, '_> {
     }
 
     /// Sorts the members of the object that is closing, and refuses two of one name.
-    fn sort(&mut self, base: usize) -> Result<(), Fault> {
+    fn sort(&mut self, base: usize) -> Option<()> {
         let Index { open, names, .. } = &mut *self.index;
         let members = open.get_mut(base..).unwrap_or_default();
         let bytes = self.bytes;
         members.sort_unstable_by(|a, b| by_name(a, b, bytes, names));
         for (a, b) in members.iter().zip(members.iter().skip(1)) {
             if a.prefix == b.prefix && a.name(bytes, names) == b.name(bytes, names) {
-                self.at = a.value.start.max(b.value.start) as usize;
-                return Err(Fault::DuplicateName);
+                let second = a.value.start.max(b.value.start) as usize;
+                return self.fail(Fault::DuplicateName, second);
             }
         }
-        Ok(())
+        Some(())
     }
 }
 
