@@ -1,6 +1,6 @@
 //! The Agent Messaging Protocol without I/O: addresses, keys, messages, signatures, threads.
 //!
-//! One dependency gives a program the three crates below it, under one version: [`address`] says who, [`crypto`]
+//! One dependency gives a program the three crates below it, under one version: [`mod@address`] says who, [`crypto`]
 //! proves it, [`envelope`] holds what is said. Their names are here as well, and [`prelude`] has the dozen that
 //! most programs use. Nothing in the family below `amp-client` opens a socket or a file, reads a clock or keeps a
 //! global state: time is an argument, and so is every key.
@@ -58,10 +58,11 @@ pub use amp_crypto::{
 pub use amp_envelope::{
     AfpAttachment, AfpRef, AfpRefError, Answer, Attachment, AttachmentError, AttachmentId, Canonicalizer,
     Dialect, DigestError, Draft, ErrorCode, FilenameError, Freshness, IdError, IdempotencyKey, JsonKind,
-    JsonValue, Message, MessageError, MessageId, MessageType, MessageTypeError, OtherMessageType, Payload,
-    PayloadHash, Portability, Priority, ProviderAttachment, QuarantineId, RouteBody, SafeFilename,
-    ScanStatus, Sha256Digest, SignedMessage, ThreadEntry, ThreadView, Timestamp, TimestampError,
-    UnknownDialect, UnknownPriority, UnsignedFields, Unverified, Variant, Verified, Verifier, ViewError,
+    JsonValue, Local, Message, MessageError, MessageId, MessageType, MessageTypeError, OtherMessageType,
+    Payload, PayloadHash, Portability, PortabilityKind, PortabilityNote, Priority, ProviderAttachment,
+    QuarantineId, RouteBody, SafeFilename, ScanStatus, SecurityNotes, SecurityPlacement, Sha256Digest,
+    SignedMessage, Status, StoredMessage, ThreadEntry, ThreadView, Timestamp, TimestampError, UnknownDialect,
+    UnknownPriority, UnknownStatus, UnsignedFields, Unverified, Variant, Verified, Verifier, ViewError,
     canonicalize, limits, safe_filename, signing_string,
 };
 

@@ -4,6 +4,7 @@
 
 mod against;
 mod answer;
+mod cli;
 mod coverage;
 mod expected;
 mod format;
@@ -15,6 +16,7 @@ mod suites;
 
 pub use against::{Peer, TIMEOUT};
 pub use answer::{Answer, Refusal, UNSUPPORTED_SUITE, holds};
+pub use cli::{Outcome, command};
 pub use coverage::{Coverage, CoverageError};
 pub use expected::{ExpectedFailures, ExpectedFailuresError};
 pub use format::{Case, FormatError, VectorFile};
