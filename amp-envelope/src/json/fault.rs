@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     LongNumber,
     Overflow,
     BigInteger,
+    /// Not canonical, where a text was read on trial. Never told: the text is read again.
+    NotCanonical,
 }
 
 impl Fault {
@@ -66,6 +68,7 @@ impl Fault {
             ),
             Self::LongNumber => (Code::TooLarge, "a number literal has at most 1,100 bytes"),
             Self::Overflow => (Code::NonFiniteNumber, "a number is at most as large as the largest double"),
+            Self::NotCanonical => (Code::InvalidJson, "the text is in canonical form"),
             Self::BigInteger => (Code::UnportableNumber, "an integer literal lies within ±(2^53 − 1)"),
         }
     }

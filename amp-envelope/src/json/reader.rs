@@ -131,7 +131,8 @@ impl Reader<'_, '_> {
             return self.fail(Fault::ByteOrderMark, 0);
         }
         let start = self.behind_space(0);
-        let value = self.value(start, 0)?;
+        let value =
+            if self.kept_levels == 0 { self.value_by_trial(start, 0) } else { self.value::<true>(start, 0) }?;
         let end = self.behind_space(value.end());
         if end < self.bytes.len() {
             return self.fail(Fault::Trailing, end);
@@ -167,18 +168,33 @@ impl Reader<'_, '_> {
         if self.byte(at) > b' ' { at } else { scan::skip_white_space(self.bytes, at) }
     }
 
+    /// Reads a value that is likely to be canonical: without taking notes, and again with notes if it is not.
+    fn value_by_trial(&mut self, at: usize, depth: usize) -> Option<Value> {
+        if !self.all
+            && let Some(value) = self.value::<false>(at, depth)
+        {
+            return Some(value);
+        }
+        self.value::<true>(at, depth)
+    }
+
+    /// Reads a value. Without `NOTES` nothing is written to the index, and whatever is not canonical is a fault.
     #[inline(always)]
-    fn value(&mut self, at: usize, depth: usize) -> Option<Value> {
-        match self.byte(at) {
+    fn value<const NOTES: bool>(&mut self, at: usize, depth: usize) -> Option<Value> {
+        let value = match self.byte(at) {
             b'"' => self.string(at),
-            b'{' => self.object(at, depth),
-            b'[' => self.array(at, depth),
+            b'{' => return self.object::<NOTES>(at, depth),
+            b'[' => return self.array::<NOTES>(at, depth),
             b'-' | b'0'..=b'9' => self.number(at),
             b't' => self.word(at, b"true"),
             b'f' => self.word(at, b"false"),
             b'n' => self.word(at, b"null"),
             _ => self.fail(Fault::Value, at),
+        }?;
+        if !NOTES && !value.node.is_clean() {
+            return self.fail(Fault::NotCanonical, at);
         }
+        Some(value)
     }
 
     fn word(&mut self, at: usize, word: &'static [u8]) -> Option<Value> {
@@ -265,7 +281,7 @@ impl Reader<'_, '_> {
         Some(Contents { end: offset(run.end)?, canonical, escaped })
     }
 
-    fn object(&mut self, start: usize, depth: usize) -> Option<Value> {
+    fn object<const NOTES: bool>(&mut self, start: usize, depth: usize) -> Option<Value> {
         let depth = self.deeper(start, depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
@@ -273,19 +289,24 @@ impl Reader<'_, '_> {
         let mut clean = at == start.wrapping_add(1);
         let mut sorted = true;
         if self.byte(at) != b'}' {
-            let mut last_prefix = 0;
+            let mut before: Option<Item> = None;
             let mut count = 0_usize;
             loop {
-                let (member, member_clean) = self.member(at, depth)?;
+                let (member, member_clean) = self.member::<NOTES>(at, depth)?;
                 clean &= member_clean;
-                sorted = sorted && (member.prefix > last_prefix || self.follows(base, &member));
-                last_prefix = member.prefix;
+                sorted = sorted && before.is_none_or(|before| self.follows(&before, &member));
+                before = Some(member);
                 count = count.wrapping_add(1);
                 if count > KEYS_PER_OBJECT_MAX {
                     return self.fail(Fault::TooManyMembers, at);
                 }
+                if !(NOTES || clean && sorted) {
+                    return self.fail(Fault::NotCanonical, at);
+                }
                 let end = member.value.end as usize;
-                self.index.open.push(member);
+                if NOTES {
+                    self.index.open.push(member);
+                }
                 at = self.behind_space(end);
                 clean &= at == end;
                 match self.byte(at) {
@@ -298,6 +319,9 @@ impl Reader<'_, '_> {
                 clean &= at == next;
             }
         }
+        if !NOTES {
+            return self.clean_end(at, clean);
+        }
         if !sorted {
             self.sort(base)?;
         }
@@ -306,7 +330,7 @@ impl Reader<'_, '_> {
     }
 
     #[inline(always)]
-    fn member(&mut self, at: usize, depth: usize) -> Option<(Item, bool)> {
+    fn member<const NOTES: bool>(&mut self, at: usize, depth: usize) -> Option<(Item, bool)> {
         if self.byte(at) != b'"' {
             return self.fail(Fault::Name, at);
         }
@@ -318,6 +342,7 @@ impl Reader<'_, '_> {
             Some(word) if !contents.escaped && word & scan::HIGH == 0 => {
                 (span, NameAt::Received, order::ascii_prefix(word, span.len()))
             }
+            _ if !NOTES && contents.escaped => return self.fail(Fault::NotCanonical, at),
             _ => self.name(span, contents.escaped),
         };
         let end = contents.end().wrapping_add(1);
@@ -328,7 +353,12 @@ impl Reader<'_, '_> {
         let next = colon.wrapping_add(1);
         let start = self.behind_space(next);
         let clean = contents.canonical && colon == end && start == next;
-        let value = self.value(start, depth)?;
+        // The values in a kept object are tried once each: a text is read at most twice.
+        let value = if NOTES && depth == self.kept_levels {
+            self.value_by_trial(start, depth)
+        } else {
+            self.value::<NOTES>(start, depth)
+        }?;
         let item = Item { prefix, name, value: Span::new(start, value.end()), node: value.node, name_at };
         Some((item, clean && value.node.is_clean()))
     }
@@ -344,7 +374,7 @@ impl Reader<'_, '_> {
         (name, NameAt::Unescaped, order::prefix(name.of(&self.index.names)))
     }
 
-    fn array(&mut self, start: usize, depth: usize) -> Option<Value> {
+    fn array<const NOTES: bool>(&mut self, start: usize, depth: usize) -> Option<Value> {
         let depth = self.deeper(start, depth)?;
         let base = self.index.open.len();
         let names = self.index.names.len();
@@ -352,10 +382,10 @@ impl Reader<'_, '_> {
         let mut clean = at == start.wrapping_add(1);
         if self.byte(at) != b']' {
             loop {
-                let value = self.value(at, depth)?;
+                let value = self.value::<NOTES>(at, depth)?;
                 clean &= value.node.is_clean();
                 // When all is kept the writer knows that every scalar must be written anew.
-                if value.node != Node::CLEAN && !(self.all && value.node == Node::SCALAR) {
+                if NOTES && value.node != Node::CLEAN && !(self.all && value.node == Node::SCALAR) {
                     self.index.open.push(Item::element(Span::new(at, value.end()), value.node));
                 }
                 at = self.behind_space(value.end());
@@ -369,6 +399,9 @@ impl Reader<'_, '_> {
                 at = self.behind_space(next);
                 clean &= at == next;
             }
+        }
+        if !NOTES {
+            return self.clean_end(at, clean);
         }
         let node = self.close(depth, base, names, false, clean);
         Some(Value { end: offset(at.wrapping_add(1))?, node })
@@ -399,14 +432,19 @@ impl Reader<'_, '_> {
         node
     }
 
-    /// Whether a member's name is greater than that of the member before it, if there is one.
-    fn follows(&self, base: usize, member: &Item) -> bool {
-        let names = &self.index.names;
-        self.index
-            .open
-            .get(base..)
-            .and_then(<[Item]>::last)
-            .is_none_or(|before| by_name(before, member, self.bytes, names).is_lt())
+    /// The end of a container that was read without notes.
+    #[inline(always)]
+    fn clean_end(&mut self, at: usize, clean: bool) -> Option<Value> {
+        if !clean {
+            return self.fail(Fault::NotCanonical, at);
+        }
+        Some(Value { end: offset(at.wrapping_add(1))?, node: Node::CLEAN })
+    }
+
+    /// Whether a member's name is greater than that of the member before it.
+    #[inline(always)]
+    fn follows(&self, before: &Item, member: &Item) -> bool {
+        member.prefix > before.prefix || by_name(before, member, self.bytes, &self.index.names).is_lt()
     }
 
     /// Sorts the members of the object that is closing, and refuses two of one name.
