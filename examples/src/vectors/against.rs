@@ -18,13 +18,13 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest line that is read from a program, in bytes.
 const LINE_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How often a program that hung or ended is started again.
+/// How often a program is started again.
 const RESTARTS: u32 = 3;
 
 /// A program that answers a case a line, like this library's `serve`.
 ///
-/// A program that does not answer in time is stopped and started again, and so is one that ended; after the third time
-/// it is given up, and all remaining cases fail.
+/// A program that ended, that did not answer in time, or whose answer cannot be read is stopped and started again; after
+/// three restarts it is given up, and all remaining cases fail.
 #[derive(Debug)]
 pub struct Peer {
     command: OsString,
@@ -54,7 +54,7 @@ impl Peer {
             Some(running) => Ok(running),
             empty => {
                 if self.starts > RESTARTS {
-                    return Err("the program hung or ended too often and was given up".to_owned());
+                    return Err("the program failed to answer too often and was given up".to_owned());
                 }
                 self.starts += 1;
                 let running = Running::start(&self.command, &self.arguments)

@@ -51,9 +51,11 @@ fn entry(message: Input<'_>) -> Result<ThreadEntry, Refusal> {
             .map_err(|error| Refusal::of(error.code().as_str(), field))
     };
     let timestamp = message.text("timestamp")?.parse();
+    // A deployed program writes an empty text where it answers nothing.
+    let parent = message.optional_text("in_reply_to")?.filter(|parent| !parent.is_empty());
     Ok(ThreadEntry::new(
         id(message.text("id")?, "id")?,
-        message.optional_text("in_reply_to")?.map(|parent| id(parent, "in_reply_to")).transpose()?,
+        parent.map(|parent| id(parent, "in_reply_to")).transpose()?,
         timestamp.map_err(|_| Refusal::of("invalid_field", "timestamp"))?,
     ))
 }
