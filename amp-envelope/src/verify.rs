@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::canonical::{Dialect, Scratch, Skip, write_object};
 use crate::envelope::signature_missing;
 use crate::error::{ErrorCode, MessageError};
-use crate::json::{self, BigIntegers, Index, Keep};
+use crate::json::{self, BigIntegers, Container, Index, Keep};
 use crate::message::{Message, Part};
 use crate::signing_string::{PayloadHash, SignedFields};
 
@@ -192,7 +192,7 @@ pub struct Verifier {
     /// The index of the next message.
     spare: Index,
     /// The payload's index for dialects other than the reference.
-    whole: Index,
+    common: Index,
     scratch: Scratch,
     canonical: Vec<u8>,
     signing_string: Vec<u8>,
@@ -275,10 +275,12 @@ impl Verifier {
             Profile::Deployed => DigestReading::OrDigestAsMessage,
         };
         let mut tried = Tried::default();
+        // The payload is read once for all dialects but the reference, for which it was read already.
+        let mut common = None;
         let mut refusal = None;
         for &dialect in dialects {
             for variant in evidence.variants() {
-                let hash = match self.hash(evidence, dialect, variant) {
+                let hash = match self.hash(evidence, dialect, variant, &mut common) {
                     Ok(hash) => hash,
                     Err(error) => {
                         refusal = refusal.or(Some(error));
@@ -309,6 +311,7 @@ impl Verifier {
         evidence: &Evidence<'_>,
         dialect: Dialect,
         variant: Variant,
+        common: &mut Option<Container>,
     ) -> Result<PayloadHash, MessageError> {
         let Evidence { bytes, index, payload, .. } = *evidence;
         let skip = match variant {
@@ -318,8 +321,12 @@ impl Verifier {
         self.canonical.clear();
         if dialect != Dialect::Jcs {
             let bytes = payload.span.of(bytes);
-            let root = json::read(bytes, Keep::All, BigIntegers::Keep, 0, &mut self.whole)?;
-            write_object(bytes, &self.whole, root, dialect, skip, &mut self.scratch, &mut self.canonical)?;
+            let root = match *common {
+                Some(root) => root,
+                None => json::read(bytes, Keep::Uncommon, BigIntegers::Keep, 0, &mut self.common)?,
+            };
+            *common = Some(root);
+            write_object(bytes, &self.common, root, dialect, skip, &mut self.scratch, &mut self.canonical)?;
         } else if payload.container.clean && skip == Skip::Nothing {
             // The received bytes are the canonical form.
             return Ok(PayloadHash::of_canonical(payload.span.of(bytes)));

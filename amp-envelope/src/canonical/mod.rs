@@ -75,7 +75,7 @@ impl Canonicalizer {
         dialect: Dialect,
         out: &mut Vec<u8>,
     ) -> Result<(), MessageError> {
-        let keep = if dialect == Dialect::Jcs { Keep::Levels(0) } else { Keep::All };
+        let keep = if dialect == Dialect::Jcs { Keep::Levels(0) } else { Keep::Uncommon };
         let root = json::read(object, keep, BigIntegers::Keep, 0, &mut self.index)?;
         let len = out.len();
         let trimmed = object.trim_ascii();

@@ -24,7 +24,7 @@ pub(crate) enum Skip {
 
 /// Writes the object `root` of `bytes` in the form of `dialect`.
 ///
-/// Under any dialect but JCS the index must have been made with `Keep::All`.
+/// Under any dialect but JCS the index must have been made with `Keep::Uncommon`.
 pub(crate) fn write_object(
     bytes: &[u8],
     index: &Index,
@@ -36,21 +36,12 @@ pub(crate) fn write_object(
 ) -> Result<(), MessageError> {
     scratch.sorted.clear();
     out.reserve(bytes.len());
-    Writer {
-        bytes,
-        index,
-        jcs: dialect == Dialect::Jcs,
-        form: dialect.form(),
-        sorted: &mut scratch.sorted,
-        out,
-    }
-    .object(root, skip)
+    Writer { bytes, index, form: dialect.form(), sorted: &mut scratch.sorted, out }.object(root, skip)
 }
 
 struct Writer<'a> {
     bytes: &'a [u8],
     index: &'a Index,
-    jcs: bool,
     form: Form,
     sorted: &'a mut Vec<Item>,
     out: &'a mut Vec<u8>,
@@ -71,22 +62,23 @@ impl Writer<'_> {
 
     fn object(&mut self, container: Container, skip: Skip) -> Result<(), MessageError> {
         self.out.push(b'{');
-        if self.jcs {
+        let items = self.index.items(container);
+        if self.form.names == NameOrder::Utf16 || items.iter().all(Item::has_common_name) {
             // The reader left the members in this order.
             let mut comma = false;
-            for item in self.index.items(container) {
+            for item in items {
                 comma |= self.member(comma, item, skip)?;
             }
         } else {
-            self.members_sorted(container, skip)?;
+            self.members_sorted(items, skip)?;
         }
         self.out.push(b'}');
         Ok(())
     }
 
-    fn members_sorted(&mut self, container: Container, skip: Skip) -> Result<(), MessageError> {
+    fn members_sorted(&mut self, items: &[Item], skip: Skip) -> Result<(), MessageError> {
         let base = self.sorted.len();
-        self.sorted.extend_from_slice(self.index.items(container));
+        self.sorted.extend_from_slice(items);
         let (bytes, names) = (self.bytes, self.index.names());
         let members = self.sorted.get_mut(base..).unwrap_or_default();
         match self.form.names {
@@ -127,7 +119,7 @@ impl Writer<'_> {
         if comma {
             self.out.push(b',');
         }
-        if self.jcs && item.is_compact() {
+        if item.is_compact() {
             self.compact_member(item)?;
         } else {
             string::write_text(name, self.form.strings, self.out);
@@ -194,12 +186,7 @@ impl Writer<'_> {
                 }
                 _ => {
                     let end = json::skip_value(bytes, at);
-                    let text = bytes.get(at..end).unwrap_or_default();
-                    if self.jcs {
-                        self.out.extend_from_slice(text);
-                    } else {
-                        self.scalar(text).map_err(|error| error.at(at))?;
-                    }
+                    self.out.extend_from_slice(bytes.get(at..end).unwrap_or_default());
                     end
                 }
             };

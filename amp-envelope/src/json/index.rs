@@ -61,6 +61,8 @@ impl Node {
 pub(crate) enum NameAt {
     /// In the received bytes, between its quotes: it has no escapes.
     Received,
+    /// There too, but dialects spell or order it differently. Only noted where dialects matter.
+    ReceivedUncommon,
     /// In [`Index::names`], unescaped.
     Unescaped,
 }
@@ -83,15 +85,20 @@ impl Item {
         Self { prefix: 0, name: Span { start: 0, end: 0 }, value, node, name_at: NameAt::Received }
     }
 
-    /// Whether the member stands as `"name":value` in the received bytes, without escapes in the name and without
-    /// white space.
+    /// Whether every dialect spells the name as received and sorts it by its bytes.
+    pub(crate) fn has_common_name(&self) -> bool {
+        self.name_at == NameAt::Received
+    }
+
+    /// Whether the member stands as `"name":value` in the received bytes, in a spelling that is kept,
+    /// without white space.
     pub(crate) fn is_compact(&self) -> bool {
         self.name_at == NameAt::Received && self.value.start == self.name.end.wrapping_add(2)
     }
 
     pub(crate) fn name<'a>(&self, bytes: &'a [u8], names: &'a [u8]) -> &'a [u8] {
         match self.name_at {
-            NameAt::Received => self.name.of(bytes),
+            NameAt::Received | NameAt::ReceivedUncommon => self.name.of(bytes),
             NameAt::Unescaped => self.name.of(names),
         }
     }

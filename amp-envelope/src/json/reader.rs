@@ -20,8 +20,8 @@ use crate::limits::{DEPTH_MAX, KEYS_PER_OBJECT_MAX};
 pub(crate) enum Keep {
     /// Those that are not canonical, and the objects of the given number of outer levels.
     Levels(u8),
-    /// All: for dialects under which nothing is known to be canonical.
-    All,
+    /// Those that are not spelled alike under every dialect.
+    Uncommon,
 }
 
 /// How integer literals outside ±(2^53 − 1) are taken.
@@ -47,14 +47,14 @@ pub(crate) fn read(
     }
     let kept_levels = match keep {
         Keep::Levels(levels) => usize::from(levels),
-        Keep::All => usize::MAX,
+        Keep::Uncommon => 0,
     };
     let depth_max = DEPTH_MAX.saturating_add(usize::from(outer));
     let mut reader = Reader {
         bytes,
         fault: Fault::Value,
         fault_at: 0,
-        all: keep == Keep::All,
+        common: keep == Keep::Uncommon,
         kept_levels,
         big,
         depth_max,
@@ -79,8 +79,8 @@ struct Reader<'a, 'i> {
     /// The first fault, and where it is.
     fault: Fault,
     fault_at: usize,
-    /// Nothing counts as canonical.
-    all: bool,
+    /// Only what every dialect spells alike counts as clean.
+    common: bool,
     /// Objects of this many outer levels are kept though they are canonical.
     kept_levels: usize,
     big: BigIntegers,
@@ -170,9 +170,7 @@ impl Reader<'_, '_> {
 
     /// Reads a value that is likely to be canonical: without taking notes, and again with notes if it is not.
     fn value_by_trial(&mut self, at: usize, depth: usize) -> Option<Value> {
-        if !self.all
-            && let Some(value) = self.value::<false>(at, depth)
-        {
+        if let Some(value) = self.value::<false>(at, depth) {
             return Some(value);
         }
         self.value::<true>(at, depth)
@@ -205,11 +203,8 @@ impl Reader<'_, '_> {
     }
 
     #[inline(always)]
-    fn scalar(&self, end: usize, canonical: bool) -> Option<Value> {
-        Some(Value {
-            end: offset(end)?,
-            node: if canonical && !self.all { Node::CLEAN } else { Node::SCALAR },
-        })
+    fn scalar(&self, end: usize, clean: bool) -> Option<Value> {
+        Some(Value { end: offset(end)?, node: if clean { Node::CLEAN } else { Node::SCALAR } })
     }
 
     #[inline(always)]
@@ -231,7 +226,7 @@ impl Reader<'_, '_> {
                 return self.fail(Fault::BigInteger, at);
             }
             Literal::NegativeZero | Literal::BigInteger => false,
-            Literal::Fraction => is_ecmascript(self.rest(at).get(..len).unwrap_or_default()),
+            Literal::Fraction => !self.common && is_ecmascript(self.rest(at).get(..len).unwrap_or_default()),
         };
         self.scalar(at.wrapping_add(len), canonical)
     }
@@ -246,10 +241,16 @@ impl Reader<'_, '_> {
     #[inline(always)]
     fn contents(&mut self, start: usize) -> Option<Contents> {
         let run = scan::plain_run(self.bytes, start);
-        if !run.non_ascii && self.byte(run.end) == b'"' {
+        if !run.non_ascii && self.byte(run.end) == b'"' && !(self.common && self.holds_delete(start, run.end))
+        {
             return Some(Contents { end: offset(run.end)?, canonical: true, escaped: false });
         }
         self.contents_after(start, run)
+    }
+
+    /// Whether U+007F stands in a range.
+    fn holds_delete(&self, start: usize, end: usize) -> bool {
+        Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte == 0x7f))
     }
 
     /// Reads on behind the first run of a string that is not plain ASCII.
@@ -278,7 +279,8 @@ impl Reader<'_, '_> {
         if non_ascii && let Err(error) = core::str::from_utf8(Span::new(start, run.end).of(self.bytes)) {
             return self.fail(Fault::InvalidUtf8, start.wrapping_add(error.valid_up_to()));
         }
-        Some(Contents { end: offset(run.end)?, canonical, escaped })
+        // Dialects differ in what they escape beyond ASCII and in how they spell escapes.
+        Some(Contents { end: offset(run.end)?, canonical: canonical && !self.common, escaped })
     }
 
     fn object<const NOTES: bool>(&mut self, start: usize, depth: usize) -> Option<Value> {
@@ -345,6 +347,9 @@ impl Reader<'_, '_> {
             _ if !NOTES && contents.escaped => return self.fail(Fault::NotCanonical, at),
             _ => self.name(span, contents.escaped),
         };
+        let is_uncommon = self.common && (!contents.canonical || may_be_reordered(span.of(self.bytes)));
+        let name_at =
+            if is_uncommon && name_at == NameAt::Received { NameAt::ReceivedUncommon } else { name_at };
         let end = contents.end().wrapping_add(1);
         let colon = self.behind_space(end);
         if self.byte(colon) != b':' {
@@ -352,7 +357,7 @@ impl Reader<'_, '_> {
         }
         let next = colon.wrapping_add(1);
         let start = self.behind_space(next);
-        let clean = contents.canonical && colon == end && start == next;
+        let clean = contents.canonical && !is_uncommon && colon == end && start == next;
         // The values in a kept object are tried once each: a text is read at most twice.
         let value = if NOTES && depth == self.kept_levels {
             self.value_by_trial(start, depth)
@@ -384,8 +389,7 @@ impl Reader<'_, '_> {
             loop {
                 let value = self.value::<NOTES>(at, depth)?;
                 clean &= value.node.is_clean();
-                // When all is kept the writer knows that every scalar must be written anew.
-                if NOTES && value.node != Node::CLEAN && !(self.all && value.node == Node::SCALAR) {
+                if NOTES && value.node != Node::CLEAN {
                     self.index.open.push(Item::element(Span::new(at, value.end()), value.node));
                 }
                 at = self.behind_space(value.end());
@@ -416,7 +420,6 @@ impl Reader<'_, '_> {
 
     /// Forgets a clean container; moves the items of any other from the stack to the index.
     fn close(&mut self, depth: usize, base: usize, names: usize, object: bool, clean: bool) -> Node {
-        let clean = clean && !self.all;
         if clean && !(object && depth <= self.kept_levels) {
             self.index.open.truncate(base);
             self.index.names.truncate(names);
@@ -465,6 +468,11 @@ impl Reader<'_, '_> {
 
 fn by_name(a: &Item, b: &Item, bytes: &[u8], names: &[u8]) -> Ordering {
     a.prefix.cmp(&b.prefix).then_with(|| order::utf16(a.name(bytes, names), b.name(bytes, names)))
+}
+
+/// Whether a dialect may put the name elsewhere than others do, or lose it: array indices and `__proto__`.
+fn may_be_reordered(name: &[u8]) -> bool {
+    matches!(name, [b'0'..=b'9' | b'_', ..])
 }
 
 /// Whether a literal with a point or an exponent is spelled as ECMAScript spells its double.
