@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# Measures the family beside its peers.
+#   benches/run.sh           everything (criterion, the interleaved rows, instruction counts where valgrind is
+#                            installed) and writes docs/performance.md: about ten minutes
+#   benches/run.sh --quick   only the interleaved rows: one JSON line a row on stdout, under 45 seconds once built
+# What it does is told on stderr.
+set -euo pipefail
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+root="$(dirname "$here")"
+target="${CARGO_TARGET_DIR:-$here/target}"
+export CARGO_TARGET_DIR="$target"
+gungraun=0.20.0
+
+say() { printf 'benches: %s\n' "$*" >&2; }
+# Cargo looks for settings and toolchains where it is started.
+cd "$here"
+
+case "${1:-}" in
+--quick | '') ;;
+*)
+    echo "usage: benches/run.sh [--quick]" >&2
+    exit 2
+    ;;
+esac
+
+say "building"
+cargo build --release --locked --bins >&2
+if [ "${1:-}" = --quick ]; then
+    exec "$target/release/quick"
+fi
+
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+
+say "interleaved rows"
+"$target/release/quick" --patience 3 >"$work/rows"
+
+say "criterion"
+cargo bench --locked --bench peers >&2
+
+instructions=()
+tools="$target/tools"
+export PATH="$tools/bin:$PATH"
+if ! command -v valgrind >/dev/null; then
+    say "no valgrind here: instructions are not counted"
+elif ! command -v gungraun-runner >/dev/null &&
+    ! cargo install --quiet --locked --root "$tools" gungraun-runner --version "$gungraun" >&2; then
+    say "gungraun-runner $gungraun cannot be installed: instructions are not counted"
+elif NO_COLOR=1 cargo bench --locked --bench instructions >"$work/instructions" 2>"$work/instructions.log"; then
+    instructions=("$work/instructions")
+else
+    cat "$work/instructions.log" >&2
+    say "callgrind failed: instructions are not counted"
+fi
+
+cpu="$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n1)"
+cpu="${cpu:-$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)}"
+cores="$(getconf _NPROCESSORS_ONLN)"
+features="$(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n1 | tr ' ' '\n' |
+    grep -xE 'avx2|avx512f|avx512ifma|sha_ni' | tr '\n' ' ' || true)"
+revision="$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
+if [ -n "$(git -C "$root" status --porcelain -- amp-address amp-crypto amp-envelope benches 2>/dev/null)" ]; then
+    revision="$revision, with changes"
+fi
+load="$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)"
+
+say "writing docs/performance.md"
+mkdir -p "$root/docs"
+{
+    cat <<HEAD
+# Performance
+
+Written by \`benches/run.sh\`; not edited by hand.
+
+| | |
+|---|---|
+| machine | $cpu, $cores cores${features:+, with ${features% }} |
+| system | $(uname -sr) |
+| load at the end | $load |
+| revision | $revision |
+| compiler | $(rustc --version), release profile, default target |
+| date | $(date -u +%Y-%m-%d) |
+
+Only ratios within one run carry over to another machine. Times are the thread's own, so that what other programs do in
+between counts little; \`least\` is the least reading of each group of messages, averaged over the groups, \`median\` that
+of all readings. All implementations take turns on the same 64 distinct messages: a repeated small input trains the branch
+predictor and flatters by half. A size is that of the payload as received: many small records of four to six members,
+mostly ASCII, of which \`serde_json::Value\` makes $("$target/release/allocations" serde-json-value |
+        sed -n 's/^serde-json-value 400k value //p') allocations at 400k. \`serde_json\` runs with \`preserve_order\`, because other crates of
+a program switch it on for everybody. Allocations are counted by a program of its own, a buffer's growth as one; times are
+taken without the counting.
+
+HEAD
+    "$target/release/report" "$work/rows" "$target/criterion" ${instructions[@]+"${instructions[@]}"}
+} >"$work/page"
+# One line at the end, not two.
+sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/page" >"$root/docs/performance.md"
