@@ -235,6 +235,8 @@ impl Draft {
         now: Timestamp,
         nonce: [u8; 16],
     ) -> Result<SignedMessage, MessageError> {
+        // Milliseconds are what every deployed reader of times knows.
+        let now = Timestamp::from_unix_milliseconds(now.unix_milliseconds()).unwrap_or(now);
         let from = self.sender()?;
         self.check_fields(now)?;
         let freshness =

@@ -241,5 +241,5 @@ impl FieldReader<'_> {
 }
 
 pub(crate) const fn signature_missing() -> MessageError {
-    MessageError::field_of(ErrorCode::SignatureMissing, "envelope.signature", "a message is signed")
+    MessageError::field_of(ErrorCode::SignatureMissing, "envelope.signature", "a message must be signed")
 }

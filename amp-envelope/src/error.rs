@@ -94,7 +94,7 @@ impl fmt::Display for ErrorCode {
 /// use amp_envelope::{ErrorCode, Message};
 /// let error = Message::decode(br#"{"envelope":{},"payload":{},"payload":{}}"#).unwrap_err();
 /// assert_eq!(error.code(), ErrorCode::DuplicateKey);
-/// assert_eq!(error.to_string(), "duplicate_key at byte 38: a member name stands twice in one object");
+/// assert_eq!(error.to_string(), "duplicate_key at byte 38: a member name must not stand twice in one object");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{code}{}{}: {rule}", Field(*.field), At(*.at))]

@@ -266,10 +266,10 @@ impl Verifier {
     ) -> Result<Match, MessageError> {
         let text = evidence.signature.as_ref().ok_or(signature_missing())?;
         if evidence.profile == Profile::Spec && !is_standard_base64(text) {
-            return Err(signature_invalid("a signature is padded base64 in the standard alphabet"));
+            return Err(signature_invalid("a signature must be padded base64 in the standard alphabet"));
         }
         let signature =
-            Signature::from_base64(text).map_err(|_| signature_invalid("a signature is base64"))?;
+            Signature::from_base64(text).map_err(|_| signature_invalid("a signature must be base64"))?;
         let reading = match evidence.profile {
             Profile::Spec => DigestReading::Ordinary,
             Profile::Deployed => DigestReading::OrDigestAsMessage,
@@ -301,7 +301,9 @@ impl Verifier {
         // A payload that no dialect could write was not compared with anything.
         match refusal {
             Some(error) if tried.is_empty() => Err(error),
-            _ => Err(signature_invalid("the signature verifies under the sender's key")),
+            _ => Err(signature_invalid(
+                "the signature must verify under the sender's key, over what was received",
+            )),
         }
     }
 
@@ -326,6 +328,9 @@ impl Verifier {
                 None => json::read(bytes, Keep::Uncommon, BigIntegers::Keep, 0, &mut self.common)?,
             };
             *common = Some(root);
+            if root.clean && skip == Skip::Nothing {
+                return Ok(PayloadHash::of_canonical(bytes));
+            }
             write_object(bytes, &self.common, root, dialect, skip, &mut self.scratch, &mut self.canonical)?;
         } else if payload.container.clean && skip == Skip::Nothing {
             // The received bytes are the canonical form.

@@ -43,7 +43,7 @@ impl Fault {
             Self::TooLarge => (Code::TooLarge, "a text has at most 4 GiB"),
             Self::TooDeep => (Code::TooDeep, "containers nest at most 128 deep"),
             Self::TooManyMembers => (Code::TooManyKeys, "an object has at most 10,000 members"),
-            Self::DuplicateName => (Code::DuplicateKey, "a member name stands twice in one object"),
+            Self::DuplicateName => (Code::DuplicateKey, "a member name must not stand twice in one object"),
             Self::Trailing => (Code::InvalidJson, "nothing but white space follows the value"),
             Self::Value => {
                 (Code::InvalidJson, "a value is an object, array, string, number, true, false or null")

@@ -47,7 +47,8 @@ pub(crate) fn read(
     }
     let kept_levels = match keep {
         Keep::Levels(levels) => usize::from(levels),
-        Keep::Uncommon => 0,
+        // The outermost object is kept: a member of it may have to be left out.
+        Keep::Uncommon => 1,
     };
     let depth_max = DEPTH_MAX.saturating_add(usize::from(outer));
     let mut reader = Reader {
