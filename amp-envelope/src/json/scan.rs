@@ -174,6 +174,7 @@ fn stops(word: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
     use super::*;
 
