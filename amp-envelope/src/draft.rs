@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use amp_address::Address;
+use amp_address::{Address, Profile};
 use amp_crypto::{Identity, SigningContext};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -260,9 +260,10 @@ impl Draft {
         let envelope = self.envelope_json(from, &id, now, &signature.to_base64());
         // The canonical form is what travels, so that a recipient hashes the bytes as they are. Only doubles from
         // 2^53 on forbid that: their canonical text is an integer literal that no reader could take for a double.
-        match SignedMessage::new(&envelope, &payload.canonical, &string) {
+        let ids = if self.in_reply_to.is_some() { Profile::Deployed } else { Profile::Spec };
+        match SignedMessage::new(&envelope, &payload.canonical, &string, ids) {
             Err(error) if error.code() == ErrorCode::UnportableNumber => {
-                SignedMessage::new(&envelope, payload.text.as_bytes(), &string)
+                SignedMessage::new(&envelope, payload.text.as_bytes(), &string, ids)
             }
             signed => signed,
         }

@@ -47,6 +47,7 @@ impl Fields {
         index: &Index,
         envelope: Container,
         profile: Profile,
+        ids: Profile,
     ) -> Result<Self, MessageError> {
         let [
             expires_at,
@@ -79,7 +80,7 @@ impl Fields {
                 "version",
             ],
         );
-        let reader = FieldReader { bytes, profile };
+        let reader = FieldReader { bytes, profile, ids };
         Ok(Self {
             version: reader.required(version, "envelope.version", FieldReader::version)?,
             id: reader.required(id, "envelope.id", FieldReader::message_id)?,
@@ -107,6 +108,8 @@ impl Fields {
 pub(crate) struct FieldReader<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) profile: Profile,
+    /// The profile under which the ids of messages are read.
+    pub(crate) ids: Profile,
 }
 
 impl FieldReader<'_> {
@@ -160,7 +163,7 @@ impl FieldReader<'_> {
     }
 
     pub(crate) fn message_id(&self, text: &str, field: &'static str) -> Result<(), MessageError> {
-        MessageId::validate(text, self.profile).map_err(|_| {
+        MessageId::validate(text, self.ids).map_err(|_| {
             MessageError::invalid(
                 field,
                 "a message id is msg_<seconds>_<hex>, or a path-safe text that deployed programs write",

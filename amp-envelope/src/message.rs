@@ -85,8 +85,16 @@ impl Message {
 
     /// Decodes into the given index, which is left to the caller on an error.
     pub(crate) fn read(bytes: Vec<u8>, profile: Profile, index: &mut Index) -> Result<Self, MessageError> {
-        let Layout { fields, envelope, payload } = Layout::read(&bytes, profile, index)?;
+        let Layout { fields, envelope, payload } = Layout::read(&bytes, profile, profile, index)?;
         Ok(Self { bytes, index: core::mem::take(index), fields, envelope, payload, profile })
+    }
+
+    /// Reads what was written here: under the strict profile, but for the form of its ids.
+    pub(crate) fn read_written(bytes: Vec<u8>, ids: Profile) -> Result<Self, MessageError> {
+        let profile = Profile::Spec;
+        let mut index = Index::default();
+        let Layout { fields, envelope, payload } = Layout::read(&bytes, profile, ids, &mut index)?;
+        Ok(Self { bytes, index, fields, envelope, payload, profile })
     }
 
     /// Verifies the signature under RFC 8785, and gives a value that proves it.
@@ -300,7 +308,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn read(bytes: &[u8], profile: Profile, index: &mut Index) -> Result<Self, MessageError> {
+    fn read(bytes: &[u8], profile: Profile, ids: Profile, index: &mut Index) -> Result<Self, MessageError> {
         check_size(bytes)?;
         let big = match profile {
             Profile::Spec => BigIntegers::Refuse,
@@ -311,7 +319,7 @@ impl Layout {
         let [envelope, payload] = index.members(bytes, root, ["envelope", "payload"]);
         let (envelope, envelope_object) = object(envelope, index, "envelope")?;
         let (payload, payload_object) = object(payload, index, "payload")?;
-        let fields = Fields::read(bytes, index, envelope_object, profile)?;
+        let fields = Fields::read(bytes, index, envelope_object, profile, ids)?;
         payload::check(bytes, index, payload_object, profile)?;
         Ok(Self { fields, envelope, payload: Part { span: payload, container: payload_object } })
     }

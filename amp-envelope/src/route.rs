@@ -93,7 +93,7 @@ impl RouteBody {
                 "to",
             ],
         );
-        let reader = FieldReader { bytes, profile };
+        let reader = FieldReader { bytes, profile, ids: profile };
         let to = reader.required(to, "to", FieldReader::address)?;
         let subject = reader.required(subject, "subject", FieldReader::subject)?;
         let priority = reader.priority(priority)?;

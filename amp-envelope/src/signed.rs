@@ -31,10 +31,18 @@ pub struct SignedMessage {
 
 impl SignedMessage {
     /// Puts the parts together and reads them back: what is written passes the strict profile.
-    pub(crate) fn new(envelope: &str, payload: &[u8], signing_string: &[u8]) -> Result<Self, MessageError> {
+    ///
+    /// An answer names its parent and thread by ids that a provider assigned, in whatever form; only those are read
+    /// under `Profile::Deployed`.
+    pub(crate) fn new(
+        envelope: &str,
+        payload: &[u8],
+        signing_string: &[u8],
+        ids: Profile,
+    ) -> Result<Self, MessageError> {
         let payload = JsonValue::new(payload).raw();
         let json = [r#"{"envelope":"#, envelope, r#","payload":"#, payload, "}"].concat();
-        let message = Message::decode_with(json.as_bytes(), Profile::Spec)?;
+        let message = Message::read_written(json.into_bytes(), ids)?;
         Ok(Self { message, signing_digest: Sha256::digest(signing_string).into() })
     }
 

@@ -125,6 +125,30 @@ fn a_reply_keeps_the_parents_thread_and_proves_what_it_answers() {
     assert_eq!(second.answers(&question), Answer::No);
 }
 
+#[test]
+fn a_message_with_a_deployed_id_is_answered_in_its_thread() {
+    // rule: FRESH-4
+    let signed = signed("Lunch?", "At noon?");
+    for id in ["msg_1706648400123_k3j2x9z", "msg-1706648400-abc123", "550e8400-e29b-41d4-a716-446655440000"] {
+        // Providers assign the id on acceptance, each in its own form.
+        let json = signed.to_json().replace(signed.id().as_str(), id);
+        let question = Message::decode(json.as_bytes()).unwrap().verify(alice().verifying_key()).unwrap();
+        for context in ["{}", r#"{"n":1e16}"#] {
+            let draft = question.reply("Yes.").context_json(context).unwrap();
+            let answer = draft.sign_with_nonce(&bob(), now(), [3; 16]).unwrap();
+            let body = RouteBody::decode(answer.to_route_json().as_bytes()).unwrap();
+            assert_eq!(body.in_reply_to().unwrap().as_str(), id);
+            assert!(
+                body.verify(&address("bob@acme.crabmail.ai"), bob().verifying_key()).is_ok(),
+                "{context}"
+            );
+            let answer = verified(&answer, &bob());
+            assert_eq!(answer.unsigned().thread_id().as_str(), id);
+            assert_eq!(answer.answers(&question), Answer::Yes);
+        }
+    }
+}
+
 fn question_answered_by(message: &Verified<Message>) -> Verified<Message> {
     verified(&message.reply("Good.").sign_with_nonce(&alice(), now(), [4; 16]).unwrap(), &alice())
 }
