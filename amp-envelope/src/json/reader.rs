@@ -241,12 +241,11 @@ impl Reader<'_, '_> {
     /// Reads the contents of the string that begins before `start`, up to its closing quote.
     #[inline(always)]
     fn contents(&mut self, start: usize) -> Option<Contents> {
-        let run = scan::plain_run(self.bytes, start);
-        if !run.non_ascii && self.byte(run.end) == b'"' && !(self.common && self.holds_delete(start, run.end))
-        {
-            return Some(Contents { end: offset(run.end)?, canonical: true, escaped: false });
+        let end = scan::ascii_run(self.bytes, start);
+        if self.byte(end) == b'"' && !(self.common && self.holds_delete(start, end)) {
+            return Some(Contents { end: offset(end)?, canonical: true, escaped: false });
         }
-        self.contents_after(start, run)
+        self.contents_after(start, end)
     }
 
     /// Whether U+007F stands in a range.
@@ -254,34 +253,32 @@ impl Reader<'_, '_> {
         Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte == 0x7f))
     }
 
-    /// Reads on behind the first run of a string that is not plain ASCII.
-    fn contents_after(&mut self, start: usize, first: scan::Run) -> Option<Contents> {
-        let mut run = first;
-        let mut non_ascii = run.non_ascii;
+    /// Reads on in a string whose plain ASCII ends at `end`.
+    fn contents_after(&mut self, start: usize, end: usize) -> Option<Contents> {
+        let mut end = scan::text_run(self.bytes, end);
         let mut canonical = true;
         let mut escaped = false;
         loop {
-            match self.bytes.get(run.end) {
+            match self.bytes.get(end) {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    let escape = match string::escape(self.rest(run.end)) {
+                    let escape = match string::escape(self.rest(end)) {
                         Ok(escape) => escape,
-                        Err(fault) => return self.fail(fault, run.end),
+                        Err(fault) => return self.fail(fault, end),
                     };
                     canonical &= escape.canonical;
                     escaped = true;
-                    run = scan::plain_run(self.bytes, run.end.wrapping_add(escape.len));
-                    non_ascii |= run.non_ascii;
+                    end = scan::text_run(self.bytes, end.wrapping_add(escape.len));
                 }
-                Some(_) => return self.fail(Fault::Control, run.end),
-                None => return self.fail(Fault::UnfinishedString, run.end),
+                Some(_) => return self.fail(Fault::Control, end),
+                None => return self.fail(Fault::UnfinishedString, end),
             }
         }
-        if non_ascii && let Err(error) = core::str::from_utf8(Span::new(start, run.end).of(self.bytes)) {
+        if let Err(error) = core::str::from_utf8(Span::new(start, end).of(self.bytes)) {
             return self.fail(Fault::InvalidUtf8, start.wrapping_add(error.valid_up_to()));
         }
         // Dialects differ in what they escape beyond ASCII and in how they spell escapes.
-        Some(Contents { end: offset(run.end)?, canonical: canonical && !self.common, escaped })
+        Some(Contents { end: offset(end)?, canonical: canonical && !self.common, escaped })
     }
 
     fn object<const NOTES: bool>(&mut self, start: usize, depth: usize) -> Option<Value> {

@@ -4,82 +4,50 @@
 const ONES: u64 = 0x0101_0101_0101_0101;
 /// The high bit of every byte of a word.
 pub(super) const HIGH: u64 = 0x8080_8080_8080_8080;
+const QUOTES: u64 = ONES.wrapping_mul(b'"' as u64);
+const BACKSLASHES: u64 = ONES.wrapping_mul(b'\\' as u64);
+const SPACES: u64 = ONES.wrapping_mul(b' ' as u64);
 
-/// The first byte of a run that is not plain string content, and whether the run left ASCII.
-#[derive(Clone, Copy)]
-pub(super) struct Run {
-    /// Offset of the first `"`, `\` or control byte, or of the end of the input.
-    pub(super) end: usize,
-    /// Whether a byte of 0x80 or more stands before it.
-    pub(super) non_ascii: bool,
+/// The offset of the first byte from `start` on that is not plain ASCII inside a string: `"`, `\`, a control or a
+/// byte of 0x80 or more; or of the end.
+#[inline(always)]
+pub(super) fn ascii_run(bytes: &[u8], start: usize) -> usize {
+    // A subtraction marks the high bit of a byte that is a stop. It borrows from the next byte at stops only, so the
+    // lowest mark is exact.
+    run(bytes, start, |word| {
+        (word ^ QUOTES).wrapping_sub(ONES)
+            | (word ^ BACKSLASHES).wrapping_sub(ONES)
+            | word.wrapping_sub(SPACES)
+            | word
+    })
 }
 
-/// Scans from `start` to the first `"`, `\` or byte below 0x20.
+/// The offset of the first `"`, `\` or control from `start` on, or of the end.
+pub(super) fn text_run(bytes: &[u8], start: usize) -> usize {
+    run(bytes, start, |word| {
+        let is_zero = |x: u64| x.wrapping_sub(ONES) & !x;
+        is_zero(word ^ QUOTES) | is_zero(word ^ BACKSLASHES) | (word.wrapping_sub(SPACES) & !word)
+    })
+}
+
+/// Scans eight bytes at a time. `marks` sets the high bits of stops; marks above the lowest may be spurious.
 #[inline(always)]
-pub(super) fn plain_run(bytes: &[u8], start: usize) -> Run {
-    // Most strings end within the first words.
+fn run(bytes: &[u8], start: usize, marks: impl Fn(u64) -> u64) -> usize {
+    let (words, tail) = bytes.get(start..).unwrap_or_default().as_chunks::<8>();
     let mut at = start;
-    let mut high = 0_u64;
-    for _ in 0..4 {
-        let Some(word) = word_at(bytes, at) else { break };
-        let stop = stops(word);
+    for word in words {
+        let stop = marks(u64::from_le_bytes(*word)) & HIGH;
         if stop != 0 {
-            return stopped(word, stop, at, high);
+            return at.wrapping_add(lowest_byte(stop));
         }
-        high |= word & HIGH;
         at = at.wrapping_add(8);
     }
-    long_run(bytes, at, high)
-}
-
-fn long_run(bytes: &[u8], start: usize, high: u64) -> Run {
-    let mut high = high;
-    let mut at = skip_plain_blocks(bytes, start, &mut high);
-    while let Some(word) = word_at(bytes, at) {
-        let stop = stops(word);
-        if stop != 0 {
-            return stopped(word, stop, at, high);
-        }
-        high |= word & HIGH;
-        at = at.wrapping_add(8);
+    // The last bytes, filled up with stops.
+    let mut last = [0_u8; 8];
+    for (slot, byte) in last.iter_mut().zip(tail) {
+        *slot = *byte;
     }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        high |= u64::from(byte & 0x80);
-        at = at.wrapping_add(1);
-    }
-    Run { end: at, non_ascii: high != 0 }
-}
-
-/// The run that ends in `word`, which stands at `at`.
-#[inline(always)]
-fn stopped(word: u64, stop: u64, at: usize, high: u64) -> Run {
-    // The lowest marked byte is exact: borrows only ever run upwards.
-    let below = (stop & stop.wrapping_neg()).wrapping_sub(1);
-    let high = high | (word & HIGH & below);
-    Run { end: at.wrapping_add(lowest_byte(stop)), non_ascii: high != 0 }
-}
-
-/// Skips whole blocks of 32 bytes without a stop in them; the compiler turns the fold into vector code.
-fn skip_plain_blocks(bytes: &[u8], start: usize, high: &mut u64) -> usize {
-    let (blocks, _) = bytes.get(start..).unwrap_or_default().as_chunks::<32>();
-    let mut at = start;
-    for block in blocks {
-        let mut stop = 0_u8;
-        let mut all = 0_u8;
-        for &byte in block {
-            stop |= u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
-            all |= byte;
-        }
-        if stop != 0 {
-            break;
-        }
-        *high |= u64::from(all & 0x80);
-        at = at.wrapping_add(32);
-    }
-    at
+    at.wrapping_add(lowest_byte(marks(u64::from_le_bytes(last)) & HIGH))
 }
 
 /// The length of an integer without a sign and with at most seven digits, if just that stands at `at`.
@@ -122,7 +90,7 @@ pub(crate) fn skip_value(bytes: &[u8], at: usize) -> usize {
 pub(crate) fn skip_string(bytes: &[u8], at: usize) -> usize {
     let mut at = at.wrapping_add(1);
     loop {
-        at = plain_run(bytes, at).end;
+        at = text_run(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return at.wrapping_add(1),
             Some(b'\\') => at = at.wrapping_add(2),
@@ -163,38 +131,42 @@ fn lowest_byte(mask: u64) -> usize {
     (mask.trailing_zeros() >> 3) as usize
 }
 
-#[inline(always)]
-/// Marks the high bit of every byte that is `"`, `\` or below 0x20; marks above the lowest may be spurious.
-fn stops(word: u64) -> u64 {
-    let quote = word ^ (ONES.wrapping_mul(b'"' as u64));
-    let backslash = word ^ (ONES.wrapping_mul(b'\\' as u64));
-    let zero = |x: u64| x.wrapping_sub(ONES) & !x;
-    let control = word.wrapping_sub(ONES.wrapping_mul(0x20)) & !word;
-    (zero(quote) | zero(backslash) | control) & HIGH
-}
-
 #[cfg(test)]
 #[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
     use super::*;
 
-    fn naive(bytes: &[u8], start: usize) -> (usize, bool) {
-        let rest = &bytes[start..];
-        let n = rest.iter().position(|&b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
-        (start + n, rest[..n].iter().any(|b| *b >= 0x80))
+    fn naive(bytes: &[u8], start: usize, is_stop: impl Fn(u8) -> bool) -> usize {
+        start + bytes[start..].iter().position(|byte| is_stop(*byte)).unwrap_or(bytes.len() - start)
+    }
+
+    fn ends_text(byte: u8) -> bool {
+        byte == b'"' || byte == b'\\' || byte < 0x20
     }
 
     proptest::proptest! {
         #[test]
         fn a_run_ends_where_a_byte_by_byte_search_says(
             bytes in proptest::collection::vec(proptest::prop_oneof![
-                8 => 0x20_u8..0x7f, 1 => proptest::num::u8::ANY, 1 => proptest::sample::select(&b"\"\\\x00\x1f\x20\x21\x80\xff"[..]),
+                8 => 0x20_u8..0x7f,
+                1 => proptest::num::u8::ANY,
+                1 => proptest::sample::select(&b"\"\\\x00\x1f\x20\x21\x7f\x80\xa2\xff"[..]),
             ], 0..200),
             start in 0_usize..200,
         ) {
             let start = start.min(bytes.len());
-            let run = plain_run(&bytes, start);
-            proptest::prop_assert_eq!((run.end, run.non_ascii), naive(&bytes, start));
+            proptest::prop_assert_eq!(text_run(&bytes, start), naive(&bytes, start, ends_text));
+            let ends_ascii = |byte| ends_text(byte) || byte >= 0x80;
+            proptest::prop_assert_eq!(ascii_run(&bytes, start), naive(&bytes, start, ends_ascii));
+        }
+
+        #[test]
+        fn a_short_integer_is_what_the_grammar_reads(text in "-?[0-9]{0,9}[.eE,\\]} ]?[0-9a]{0,9}", at in 0_usize..3) {
+            let text = [&"xyz"[..at], &text].concat();
+            let grammar = crate::json::read_number(text[at..].as_bytes());
+            if let Some(len) = short_integer(text.as_bytes(), at) {
+                proptest::prop_assert_eq!(grammar, Ok((len, crate::json::Literal::Integer)));
+            }
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     loop {
-        let plain = scan::plain_run(rest, 0).end;
+        let plain = scan::text_run(rest, 0);
         let Some((head, tail)) = rest.split_at_checked(plain) else { break };
         out.extend_from_slice(head);
         let [byte, after @ ..] = tail else { break };
