@@ -215,7 +215,8 @@ impl Verifier {
 
     /// Verifies a message under each of the dialects in turn.
     ///
-    /// A canonical form that gives a hash already tried costs no second signature check.
+    /// A canonical form that gives a hash already tried costs no second signature check, and a dialect named twice
+    /// costs no second canonical form.
     ///
     /// # Errors
     /// As [`Message::verify_with`].
@@ -278,7 +279,11 @@ impl Verifier {
         // The payload is read once for all dialects but the reference, for which it was read already.
         let mut common = None;
         let mut refusal = None;
-        for &dialect in dialects {
+        for (n, &dialect) in dialects.iter().enumerate() {
+            // Naming a dialect twice buys no second canonical form.
+            if dialects.iter().take(n).any(|tried| *tried == dialect) {
+                continue;
+            }
             for variant in evidence.variants() {
                 let hash = match self.hash(evidence, dialect, variant, &mut common) {
                     Ok(hash) => hash,

@@ -4,7 +4,9 @@
 use core::time::Duration;
 use std::time::Instant;
 
-use amp_envelope::{Canonicalizer, Dialect, ErrorCode, MessageError};
+use amp_address::Profile;
+use amp_crypto::Identity;
+use amp_envelope::{Canonicalizer, Dialect, Draft, ErrorCode, MessageError, Verifier};
 
 /// Reads `text` under every dialect with fresh buffers; checks the peak of live memory and the time.
 #[expect(clippy::disallowed_methods, reason = "the time that passes is what is measured")]
@@ -71,4 +73,33 @@ fn a57_many_small_containers_cost_memory_in_proportion() {
     }
     let objects = format!(",{}", members(10_000)).repeat(10);
     assert_eq!(read(&format!("{{\"a\":[0{objects}]}}")), Ok(()));
+}
+
+// rule: SIGN-11
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the time that passes is what is measured")]
+fn a15_a_dialect_named_a_hundred_times_is_written_once() {
+    let numbers = serde_json::json!({ "n": vec![1.5; 20_000] });
+    let draft = Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "s", "m")
+        .from(&"alice@acme.crabmail.ai".parse().unwrap())
+        .context(&numbers)
+        .unwrap();
+    let signed = draft
+        .sign_with_nonce(&Identity::from_seed(&[1; 32]), "2026-11-20T10:00:00Z".parse().unwrap(), [0; 16])
+        .unwrap();
+    let stranger = Identity::from_seed(&[2; 32]);
+    let mut verifier = Verifier::new();
+    let mut cost = |dialects: &[Dialect]| {
+        let message = verifier.decode(signed.to_json().into_bytes(), Profile::Deployed).unwrap();
+        let start = Instant::now();
+        let refusal = verifier.verify(message, stranger.verifying_key(), dialects).unwrap_err();
+        let elapsed = start.elapsed();
+        assert_eq!(refusal.error().code(), ErrorCode::SignatureInvalid);
+        elapsed
+    };
+    let named: Vec<_> = Dialect::ALL.into_iter().cycle().take(600).collect();
+    cost(&named);
+    let once = (0..3).map(|_| cost(&Dialect::ALL)).max().unwrap();
+    let often = (0..3).map(|_| cost(&named)).min().unwrap();
+    assert!(often < 10 * once, "{often:?} against {once:?}");
 }
