@@ -6,9 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use amp_address::{Address, Profile};
-use amp_crypto::VerifyingKey;
 
-use crate::canonical::Dialect;
 use crate::envelope::Fields;
 use crate::error::{ErrorCode, MessageError};
 use crate::id::{IdempotencyKey, MessageId};
@@ -18,7 +16,6 @@ use crate::payload::{self, Payload};
 use crate::priority::Priority;
 use crate::signing_string::SignedFields;
 use crate::timestamp::Timestamp;
-use crate::verify::{Evidence, Unverified, Verified, Verifier};
 
 /// A message that was decoded and is not verified: what it says of itself is a claim.
 ///
@@ -46,7 +43,7 @@ pub struct Message {
     pub(crate) fields: Fields,
     pub(crate) envelope: Span,
     pub(crate) payload: Part,
-    profile: Profile,
+    pub(crate) profile: Profile,
 }
 
 /// The payload's place in the message.
@@ -95,30 +92,6 @@ impl Message {
         let mut index = Index::default();
         let Layout { fields, envelope, payload } = Layout::read(&bytes, profile, ids, &mut index)?;
         Ok(Self { bytes, index, fields, envelope, payload, profile })
-    }
-
-    /// Verifies the signature under RFC 8785, and gives a value that proves it.
-    ///
-    /// A message decoded under [`Profile::Deployed`] whose attachments are an empty array is tried once more
-    /// without them, because a deployed client adds them after signing.
-    ///
-    /// # Errors
-    /// [`Unverified`] with the message in it: `signature_missing`, `signature_invalid`, or what keeps the payload
-    /// from having a canonical form.
-    pub fn verify(self, key: &VerifyingKey) -> Result<Verified<Self>, Unverified<Self>> {
-        self.verify_with(key, &[Dialect::Jcs])
-    }
-
-    /// Verifies the signature under each of the dialects in turn, the empty-attachments variant after each.
-    ///
-    /// # Errors
-    /// As [`verify`](Self::verify), after the last dialect failed.
-    pub fn verify_with(
-        self,
-        key: &VerifyingKey,
-        dialects: &[Dialect],
-    ) -> Result<Verified<Self>, Unverified<Self>> {
-        Verifier::new().verify(self, key, dialects)
     }
 
     /// The profile under which the message was decoded.
@@ -190,16 +163,6 @@ impl Message {
         [r#"{"envelope":"#, envelope, r#","payload":"#, payload, "}"].concat()
     }
 
-    pub(crate) fn evidence(&self) -> Evidence<'_> {
-        Evidence {
-            bytes: &self.bytes,
-            index: &self.index,
-            payload: self.payload,
-            signature: self.fields.signature.map(|field| field.text(&self.bytes)),
-            profile: self.profile,
-        }
-    }
-
     /// Hands the signed fields, in the received spelling, to `use_fields`.
     pub(crate) fn with_signed_fields<R>(&self, use_fields: impl FnOnce(SignedFields<'_>) -> R) -> R {
         let fields = &self.fields;
@@ -230,6 +193,19 @@ impl fmt::Debug for Message {
 ///
 /// Anyone between sender and recipient can change them. They must not decide what a model is shown, where
 /// a reply goes, or what is trusted.
+///
+/// ```
+/// # use amp_envelope::{Draft, Message};
+/// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+/// #     .from(&"alice@acme.crabmail.ai".parse()?)
+/// #     .sign(&amp_crypto::Identity::from_seed(&[7; 32]), "2026-01-31T10:00:00Z".parse()?)?;
+/// # let message = Message::decode(signed.to_json().as_bytes())?;
+/// let unsigned = message.unsigned();
+/// assert_eq!(unsigned.timestamp().to_string(), "2026-01-31T10:00:00Z");
+/// assert_eq!(unsigned.thread_id(), unsigned.id());
+/// assert!(unsigned.get("reply_to").is_none()); // any member, also an unknown one
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct UnsignedFields<'a> {
     message: &'a Message,

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt::{self, Write};
 
-use crate::canonical::{Dialect, array_index};
+use crate::canonical::{Dialect, array_index, write_number};
 use crate::error::{ErrorCode, MessageError};
 use crate::json::{
     JsonKind, JsonValue, Literal, read_number, skip_string, skip_white_space, unescaped, utf16,
@@ -242,7 +242,7 @@ impl<'a> Survey<'a> {
         }
         self.reference.clear();
         // The reader let only numbers pass that RFC 8785 can write.
-        if Dialect::Jcs.write_number(literal, &mut self.reference).is_err() {
+        if write_number(literal, Dialect::Jcs, &mut self.reference).is_err() {
             return;
         }
         let note = self.note(PortabilityKind::NonIntegerNumber);
@@ -252,7 +252,7 @@ impl<'a> Survey<'a> {
             }
             self.other.clear();
             // A dialect that cannot write the number does not agree either.
-            if dialect.write_number(literal, &mut self.other).is_err() || self.other != self.reference {
+            if write_number(literal, dialect, &mut self.other).is_err() || self.other != self.reference {
                 self.differs(note, &[dialect]);
             }
         }

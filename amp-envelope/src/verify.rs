@@ -22,21 +22,49 @@ use crate::signing_string::{PayloadHash, SignedFields};
 /// It tells which key verified it and under which canonical form. Verified means that the holder of the key
 /// signed it; whether the key is the sender's, and what the sender may be trusted with, are other questions.
 ///
+/// ```
+/// use amp_envelope::{Dialect, Message, Variant, Verified};
+/// # use amp_envelope::Draft;
+/// # let alice = amp_crypto::Identity::from_seed(&[7; 32]);
+/// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+/// #     .from(&"alice@acme.crabmail.ai".parse()?)
+/// #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+/// # let (json, key) = (signed.to_json(), alice.verifying_key());
+/// fn obey(request: &Verified<Message>) {
+///     assert_eq!(request.text(), "Are you there?"); // all that a `Message` has
+/// }
+///
+/// let message = Message::decode(json.as_bytes())?;
+/// let verified = message.verify_with(key, &[Dialect::Jcs, Dialect::Jq16])?;
+/// obey(&verified);
+/// assert_eq!((verified.dialect(), verified.variant()), (Dialect::Jcs, Variant::AsReceived));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// An unverified message does not pass for a verified one:
 ///
-/// ```compile_fail
-/// use amp_envelope::{Message, Verified};
-/// fn obey(_: &Verified<Message>) {}
+/// ```compile_fail,E0308
+/// # use amp_envelope::{Message, Verified};
+/// # fn obey(request: &Verified<Message>) {}
 /// let message = Message::decode(b"{}").unwrap();
 /// obey(&message);
 /// ```
 ///
-/// nor can one be made by hand:
+/// is not answered:
 ///
-/// ```compile_fail
-/// use amp_envelope::{Message, Verified};
+/// ```compile_fail,E0599
+/// # use amp_envelope::Message;
 /// let message = Message::decode(b"{}").unwrap();
-/// let forged = Verified { value: message };
+/// let draft = message.reply("On it.");
+/// ```
+///
+/// and is not made a verified one by hand:
+///
+/// ```compile_fail,E0451
+/// # use amp_envelope::{Message, Verified};
+/// # fn forge(message: Message, other: Verified<Message>) -> Verified<Message> {
+/// Verified { value: message, ..other }
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Verified<T> {
@@ -161,6 +189,42 @@ impl<T> Unverified<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0.1
+    }
+}
+
+impl Message {
+    /// Verifies the signature under RFC 8785, and gives a value that proves it.
+    ///
+    /// A message decoded under [`Profile::Deployed`] whose attachments are an empty array is tried once more
+    /// without them, because a deployed client adds them after signing.
+    ///
+    /// # Errors
+    /// [`Unverified`] with the message in it: `signature_missing`, `signature_invalid`, or what keeps the payload
+    /// from having a canonical form.
+    pub fn verify(self, key: &VerifyingKey) -> Result<Verified<Self>, Unverified<Self>> {
+        self.verify_with(key, &[Dialect::Jcs])
+    }
+
+    /// Verifies the signature under each of the dialects in turn, the empty-attachments variant after each.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), after the last dialect failed.
+    pub fn verify_with(
+        self,
+        key: &VerifyingKey,
+        dialects: &[Dialect],
+    ) -> Result<Verified<Self>, Unverified<Self>> {
+        Verifier::new().verify(self, key, dialects)
+    }
+
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            bytes: &self.bytes,
+            index: &self.index,
+            payload: self.payload,
+            signature: self.fields.signature.map(|field| field.text(&self.bytes)),
+            profile: self.profile,
+        }
     }
 }
 

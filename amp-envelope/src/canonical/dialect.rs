@@ -1,11 +1,7 @@
 //! The canonical forms that deployed programs write: three switches, one writer.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
-
-use super::number;
-use crate::error::MessageError;
 
 /// A canonical form: RFC 8785, or what a deployed program writes in its place.
 ///
@@ -54,11 +50,6 @@ impl Dialect {
             Self::PythonUtf8 => "python-utf8",
             Self::PythonAscii => "python-ascii",
         }
-    }
-
-    /// Writes a number literal that has passed the reader as this dialect does.
-    pub(crate) fn write_number(self, literal: &[u8], out: &mut Vec<u8>) -> Result<(), MessageError> {
-        number::write(literal, self.form().numbers, out)
     }
 
     pub(super) const fn form(self) -> Form {

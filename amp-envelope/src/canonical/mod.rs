@@ -96,3 +96,8 @@ impl Canonicalizer {
         Ok(root.clean && object.trim_ascii().len() == object.len())
     }
 }
+
+/// Writes a number literal that has passed the reader as `dialect` does.
+pub(crate) fn write_number(literal: &[u8], dialect: Dialect, out: &mut Vec<u8>) -> Result<(), MessageError> {
+    number::write(literal, dialect.form().numbers, out)
+}
