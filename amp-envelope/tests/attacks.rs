@@ -257,6 +257,31 @@ fn a15_verifying_allocates_nothing_once_buffers_have_grown() {
     }
 }
 
+#[derive(Debug, serde::Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only what does not fit is of interest")]
+enum Expected {
+    Number { count: u32 },
+}
+
+#[test]
+fn a51_a_context_that_does_not_fit_is_not_repeated_in_the_error() {
+    let hostile = "\u{1b}[31m\u{202e}A".repeat(40);
+    for context in [
+        serde_json::json!({"number": {"count": hostile}}),
+        serde_json::json!({"number": {hostile.as_str(): 1}}),
+        serde_json::json!({hostile.as_str(): {"count": 1}}),
+        serde_json::json!({"number": hostile}),
+    ] {
+        let payload = serde_json::json!({"type": "request", "message": "m", "context": context}).to_string();
+        let payload = amp_envelope::Payload::from_json(payload.as_bytes()).unwrap();
+        let error = payload.context::<Expected>().unwrap_err().to_string();
+        assert!(error.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{error}");
+        assert!(error.matches("[31m").count() <= 64 / "\\u{1b}[31m".len(), "{error}");
+        assert!(error.contains("expected"), "what was expected is said in full: {error}");
+    }
+}
+
 #[test]
 fn a57_a_large_message_is_refused_before_it_costs_anything() {
     // rule: MSG-11

@@ -10,7 +10,8 @@ use core::fmt;
 
 use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -18,8 +19,8 @@ use super::value::{JsonKind, JsonValue, Walk, unescaped};
 
 /// Why a value does not fit a host's type.
 ///
-/// The text is that of the type's own `Deserialize`; serde's standard ones quote at most the kind of value
-/// or a member name that they did not expect.
+/// It says what the type expected. Of the value it shows the kind, and a name that the type does not know as far as
+/// its first 64 characters. What the type's own `Deserialize` says is shown as far as its first 200, escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the value does not fit the type: {rule}")]
 pub struct ViewError {
@@ -28,18 +29,54 @@ pub struct ViewError {
 
 impl de::Error for ViewError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        use fmt::Write;
-        let mut rule = String::new();
-        // Outside text may stand in it: at most 200 characters, none that a terminal would obey.
-        for character in alloc::format!("{message}").chars().take(200) {
-            if character.is_control() || !(' '..='~').contains(&character) {
-                let _ = write!(rule, "{}", character.escape_default());
-            } else {
-                rule.push(character);
-            }
-        }
-        Self { rule }
+        Self { rule: printable(&alloc::format!("{message}"), 200) }
     }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self { rule: alloc::format!("invalid type: {}, expected {expected}", kind_of(found)) }
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self { rule: alloc::format!("invalid value: {}, expected {expected}", kind_of(found)) }
+    }
+
+    fn unknown_variant(name: &str, expected: &'static [&'static str]) -> Self {
+        Self {
+            rule: alloc::format!("unknown variant `{}`, expected one of {expected:?}", printable(name, 64)),
+        }
+    }
+
+    fn unknown_field(name: &str, expected: &'static [&'static str]) -> Self {
+        Self {
+            rule: alloc::format!("unknown member `{}`, expected one of {expected:?}", printable(name, 64)),
+        }
+    }
+}
+
+/// What was found, without its text: serde's own words repeat a string of any length.
+fn kind_of(found: Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Str(_) | Unexpected::Char(_) => String::from("a string"),
+        Unexpected::Bytes(_) => String::from("bytes"),
+        Unexpected::Other(_) => String::from("a value"),
+        other => alloc::format!("{other}"),
+    }
+}
+
+/// The text's beginning, at most `length` characters, none that a terminal would obey.
+fn printable(text: &str, length: usize) -> String {
+    let mut shown = String::new();
+    for character in text.chars() {
+        let escaped: String = match character {
+            ' '..='~' => String::from(character),
+            _ => character.escape_default().collect(),
+        };
+        if shown.len().saturating_add(escaped.len()) > length {
+            break;
+        }
+        shown.push_str(&escaped);
+    }
+    shown
 }
 
 impl<'de> Deserializer<'de> for JsonValue<'de> {
