@@ -4,6 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::{
     fmt,
     hash::{Hash, Hasher},
+    str::FromStr,
 };
 
 #[cfg(feature = "p256")]
@@ -29,7 +30,7 @@ const MAX_BASE64: usize = 2048;
 /// use amp_crypto::VerifyingKey;
 ///
 /// let key = VerifyingKey::parse("did:key:z6MkehRgf7yJbgaGfYsdoAsKdBPE3dj2CYhowQdcjqSJgvVd")?;
-/// assert_eq!(key, VerifyingKey::parse("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8")?);
+/// assert_eq!(key, "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8".parse()?);
 /// assert_eq!(key.fingerprint().to_string(), "SHA256:Vkdap1RjR0wChd9dvyvKtz2mUTWIOem3dIGy6rEHcIw=");
 /// assert!(VerifyingKey::parse(&"00".repeat(32)).is_err()); // a point of small order
 /// # Ok::<(), amp_crypto::KeyError>(())
@@ -299,6 +300,15 @@ impl Hash for VerifyingKey {
             Some(bytes) => bytes.hash(state),
             None => self.to_spki_der().hash(state),
         }
+    }
+}
+
+/// Reads any form, as [`VerifyingKey::parse`] does.
+impl FromStr for VerifyingKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
     }
 }
 
