@@ -17,11 +17,11 @@ use crate::text::normal_form;
 ///
 /// What is not a full address does not compile, and the compiler names the rule:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// let short = amp_address::address!("alice@acme");
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0080
 /// let look_alike = amp_address::address!("\u{430}lice@acme.crabmail.ai");
 /// ```
 #[macro_export]

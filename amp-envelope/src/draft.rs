@@ -46,12 +46,28 @@ use crate::timestamp::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A short address is no sender:
+/// A short address is no sender and no recipient:
 ///
-/// ```compile_fail
-/// use amp_envelope::Draft;
+/// ```compile_fail,E0308
+/// # use amp_envelope::Draft;
 /// let short: amp_address::ShortAddress = "alice".parse().unwrap();
 /// let draft = Draft::new("bob@acme.crabmail.ai".parse().unwrap()).from(&short);
+/// ```
+///
+/// ```compile_fail,E0308
+/// # use amp_envelope::Draft;
+/// let short: amp_address::ShortAddress = "bob".parse().unwrap();
+/// let draft = Draft::request(short, "Code review", "Can you look at PR 42?");
+/// ```
+///
+/// Expand it first:
+///
+/// ```
+/// # use amp_envelope::Draft;
+/// let own: amp_address::Address = "alice@acme.crabmail.ai".parse()?;
+/// let short: amp_address::ShortAddress = "bob".parse()?;
+/// let draft = Draft::request(short.expand(&own)?, "Code review", "Can you look at PR 42?").from(&own);
+/// # Ok::<(), amp_address::AddressError>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a draft does nothing until it is signed"]

@@ -90,7 +90,17 @@ impl<'a> Payload<'a> {
         self.context_json().map(T::deserialize).transpose()
     }
 
-    /// The attachments as JSON, in order.
+    /// The attachments as JSON, in order. [`Attachment::read`](crate::Attachment::read) makes a typed view of each.
+    ///
+    /// ```
+    /// use amp_envelope::{Attachment, Payload};
+    ///
+    /// let payload = Payload::from_json(br#"{"type":"task","message":"m","attachments":[{"filename":"../a b.csv"}]}"#)?;
+    /// for attachment in payload.attachments_json() {
+    ///     assert_eq!(Attachment::read(attachment)?.safe_filename()?.as_str(), "a_b.csv");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn attachments_json(&self) -> impl Iterator<Item = JsonValue<'a>> + use<'a> {
         self.object.get("attachments").into_iter().flat_map(|list| list.elements())
     }

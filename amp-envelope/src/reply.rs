@@ -11,6 +11,22 @@ use crate::timestamp::Timestamp;
 use crate::verify::Verified;
 
 /// Whether a message answers the one it claims to answer.
+///
+/// ```
+/// use amp_envelope::Answer;
+/// # use amp_envelope::{Draft, Message, Timestamp};
+/// # use amp_crypto::Identity;
+/// # let (alice, bob) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+/// # let now: Timestamp = "2026-01-31T10:00:00Z".parse()?;
+/// # let question = Draft::request("bob@acme.crabmail.ai".parse()?, "Lunch?", "At noon?")
+/// #     .from(&"alice@acme.crabmail.ai".parse()?).sign(&alice, now)?;
+/// # let question = Message::decode(question.to_json().as_bytes())?.verify(alice.verifying_key())?;
+/// let yes = question.reply("Yes.").sign(&bob, now)?;
+/// let yes = Message::decode(yes.to_json().as_bytes())?.verify(bob.verifying_key())?;
+/// assert_eq!(yes.answers(&question), Answer::Yes);
+/// assert_eq!(question.answers(&yes), Answer::No);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Answer {
