@@ -29,12 +29,13 @@ pub(super) fn write_text(text: &[u8], form: StringForm, out: &mut Vec<u8>) {
 
 fn write_plain(text: &[u8], form: StringForm, out: &mut Vec<u8>) {
     let mut rest = text;
-    loop {
-        let plain = rest.iter().position(|byte| is_special(*byte, form)).unwrap_or(rest.len());
-        let Some((head, tail)) = rest.split_at_checked(plain) else { return };
-        out.extend_from_slice(head);
-        let [byte, after @ ..] = tail else { return };
+    while let [byte, after @ ..] = rest {
         rest = match byte {
+            _ if !is_special(*byte, form) => {
+                let Some((plain, tail)) = rest.split_at_checked(plain_len(rest, form)) else { return };
+                out.extend_from_slice(plain);
+                tail
+            }
             b'"' => short(b"\\\"", after, out),
             b'\\' => short(b"\\\\", after, out),
             0x08 => short(b"\\b", after, out),
@@ -46,11 +47,23 @@ fn write_plain(text: &[u8], form: StringForm, out: &mut Vec<u8>) {
                 write_unit(u16::from(*byte), out);
                 after
             }
-            _ => write_escaped_character(tail, out),
+            _ => write_escaped_character(rest, out),
         };
     }
 }
 
+/// How many bytes stand for themselves, up to the first special one.
+fn plain_len(text: &[u8], form: StringForm) -> usize {
+    let (blocks, _) = text.as_chunks::<16>();
+    // The compiler turns the fold into vector code.
+    let is_plain =
+        |block: &&[u8; 16]| !block.iter().fold(false, |found, byte| found | is_special(*byte, form));
+    let len = blocks.iter().take_while(is_plain).count().saturating_mul(16);
+    let rest = text.get(len..).unwrap_or_default();
+    len.saturating_add(rest.iter().take_while(|byte| !is_special(**byte, form)).count())
+}
+
+#[inline(always)]
 fn is_special(byte: u8, form: StringForm) -> bool {
     byte < 0x20
         || byte == b'"'
@@ -79,10 +92,9 @@ fn write_escaped_character<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 }
 
 fn write_unit(unit: u16, out: &mut Vec<u8>) {
-    const HEX: [u8; 16] = *b"0123456789abcdef";
-    out.extend_from_slice(b"\\u");
-    for shift in [12, 8, 4, 0] {
-        let digit = usize::from((unit >> shift) & 0xf);
-        out.push(HEX.get(digit).copied().unwrap_or(b'0'));
-    }
+    let digit = |shift: u16| match unit >> shift & 0xf {
+        value @ 0..10 => b'0'.wrapping_add(value as u8),
+        value => b'a'.wrapping_sub(10).wrapping_add(value as u8),
+    };
+    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }

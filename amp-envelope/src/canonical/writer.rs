@@ -63,7 +63,9 @@ impl Writer<'_> {
     fn object(&mut self, container: Container, skip: Skip) -> Result<(), MessageError> {
         self.out.push(b'{');
         let items = self.index.items(container);
-        if self.form.names == NameOrder::Utf16 || items.iter().all(Item::has_common_name) {
+        // One member is in order, but `maestro` may lose it.
+        let is_single = items.len() < 2 && self.form.names == NameOrder::CodePoint;
+        if is_single || self.form.names == NameOrder::Utf16 || items.iter().all(Item::has_common_name) {
             // The reader left the members in this order.
             let mut comma = false;
             for item in items {

@@ -253,6 +253,11 @@ impl Reader<'_, '_> {
         Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte == 0x7f))
     }
 
+    /// Whether a character from U+007F on stands in a range.
+    fn holds_beyond(&self, start: usize, end: usize) -> bool {
+        Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte >= 0x7f))
+    }
+
     /// Reads on in a string whose plain ASCII ends at `end`.
     fn contents_after(&mut self, start: usize, end: usize) -> Option<Contents> {
         let mut end = scan::text_run(self.bytes, end);
@@ -277,8 +282,9 @@ impl Reader<'_, '_> {
         if let Err(error) = core::str::from_utf8(Span::new(start, end).of(self.bytes)) {
             return self.fail(Fault::InvalidUtf8, start.wrapping_add(error.valid_up_to()));
         }
-        // Dialects differ in what they escape beyond ASCII and in how they spell escapes.
-        Some(Contents { end: offset(end)?, canonical: canonical && !self.common, escaped })
+        // Dialects differ in what they escape from U+007F on; the escapes that must be they all spell alike.
+        let canonical = canonical && !(self.common && self.holds_beyond(start, end));
+        Some(Contents { end: offset(end)?, canonical, escaped })
     }
 
     fn object<const NOTES: bool>(&mut self, start: usize, depth: usize) -> Option<Value> {
