@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use crate::draft::Draft;
+use crate::error::MessageError;
 use crate::limits::SUBJECT_MAX_CHARS;
 use crate::message::Message;
 use crate::message_type::MessageType;
@@ -85,16 +86,17 @@ impl Verified<Message> {
         }
     }
 
-    /// When the message expires: the earlier of the signed and the unsigned time.
+    /// When the message expires: the earlier of the signed and the unsigned time; `None` when neither is stated.
     ///
     /// The unsigned one can be stripped or extended on the way, the signed one cannot.
-    #[must_use]
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        let signed = self.payload().freshness().ok().flatten().and_then(|freshness| freshness.expires_at);
-        match (signed, self.unsigned().expires_at()) {
-            (Some(signed), Some(unsigned)) => Some(signed.min(unsigned)),
-            (signed, unsigned) => signed.or(unsigned),
-        }
+    ///
+    /// # Errors
+    /// As [`Payload::freshness`](crate::Payload::freshness): a block that does not obey its grammar is not taken for
+    /// an absent one.
+    pub fn expires_at(&self) -> Result<Option<Timestamp>, MessageError> {
+        let signed = self.payload().freshness()?.and_then(|freshness| freshness.expires_at);
+        let unsigned = self.unsigned().expires_at();
+        Ok(signed.into_iter().chain(unsigned).min())
     }
 
     fn digest_prefix(&self) -> [u8; 16] {

@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
 use amp_address::{Address, Profile};
-use amp_crypto::Identity;
+use amp_crypto::{Identity, SigningContext};
 use amp_envelope::{
-    Answer, Dialect, Draft, ErrorCode, Message, MessageType, Priority, RouteBody, SignedMessage, Timestamp,
-    Variant, Verified, Verifier,
+    Answer, Dialect, Draft, ErrorCode, Message, MessageType, PayloadHash, Priority, RouteBody, SignedMessage,
+    Timestamp, Variant, Verified, Verifier, signing_string,
 };
 use proptest::prelude::*;
 
@@ -185,8 +185,23 @@ fn a03_a_stripped_or_extended_expiry_does_not_outlive_the_signed_one() {
     assert!(extended != json && stripped != json);
     for json in [json, extended, stripped] {
         let message = Message::decode(json.as_bytes()).unwrap().verify(alice().verifying_key()).unwrap();
-        assert_eq!(message.expires_at(), Some(soon));
+        assert_eq!(message.expires_at(), Ok(Some(soon)));
     }
+}
+
+#[test]
+fn a03_a_block_out_of_its_grammar_does_not_mean_that_a_message_never_expires() {
+    // rule: FRESH-7
+    let payload = r#"{"type":"t","message":"m","context":{"amp":{"expires_at":"2026-11-20T11:00:00Z"}}}"#;
+    let hash = PayloadHash::of(payload.as_bytes(), Dialect::Jcs).unwrap();
+    let (from, to) = (address("alice@acme.crabmail.ai"), address("bob@acme.crabmail.ai"));
+    let string = signing_string(&from, &to, "s", Priority::Normal, None, &hash).unwrap();
+    let signature = alice().sign(SigningContext::Message, string.as_bytes()).unwrap().to_base64();
+    let json = format!(
+        r#"{{"envelope":{{"version":"amp/0.1","id":"msg_1_ab","from":"{from}","to":"{to}","subject":"s","timestamp":"2026-11-20T10:00:00Z","thread_id":"msg_1_ab","signature":"{signature}"}},"payload":{payload}}}"#
+    );
+    let message = Message::decode(json.as_bytes()).unwrap().verify(alice().verifying_key()).unwrap();
+    assert_eq!(message.expires_at().unwrap_err().code(), ErrorCode::MissingField);
 }
 
 #[test]
