@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use amp_address::Profile;
 use amp_crypto::Identity;
-use amp_envelope::{Canonicalizer, Dialect, Draft, ErrorCode, MessageError, Verifier};
+use amp_envelope::{Canonicalizer, Dialect, Draft, ErrorCode, Message, MessageError, Verifier};
+use proptest::prelude::*;
 
 /// Reads `text` under every dialect with fresh buffers; checks the peak of live memory and the time.
 #[expect(clippy::disallowed_methods, reason = "the time that passes is what is measured")]
@@ -102,4 +103,44 @@ fn a15_a_dialect_named_a_hundred_times_is_written_once() {
     let once = (0..3).map(|_| cost(&Dialect::ALL)).max().unwrap();
     let often = (0..3).map(|_| cost(&named)).min().unwrap();
     assert!(often < 10 * once, "{often:?} against {once:?}");
+}
+
+/// Texts that are nearly messages: pieces of JSON, in any order, beside bytes that are no text.
+fn nearly_a_message() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            ":",
+            "\"a\"",
+            "\"\\u0061\"",
+            "\"envelope\"",
+            "\"payload\"",
+            "1e5",
+            "0.25",
+            "null",
+            " ",
+        ])
+        .prop_map(|piece| piece.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..4),
+    ];
+    let pieces = prop::collection::vec((piece, 1_usize..200), 0..40);
+    pieces.prop_map(|pieces| pieces.iter().flat_map(|(piece, times)| piece.repeat(*times)).collect())
+}
+
+proptest! {
+    #[test]
+    fn a57_decoding_allocates_in_proportion_to_any_bytes(mut bytes in nearly_a_message(), as_object: bool) {
+        if as_object {
+            bytes = [&br#"{"envelope":{},"payload":{"x":["#[..], &bytes, b"]}}"].concat();
+        }
+        let cost = allocation_counter::measure(|| {
+            let _ = Message::decode(&bytes);
+        });
+        // Small texts pay for the smallest buffers.
+        prop_assert!(cost.bytes_max <= 2048 + 64 * bytes.len() as u64, "{} for {}", cost.bytes_max, bytes.len());
+    }
 }
