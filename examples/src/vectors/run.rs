@@ -113,7 +113,8 @@ pub fn run(
         }
         for id in expected.of_suite(&suite).filter(|id| !cases.iter().any(|case| case.id == *id)) {
             tally.failed += 1;
-            writeln!(out, "FAILED {}\n  is listed as failing, but there is no such case", printable(id))?;
+            let named = printable(&format!("{suite}/{id}"));
+            writeln!(out, "FAILED {named}\n  is listed as failing, but there is no such case")?;
         }
         writeln!(out, "{}", tally.line(&printable(&suite)))?;
         out.flush()?;
