@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
-use amp_benches::ladder;
 use amp_benches::rows::Row;
+use amp_benches::{address, ladder};
 
 fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -175,8 +175,9 @@ fn wall(rows: &[Row], criterion: &Path, page: &mut String) {
         let Ok(text) = fs::read_to_string(&file) else { continue };
         let estimates: serde_json::Value = serde_json::from_str(&text).expect("criterion's estimates");
         let estimate = if estimates["slope"].is_null() { &estimates["mean"] } else { &estimates["slope"] };
-        let point = estimate["point_estimate"].as_f64().unwrap_or(f64::NAN);
-        let bound = |name: &str| estimate["confidence_interval"][name].as_f64().unwrap_or(f64::NAN);
+        let scale = if bench == "address" { address::PER_MESSAGE as f64 } else { 1.0 };
+        let point = estimate["point_estimate"].as_f64().unwrap_or(f64::NAN) / scale;
+        let bound = |name: &str| estimate["confidence_interval"][name].as_f64().unwrap_or(f64::NAN) / scale;
         if subject == "limit" {
             limit = point;
         }
@@ -198,10 +199,8 @@ fn counts(output: &str, page: &mut String) {
     let mut name = "";
     for line in output.lines() {
         let line = line.trim();
-        if let Some((_, rest)) = line.split_once("instructions::") {
-            name = rest.rsplit("::").next().unwrap_or(rest).split_once(':').map_or(rest, |(name, _)| name);
-            name =
-                rest.split_once("::").map_or(name, |(_, rest)| rest.split_once(':').map_or(rest, |(n, _)| n));
+        if let Some(path) = line.strip_prefix("instructions::instructions::") {
+            name = path.split(':').next().unwrap_or(path);
         } else if let Some(rest) = line.strip_prefix("Instructions:") {
             let count = rest.trim().split('|').next().unwrap_or_default();
             let _ = writeln!(page, "| `{name}` | {count} |");
