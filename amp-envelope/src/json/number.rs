@@ -37,15 +37,21 @@ pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), Fault> {
     if let Some(fraction) = tail.strip_prefix(b".") {
         tail = skip_digits(fraction)?;
     }
+    let mut scale = 0;
     if let [b'e' | b'E', exponent @ ..] = tail {
-        let exponent = match exponent {
-            [b'+' | b'-', rest @ ..] => rest,
-            _ => exponent,
+        let (exponent, negative) = match exponent {
+            [b'+', rest @ ..] => (rest, false),
+            [b'-', rest @ ..] => (rest, true),
+            _ => (exponent, false),
         };
         tail = skip_digits(exponent)?;
+        let count = exponent.len().saturating_sub(tail.len());
+        scale = if negative { 0 } else { magnitude(exponent.get(..count).unwrap_or_default()) };
     }
     let len = within_limit(rest.len().saturating_sub(tail.len()))?;
-    if double(rest.get(..len).unwrap_or_default()).is_none() {
+    // Below 10^308 nothing overflows, and long literals are slow to parse.
+    let may_overflow = digits.saturating_add(scale) > 308;
+    if may_overflow && double(rest.get(..len).unwrap_or_default()).is_none() {
         return Err(Fault::Overflow);
     }
     Ok((len, Literal::Fraction))
@@ -64,6 +70,11 @@ fn integer(digits: &[u8], negative: bool) -> Result<Literal, Fault> {
         _ if double(digits).is_none() => Err(Fault::Overflow),
         _ => Ok(Literal::BigInteger),
     }
+}
+
+/// The value of an exponent's digits, saturating.
+fn magnitude(digits: &[u8]) -> usize {
+    digits.iter().fold(0, |n: usize, digit| n.saturating_mul(10).saturating_add(usize::from(digit & 0x0f)))
 }
 
 /// The double that a literal names; `None` if it overflows.

@@ -481,6 +481,10 @@ fn may_be_reordered(name: &[u8]) -> bool {
 
 /// Whether a literal with a point or an exponent is spelled as ECMAScript spells its double.
 fn is_ecmascript(literal: &[u8]) -> bool {
-    number::double(literal)
-        .is_some_and(|value| ryu_js::Buffer::new().format_finite(value).as_bytes() == literal)
+    literal.len() <= ECMASCRIPT_MAX_BYTES
+        && number::double(literal)
+            .is_some_and(|value| ryu_js::Buffer::new().format_finite(value).as_bytes() == literal)
 }
+
+/// No double takes more: a sign, `0.` with five zeros, and 17 digits. What is longer is slow to parse.
+const ECMASCRIPT_MAX_BYTES: usize = 25;
