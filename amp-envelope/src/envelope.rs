@@ -87,13 +87,13 @@ impl Fields {
             from: reader.required(from, "envelope.from", FieldReader::address)?,
             to: reader.required(to, "envelope.to", FieldReader::address)?,
             subject: reader.required(subject, "envelope.subject", FieldReader::subject)?,
-            priority: reader.priority(priority)?,
+            priority: reader.priority(priority, "envelope.priority")?,
             timestamp: reader
                 .timestamp(timestamp, "envelope.timestamp")?
                 .ok_or(MessageError::missing("envelope.timestamp"))?,
             expires_at: reader.timestamp(expires_at, "envelope.expires_at")?,
-            signature: reader.signature(signature)?,
-            in_reply_to: reader.in_reply_to(in_reply_to)?,
+            signature: reader.signature(signature, "envelope.signature")?,
+            in_reply_to: reader.in_reply_to(in_reply_to, "envelope.in_reply_to")?,
             thread_id: reader.required(thread_id, "envelope.thread_id", FieldReader::message_id)?,
             idempotency_key: reader.optional(
                 key,
@@ -195,16 +195,15 @@ impl FieldReader<'_> {
             .map_err(|_| MessageError::invalid(field, "an idempotency key is idk_<uuid v4>"))
     }
 
-    pub(crate) fn priority(&self, item: Option<Item>) -> Result<Priority, MessageError> {
-        const FIELD: &str = "envelope.priority";
+    pub(crate) fn priority(&self, item: Option<Item>, name: &'static str) -> Result<Priority, MessageError> {
         let mut priority = Priority::Normal;
-        let Some(field) = self.optional(item, FIELD, |_, text, field| no_separator(text, field))? else {
+        let Some(field) = self.optional(item, name, |_, text, field| no_separator(text, field))? else {
             return Ok(priority);
         };
         priority = field
             .text(self.bytes)
             .parse()
-            .map_err(|_| MessageError::invalid(FIELD, "a priority is urgent, high, normal or low"))?;
+            .map_err(|_| MessageError::invalid(name, "a priority is urgent, high, normal or low"))?;
         Ok(priority)
     }
 
@@ -221,18 +220,25 @@ impl FieldReader<'_> {
     }
 
     /// A signature's text is judged when it is verified. An empty one is none.
-    pub(crate) fn signature(&self, item: Option<Item>) -> Result<Option<TextField>, MessageError> {
-        const FIELD: &str = "envelope.signature";
-        let signature = self.optional(item, FIELD, |_, _, _| Ok(()))?.filter(|field| field.0.len() > 2);
+    pub(crate) fn signature(
+        &self,
+        item: Option<Item>,
+        name: &'static str,
+    ) -> Result<Option<TextField>, MessageError> {
+        let signature = self.optional(item, name, |_, _, _| Ok(()))?.filter(|field| field.0.len() > 2);
         if signature.is_none() && self.profile == Profile::Spec {
-            return Err(signature_missing());
+            return Err(signature_missing().in_field(name));
         }
         Ok(signature)
     }
 
     /// An id; deployed programs may write an empty text for none, which is what is signed then.
-    pub(crate) fn in_reply_to(&self, item: Option<Item>) -> Result<Option<TextField>, MessageError> {
-        let field = self.optional(item, "envelope.in_reply_to", |reader, text, field| {
+    pub(crate) fn in_reply_to(
+        &self,
+        item: Option<Item>,
+        name: &'static str,
+    ) -> Result<Option<TextField>, MessageError> {
+        let field = self.optional(item, name, |reader, text, field| {
             no_separator(text, field)?;
             if text.is_empty() && reader.profile == Profile::Deployed {
                 return Ok(());

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::error::{ErrorCode, MessageError};
 use crate::freshness::Freshness;
 use crate::json::{self, BigIntegers, Container, Index, JsonKind, JsonValue, Keep, ViewError};
-use crate::limits::{ATTACHMENTS_MAX, CONTEXT_MAX_BYTES, MESSAGE_MAX_BYTES};
+use crate::limits::{ATTACHMENTS_MAX, CONTEXT_MAX_BYTES, MESSAGE_JSON_MAX_BYTES, MESSAGE_MAX_BYTES};
 use crate::message_type::MessageType;
 use amp_address::Profile;
 
@@ -39,12 +39,15 @@ impl<'a> Payload<'a> {
         Self { object }
     }
 
-    /// Reads a payload on its own, under [`Profile::Deployed`].
+    /// Reads a payload on its own, at most 512 KiB, under [`Profile::Deployed`].
     ///
     /// # Errors
     /// [`MessageError`] with a code of the JSON profile, or `missing_field`, `invalid_field` or `too_large` for
     /// `type` and `message` (required), `context` and `attachments`.
     pub fn from_json(json: &'a [u8]) -> Result<Self, MessageError> {
+        if json.len() > MESSAGE_JSON_MAX_BYTES {
+            return Err(too_large("payload", "a payload fits a message, which has at most 512 KiB of JSON"));
+        }
         let mut index = Index::default();
         let root = json::read(json, Keep::Levels(1), BigIntegers::Keep, 0, &mut index)?;
         check(json, &index, root, Profile::Deployed)?;

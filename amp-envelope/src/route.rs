@@ -12,7 +12,7 @@ use crate::envelope::{FieldReader, TextField};
 use crate::error::{ErrorCode, MessageError};
 use crate::id::{IdempotencyKey, MessageId};
 use crate::json::{self, BigIntegers, Index, JsonValue, Keep, Span};
-use crate::limits::HTTP_BODY_MAX_BYTES;
+use crate::limits::{HTTP_BODY_MAX_BYTES, MESSAGE_JSON_MAX_BYTES};
 use crate::message::{Part, decoded_address, object};
 use crate::payload::{self, Payload};
 use crate::priority::Priority;
@@ -96,12 +96,17 @@ impl RouteBody {
         let reader = FieldReader { bytes, profile, ids: profile };
         let to = reader.required(to, "to", FieldReader::address)?;
         let subject = reader.required(subject, "subject", FieldReader::subject)?;
-        let priority = reader.priority(priority)?;
-        let in_reply_to = reader.in_reply_to(in_reply_to)?;
-        let signature = reader.signature(signature)?;
+        let priority = reader.priority(priority, "priority")?;
+        let in_reply_to = reader.in_reply_to(in_reply_to, "in_reply_to")?;
+        let signature = reader.signature(signature, "signature")?;
         let expires_at = reader.timestamp(expires_at, "expires_at")?;
         let idempotency_key = reader.optional(key, "idempotency_key", FieldReader::idempotency_key)?;
         let (span, container) = object(payload, &index, "payload")?;
+        // The body makes a message: what would be too large there is too large here.
+        if span.len() > MESSAGE_JSON_MAX_BYTES {
+            let rule = "a payload fits a message, which has at most 512 KiB of JSON";
+            return Err(MessageError::field_of(ErrorCode::TooLarge, "payload", rule));
+        }
         payload::check(bytes, &index, container, profile)?;
         let leading = bytes.len().saturating_sub(bytes.trim_ascii_start().len());
         let object = Span::new(leading, bytes.trim_ascii_end().len());

@@ -4,8 +4,8 @@
 use amp_address::{Address, Profile};
 use amp_crypto::{Identity, SigningContext};
 use amp_envelope::{
-    Answer, Dialect, Draft, ErrorCode, Message, MessageType, PayloadHash, Priority, RouteBody, SignedMessage,
-    Timestamp, Variant, Verified, Verifier, signing_string,
+    Answer, Dialect, Draft, ErrorCode, Message, MessageType, Payload, PayloadHash, Priority, RouteBody,
+    SignedMessage, Timestamp, Variant, Verified, Verifier, signing_string,
 };
 use proptest::prelude::*;
 
@@ -388,4 +388,33 @@ fn fields() -> impl Strategy<Value = Fields> {
     ("[ab]", "[ab]", subject, priority, reply, hash).prop_map(|(from, to, subject, priority, reply, hash)| {
         (from, to, subject, priority, reply, hash.to_owned())
     })
+}
+
+#[test]
+fn a_payload_that_fits_no_message_is_refused_in_a_body_and_alone() {
+    // rule: MSG-11
+    let payload = format!(r#"{{"type":"t","message":"m","x":"{}"}}"#, "x".repeat(512 * 1024));
+    let body =
+        format!(r#"{{"to":"bob@acme.crabmail.ai","subject":"s","signature":"AA==","payload":{payload}}}"#);
+    let errors = [
+        RouteBody::decode(body.as_bytes()).unwrap_err(),
+        Payload::from_json(payload.as_bytes()).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!((error.code(), error.field()), (ErrorCode::TooLarge, Some("payload")));
+    }
+}
+
+#[test]
+fn a_flat_body_names_its_own_fields_in_errors() {
+    let good = r#""to":"bob@acme.crabmail.ai","subject":"s","payload":{"type":"t","message":"m"}"#;
+    for (member, field) in [
+        (r#""signature":"AA==","priority":"soon""#, "priority"),
+        (r#""signature":"AA==","in_reply_to":"../x""#, "in_reply_to"),
+        (r#""signature":"""#, "signature"),
+    ] {
+        let body = format!("{{{good},{member}}}");
+        let error = RouteBody::decode_with(body.as_bytes(), Profile::Spec).unwrap_err();
+        assert_eq!(error.field(), Some(field), "{error}");
+    }
 }

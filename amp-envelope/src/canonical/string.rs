@@ -43,6 +43,7 @@ fn write_plain(text: &[u8], form: StringForm, out: &mut Vec<u8>) {
             0x0a => short(b"\\n", after, out),
             0x0c => short(b"\\f", after, out),
             0x0d => short(b"\\r", after, out),
+            0x7f => short(b"\\u007f", after, out),
             0..0x80 => {
                 write_unit(u16::from(*byte), out);
                 after
@@ -92,9 +93,9 @@ fn write_escaped_character<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
 }
 
 fn write_unit(unit: u16, out: &mut Vec<u8>) {
-    let digit = |shift: u16| match unit >> shift & 0xf {
-        value @ 0..10 => b'0'.wrapping_add(value as u8),
-        value => b'a'.wrapping_sub(10).wrapping_add(value as u8),
+    let digit = |shift: u16| {
+        let value = (unit >> shift & 0xf) as u8;
+        value.wrapping_add(if value < 10 { b'0' } else { b'a'.wrapping_sub(10) })
     };
     out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }
