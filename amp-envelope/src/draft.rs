@@ -218,12 +218,19 @@ impl Draft {
 
     /// Tells which canonical forms would write the payload alike, before it is signed.
     ///
+    /// It is about what is sent, which is the canonical form: `1.0` travels as `1`, on which all agree.
+    ///
     /// # Errors
     /// What [`sign_with_nonce`](Self::sign_with_nonce) would refuse in the payload.
     pub fn portability(&self) -> Result<Portability, MessageError> {
         // The freshness block is plain ASCII without numbers: it is portable and changes nothing.
         let payload = self.payload(None)?;
-        portability::of(JsonValue::new(payload.text.as_bytes()))
+        match portability::of(JsonValue::new(&payload.canonical)) {
+            Err(error) if error.code() == ErrorCode::UnportableNumber => {
+                portability::of(JsonValue::new(payload.text.as_bytes()))
+            }
+            report => report,
+        }
     }
 
     /// Signs the draft at `now`, with a nonce and an id from the operating system's randomness.

@@ -1,8 +1,10 @@
 //! The portability report: what it notes, what it refuses, and that it is right about every dialect.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use amp_crypto::Identity;
 use amp_envelope::{
-    Dialect, ErrorCode, MessageError, Payload, Portability, PortabilityKind, PortabilityNote, canonicalize,
+    Dialect, Draft, ErrorCode, MessageError, Payload, Portability, PortabilityKind, PortabilityNote,
+    canonicalize,
 };
 use proptest::prelude::*;
 
@@ -132,6 +134,33 @@ fn a51_a_pointer_is_short_and_printable_whatever_the_names_are() {
     assert!(note(&deep).pointer().ends_with("..."));
 }
 
+fn draft(context: &str) -> Draft {
+    Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "Hello", "m").context_json(context).unwrap()
+}
+
+/// What the payload that is sent for the context is like.
+fn sent(context: &str) -> Portability {
+    let signed = draft(context)
+        .from(&"alice@acme.crabmail.ai".parse().unwrap())
+        .sign_with_nonce(&Identity::from_seed(&[1; 32]), "2026-01-31T10:00:00Z".parse().unwrap(), [2; 16])
+        .unwrap();
+    signed.payload().portability().unwrap()
+}
+
+#[test]
+fn a_draft_is_judged_by_what_is_sent_not_by_how_its_numbers_were_spelled() {
+    for spelling in ["1.0", "-0", "4.50", "1E+2", "100e-2", "1e-400", "1658206780088562.25"] {
+        let report = draft(&format!(r#"{{"a":{spelling}}}"#)).portability().unwrap();
+        assert!(report.is_portable(), "{spelling}: {report:?}");
+    }
+    // The canonical text of 1e20 is an integer literal that no reader could take for a double: it is sent as spelled,
+    // and so is what stands beside it.
+    for context in [r#"{"a":1e-7,"b":1.0}"#, r#"{"a":1e20,"b":1.0}"#, r#"{"b":1.0,"a":"\u007f"}"#] {
+        assert_eq!(draft(context).portability().unwrap(), sent(context), "{context}");
+    }
+    assert_eq!(draft(r#"{"a":1e20,"b":1.0}"#).portability().unwrap().notes()[0].count(), 2);
+}
+
 /// Contexts made of what programs disagree about.
 fn context() -> impl Strategy<Value = serde_json::Value> {
     let characters =
@@ -169,5 +198,11 @@ proptest! {
             prop_assert_eq!(agreeing.contains(&dialect), agrees, "{}: {}", dialect, payload);
         }
         prop_assert_eq!(report.is_portable(), agreeing.len() == Dialect::ALL.len());
+    }
+
+    #[test]
+    fn a_draft_knows_beforehand_what_its_signed_payload_is_like(context in context()) {
+        let context = context.to_string();
+        prop_assert_eq!(draft(&context).portability().unwrap(), sent(&context), "{}", context);
     }
 }
