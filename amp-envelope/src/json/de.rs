@@ -21,6 +21,15 @@ use super::value::{JsonKind, JsonValue, Walk, unescaped};
 ///
 /// It says what the type expected. Of the value it shows the kind, and a name that the type does not know as far as
 /// its first 64 characters. What the type's own `Deserialize` says is shown as far as its first 200, escaped.
+///
+/// ```
+/// use amp_envelope::Payload;
+///
+/// let payload = Payload::from_json(br#"{"type":"request","message":"m","context":"not a list"}"#)?;
+/// let error = payload.context::<Vec<u8>>().unwrap_err();
+/// assert_eq!(error.to_string(), "the value does not fit the type: invalid type: a string, expected a sequence");
+/// # Ok::<(), amp_envelope::MessageError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the value does not fit the type: {rule}")]
 pub struct ViewError {
@@ -31,25 +40,39 @@ impl de::Error for ViewError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self { rule: printable(&alloc::format!("{message}"), 200) }
     }
+}
+
+/// A [`ViewError`] in serde's hands. serde's own words for what does not fit repeat the value; these do not. A type of
+/// its own, so that what serde calls its parts stays out of the public API.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Misfit(ViewError);
+
+impl Misfit {
+    const fn new(rule: String) -> Self {
+        Self(ViewError { rule })
+    }
+}
+
+impl de::Error for Misfit {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(de::Error::custom(message))
+    }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self { rule: alloc::format!("invalid type: {}, expected {expected}", kind_of(found)) }
+        Self::new(alloc::format!("invalid type: {}, expected {expected}", kind_of(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self { rule: alloc::format!("invalid value: {}, expected {expected}", kind_of(found)) }
+        Self::new(alloc::format!("invalid value: {}, expected {expected}", kind_of(found)))
     }
 
     fn unknown_variant(name: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            rule: alloc::format!("unknown variant `{}`, expected one of {expected:?}", printable(name, 64)),
-        }
+        Self::new(alloc::format!("unknown variant `{}`, expected one of {expected:?}", printable(name, 64)))
     }
 
     fn unknown_field(name: &str, expected: &'static [&'static str]) -> Self {
-        Self {
-            rule: alloc::format!("unknown member `{}`, expected one of {expected:?}", printable(name, 64)),
-        }
+        Self::new(alloc::format!("unknown member `{}`, expected one of {expected:?}", printable(name, 64)))
     }
 }
 
@@ -83,7 +106,7 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
     type Error = ViewError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
-        match self.kind() {
+        let fitted: Result<V::Value, Misfit> = match self.kind() {
             JsonKind::Null => visitor.visit_unit(),
             JsonKind::Bool => visitor.visit_bool(self.as_bool().unwrap_or_default()),
             JsonKind::Number => self.visit_number(visitor),
@@ -93,7 +116,8 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
             },
             JsonKind::Array => visitor.visit_seq(Elements(Walk::into(self.bytes(), b'['))),
             JsonKind::Object => visitor.visit_map(Members(Walk::into(self.bytes(), b'{'))),
-        }
+        };
+        fitted.map_err(|Misfit(error)| error)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
@@ -115,14 +139,16 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
         visitor: V,
     ) -> Result<V::Value, ViewError> {
         match self.kind() {
-            JsonKind::String => visitor.visit_enum(Variant { name: self, content: None }),
+            JsonKind::String => {
+                visitor.visit_enum(Variant { name: self, content: None }).map_err(|Misfit(error)| error)
+            }
             JsonKind::Object => {
                 let mut walk = Walk::into(self.bytes(), b'{');
                 let (Some(name), Some(content), None) = (walk.quoted_name(), walk.value(), walk.name())
                 else {
                     return Err(de::Error::custom("an enum is a string or an object with one member"));
                 };
-                visitor.visit_enum(Variant { name, content: Some(content) })
+                visitor.visit_enum(Variant { name, content: Some(content) }).map_err(|Misfit(error)| error)
             }
             _ => Err(de::Error::custom("an enum is a string or an object with one member")),
         }
@@ -139,7 +165,7 @@ impl<'de> Deserializer<'de> for JsonValue<'de> {
 }
 
 impl<'de> JsonValue<'de> {
-    fn visit_number<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ViewError> {
+    fn visit_number<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         if let Some(value) = self.as_u64() {
             visitor.visit_u64(value)
         } else if let Some(value) = self.as_i64() {
@@ -153,19 +179,19 @@ impl<'de> JsonValue<'de> {
 struct Elements<'de>(Walk<'de>);
 
 impl<'de> SeqAccess<'de> for Elements<'de> {
-    type Error = ViewError;
+    type Error = Misfit;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ViewError> {
-        self.0.value().map(|value| seed.deserialize(value)).transpose()
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        self.0.value().map(|value| seed.deserialize(value).map_err(Misfit)).transpose()
     }
 }
 
 struct Members<'de>(Walk<'de>);
 
 impl<'de> MapAccess<'de> for Members<'de> {
-    type Error = ViewError;
+    type Error = Misfit;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ViewError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
         let Some(name) = self.0.name() else { return Ok(None) };
         match unescaped(name) {
             Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
@@ -174,9 +200,9 @@ impl<'de> MapAccess<'de> for Members<'de> {
         .map(Some)
     }
 
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, ViewError> {
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Misfit> {
         let value = self.0.value().ok_or_else(|| de::Error::custom("a member has a value"))?;
-        seed.deserialize(value)
+        seed.deserialize(value).map_err(Misfit)
     }
 }
 
@@ -186,45 +212,45 @@ struct Variant<'de> {
 }
 
 impl<'de> EnumAccess<'de> for Variant<'de> {
-    type Error = ViewError;
+    type Error = Misfit;
     type Variant = Content<'de>;
 
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Content<'de>), ViewError> {
-        Ok((seed.deserialize(self.name)?, Content(self.content)))
+    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Content<'de>), Misfit> {
+        Ok((seed.deserialize(self.name).map_err(Misfit)?, Content(self.content)))
     }
 }
 
 struct Content<'de>(Option<JsonValue<'de>>);
 
 impl<'de> Content<'de> {
-    fn value(self) -> Result<JsonValue<'de>, ViewError> {
+    fn value(self) -> Result<JsonValue<'de>, Misfit> {
         self.0.ok_or_else(|| de::Error::custom("the variant has content"))
     }
 }
 
 impl<'de> VariantAccess<'de> for Content<'de> {
-    type Error = ViewError;
+    type Error = Misfit;
 
-    fn unit_variant(self) -> Result<(), ViewError> {
+    fn unit_variant(self) -> Result<(), Misfit> {
         match self.0 {
             Some(value) if !value.is_null() => Err(de::Error::custom("the variant has no content")),
             _ => Ok(()),
         }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ViewError> {
-        seed.deserialize(self.value()?)
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+        seed.deserialize(self.value()?).map_err(Misfit)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ViewError> {
-        self.value()?.deserialize_any(visitor)
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
+        self.value()?.deserialize_any(visitor).map_err(Misfit)
     }
 
     fn struct_variant<V: Visitor<'de>>(
         self,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ViewError> {
-        self.value()?.deserialize_any(visitor)
+    ) -> Result<V::Value, Misfit> {
+        self.value()?.deserialize_any(visitor).map_err(Misfit)
     }
 }
