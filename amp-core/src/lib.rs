@@ -50,6 +50,8 @@ pub use amp_address::{
     KnownProviders, PatternKind, PatternSet, Profile, Provider, Scope, ShortAddress, TenantBasis,
     TenantJudgement, address, parse_any, same_tenant,
 };
+#[cfg(feature = "getrandom")]
+pub use amp_crypto::RandomnessError;
 pub use amp_crypto::{
     ContextError, DidKey, DigestReading, Fingerprint, FingerprintError, FingerprintForm, Identity,
     KeyAlgorithm, KeyError, MacError, MacTag, OtherAlgorithm, RotationForm, SecretBytes, SecretText,

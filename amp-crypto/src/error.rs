@@ -5,6 +5,14 @@
 use crate::SigningContext;
 
 /// A key, DID or private-key file that was refused.
+///
+/// ```
+/// use amp_crypto::{KeyError, VerifyingKey};
+///
+/// let error = VerifyingKey::parse("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n").unwrap_err();
+/// assert_eq!(error, KeyError::WrongPemLabel { expected: "PUBLIC KEY" });
+/// assert_eq!(error.code(), "invalid_key");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -207,7 +215,6 @@ impl MacError {
 
 /// The operating system has no randomness to give.
 #[cfg(feature = "getrandom")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("the operating system gave no randomness")]
-#[non_exhaustive]
 pub struct RandomnessError;

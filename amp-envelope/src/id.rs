@@ -9,12 +9,14 @@ use core::fmt;
 use core::str::FromStr;
 
 use amp_address::Profile;
+#[cfg(feature = "getrandom")]
+use amp_crypto::RandomnessError;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::ErrorCode;
 use crate::limits::ID_MAX_BYTES;
 #[cfg(feature = "getrandom")]
-use crate::random::{RandomnessError, random_bytes};
+use crate::random::random_bytes;
 use crate::timestamp::Timestamp;
 
 const DEPLOYED_MIN_BYTES: usize = 4;
@@ -186,6 +188,14 @@ identifier! {
     /// The identifier of a message held for review: `qtn_<unix seconds>_<lowercase hex>`.
     ///
     /// [`Profile::Deployed`] takes any path-safe text, as for [`MessageId`].
+    ///
+    /// ```
+    /// use amp_envelope::QuarantineId;
+    ///
+    /// let id = QuarantineId::from_parts("2025-01-30T10:00:00Z".parse()?, [0, 1, 2, 3, 4, 5, 6, 7]);
+    /// assert_eq!(id.as_str(), "qtn_1738231200_0001020304050607");
+    /// # Ok::<(), amp_envelope::TimestampError>(())
+    /// ```
     QuarantineId, validate_quarantine, "a quarantine id"
 }
 

@@ -66,6 +66,8 @@ mod stored;
 mod verify;
 
 pub use amp_address::Profile;
+#[cfg(feature = "getrandom")]
+pub use amp_crypto::RandomnessError;
 pub use canonical::{Canonicalizer, Dialect, UnknownDialect, canonicalize};
 pub use draft::Draft;
 pub use error::{ErrorCode, MessageError};
@@ -101,7 +103,5 @@ pub use filename::{FilenameError, SafeFilename, safe_filename};
 pub use id::{AttachmentId, IdError, IdempotencyKey, MessageId, QuarantineId};
 pub use message_type::{MessageType, MessageTypeError, OtherMessageType};
 pub use priority::{Priority, UnknownPriority};
-#[cfg(feature = "getrandom")]
-pub use random::RandomnessError;
 pub use thread::{ThreadEntry, ThreadView};
 pub use timestamp::{Timestamp, TimestampError};
