@@ -77,7 +77,9 @@ impl Message {
     pub fn decode_with(bytes: &[u8], profile: Profile) -> Result<Self, MessageError> {
         // The limit comes before the copy.
         check_size(bytes)?;
-        Self::read(bytes.to_vec(), profile, &mut Index::default())
+        let mut message = Self::read(bytes.to_vec(), profile, &mut Index::default())?;
+        message.index.trim();
+        Ok(message)
     }
 
     /// Decodes into the given index, which is left to the caller on an error.

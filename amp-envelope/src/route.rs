@@ -112,6 +112,7 @@ impl RouteBody {
         let object = Span::new(leading, bytes.trim_ascii_end().len());
         let payload = Part { span, container };
         let bytes = bytes.to_vec();
+        index.trim();
         Ok(Self {
             bytes,
             index,

@@ -144,3 +144,18 @@ proptest! {
         prop_assert!(cost.bytes_max <= 2048 + 64 * bytes.len() as u64, "{} for {}", cost.bytes_max, bytes.len());
     }
 }
+
+// rule: MSG-11
+#[test]
+fn a57_a_decoded_message_keeps_memory_in_proportion() {
+    for scalar in ["-0", "[ ]", "\"\\u0041\"", "1E1"] {
+        let list = [scalar, &format!(",{scalar}").repeat(400_000 / (scalar.len() + 1))].concat();
+        let json = format!(
+            r#"{{"envelope":{{"version":"amp/0.1","id":"msg_1_ab","from":"a@b.example.com","to":"b@b.example.com","subject":"s","timestamp":"2026-11-20T10:00:00Z","thread_id":"msg_1_ab"}},"payload":{{"type":"t","message":"m","x":[{list}]}}}}"#
+        );
+        let kept =
+            allocation_counter::measure(|| core::mem::forget(Message::decode(json.as_bytes()).unwrap()));
+        let kept = usize::try_from(kept.bytes_current).unwrap();
+        assert!(kept <= 16 * json.len(), "{scalar}: {kept} bytes for a text of {}", json.len());
+    }
+}

@@ -131,6 +131,17 @@ impl Index {
         self.open.clear();
     }
 
+    /// Gives back the memory that only reading needs, where there is much of it.
+    pub(crate) fn trim(&mut self) {
+        const MUCH: usize = 1024;
+        if self.open.capacity() > MUCH {
+            self.open = Vec::new();
+        }
+        if self.items.capacity() > MUCH {
+            self.items.shrink_to_fit();
+        }
+    }
+
     pub(crate) fn container(&self, id: u32) -> Option<Container> {
         self.containers.get(id as usize).copied()
     }
