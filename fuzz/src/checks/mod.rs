@@ -1,0 +1,57 @@
+//! One check for each fuzz target: any bytes go in, and a broken promise of the crates panics.
+//!
+//! Nothing here knows of a fuzzer: `cargo test` includes these files too and runs them over the kept corpus.
+
+mod address;
+mod canonicalize;
+mod decode;
+mod filename;
+mod key_import;
+mod pattern;
+mod thread;
+mod timestamp;
+mod verify;
+
+pub use address::address;
+pub use canonicalize::canonicalize;
+pub use decode::decode;
+pub use filename::filename;
+pub use key_import::key_import;
+pub use pattern::pattern;
+pub use thread::thread;
+pub use timestamp::timestamp;
+pub use verify::verify;
+
+use amp_address::Profile;
+
+const PROFILES: [Profile; 2] = [Profile::Spec, Profile::Deployed];
+
+/// A check by its target's name.
+pub type Check = fn(&[u8]);
+
+/// Every check, by the name of its target.
+pub const ALL: [(&str, Check); 9] = [
+    ("address", address),
+    ("canonicalize", canonicalize),
+    ("decode", decode),
+    ("filename", filename),
+    ("key_import", key_import),
+    ("pattern", pattern),
+    ("thread", thread),
+    ("timestamp", timestamp),
+    ("verify", verify),
+];
+
+/// What is said may be shown to a person: it is short, and no character of it acts on a terminal or hides.
+fn assert_fit_to_show(shown: &dyn std::fmt::Display) {
+    let text = shown.to_string();
+    // 64 characters from outside, each of them escaped, are the most.
+    assert!(text.chars().count() <= 720, "{} characters", text.chars().count());
+    let harmless = |c: char| (' '..='~').contains(&c) || "±²−…".contains(c);
+    assert!(text.chars().all(harmless), "{text:?}");
+}
+
+/// The bytes as text; what is not UTF-8 is replaced.
+fn text_of(data: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(data)
+}

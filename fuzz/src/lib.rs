@@ -1,0 +1,3 @@
+//! What every fuzz target of the workspace checks, apart from the fuzzer.
+
+pub mod checks;
