@@ -15,3 +15,8 @@
 )]
 
 pub mod vectors;
+
+/// The first page's example runs as a test of its own.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FirstPage;
