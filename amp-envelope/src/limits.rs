@@ -26,7 +26,7 @@ pub const ATTACHMENT_MAX_BYTES: u64 = 25 * 1024 * 1024;
 /// Largest sum of the sizes of a message's provider attachments, in bytes (100 MiB).
 pub const ATTACHMENTS_TOTAL_MAX_BYTES: u64 = 100 * 1024 * 1024;
 
-/// Deepest nesting of objects and arrays; the message's outermost object is level 1.
+/// Deepest nesting of objects and arrays. Envelope and payload are level 1: the object around them is not counted.
 pub const DEPTH_MAX: usize = 128;
 
 /// Most keys of one JSON object.

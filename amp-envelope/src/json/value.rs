@@ -13,6 +13,10 @@ use super::{number, scan, string};
 /// Only a message that was decoded hands one out, so its text obeys the JSON profile: no duplicate names, no
 /// lone surrogates, no number that a double cannot hold. Nothing is copied until text with escapes is asked for.
 ///
+/// A signature covers what canonical form keeps. The order of members, white space and the spelling of numbers and
+/// escapes (`42` or `42.0`) are not signed, so nothing may depend on them: read numbers with [`as_f64`](Self::as_f64)
+/// where a relay must not make the difference.
+///
 /// ```
 /// use amp_envelope::Payload;
 /// let payload = Payload::from_json(br#"{"type":"task","message":"m","context":{"pr":42,"tags":["a","b\u0021"]}}"#)?;
