@@ -106,7 +106,10 @@ fn a_listed_failure_must_fail_and_must_exist() {
 
     let (tally, told) =
         report([file], &mut Library, "pattern/p-1 known\npattern/p-9 renamed\nverify/v-1 not run\n");
-    assert!(told.contains("FAILED pattern/p-9\n  is listed as failing, but there is no such case\n"), "{told}");
+    assert!(
+        told.contains("FAILED pattern/p-9\n  is listed as failing, but there is no such case\n"),
+        "{told}"
+    );
     assert_eq!(tally.failed, 1, "a list may name suites that were not run");
 }
 
