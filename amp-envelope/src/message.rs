@@ -127,7 +127,7 @@ impl Message {
     }
 
     /// The message that this one says it answers. Ids are not signed by whoever assigned them: see
-    /// [`Verified::answers`].
+    /// [`Verified::answers`](crate::Verified::answers).
     #[must_use]
     pub fn in_reply_to(&self) -> Option<MessageId> {
         self.fields.in_reply_to.map(|field| MessageId::from_validated(&field.text(&self.bytes)))
@@ -227,7 +227,7 @@ impl<'a> UnsignedFields<'a> {
     }
 
     /// When the envelope says that the message expires. A signed time in the payload may be earlier: see
-    /// [`Verified::expires_at`].
+    /// [`Verified::expires_at`](crate::Verified::expires_at).
     #[must_use]
     pub const fn expires_at(&self) -> Option<Timestamp> {
         self.message.fields.expires_at
