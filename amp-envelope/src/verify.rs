@@ -10,7 +10,7 @@ use amp_address::Profile;
 use amp_crypto::{DigestReading, Signature, SigningContext, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use crate::canonical::{Dialect, Scratch, Skip, write_object};
+use crate::canonical::{Dialect, Form, Scratch, Skip, write_object};
 use crate::envelope::signature_missing;
 use crate::error::{ErrorCode, MessageError};
 use crate::json::{self, BigIntegers, Container, Index, Keep};
@@ -343,20 +343,26 @@ impl Verifier {
         // The payload is read once for all dialects but the reference, for which it was read already.
         let mut common = None;
         let mut refusal = None;
-        for (n, &dialect) in dialects.iter().enumerate() {
-            // Naming a dialect twice buys no second canonical form.
-            if dialects.iter().take(n).any(|tried| *tried == dialect) {
+        for &dialect in dialects {
+            let form = match self.form(evidence, dialect, &mut common) {
+                Ok(form) => form,
+                Err(error) => {
+                    refusal = refusal.or(Some(error));
+                    continue;
+                }
+            };
+            if !tried.is_new_form(form) {
                 continue;
             }
             for variant in evidence.variants() {
-                let hash = match self.hash(evidence, dialect, variant, &mut common) {
+                let hash = match self.hash(evidence, dialect, variant, common) {
                     Ok(hash) => hash,
                     Err(error) => {
                         refusal = refusal.or(Some(error));
                         continue;
                     }
                 };
-                if !tried.is_new(hash) {
+                if !tried.is_new_hash(hash) {
                     continue;
                 }
                 self.signing_string.clear();
@@ -376,45 +382,44 @@ impl Verifier {
         }
     }
 
-    /// The hash of the payload under a dialect.
+    /// The form in which a dialect writes this payload: dialects that write it alike have one form.
+    fn form(
+        &mut self,
+        evidence: &Evidence<'_>,
+        dialect: Dialect,
+        common: &mut Option<Container>,
+    ) -> Result<Form, MessageError> {
+        if dialect == Dialect::Jcs {
+            return Ok(dialect.form());
+        }
+        if common.is_none() {
+            let bytes = evidence.payload.span.of(evidence.bytes);
+            *common = Some(json::read(bytes, Keep::Uncommon, BigIntegers::Keep, 0, &mut self.common)?);
+        }
+        Ok(dialect.form().reduced(self.common.features()))
+    }
+
+    /// The hash of the payload under a dialect. `common` is the payload as read for any but the reference.
     fn hash(
         &mut self,
         evidence: &Evidence<'_>,
         dialect: Dialect,
         variant: Variant,
-        common: &mut Option<Container>,
+        common: Option<Container>,
     ) -> Result<PayloadHash, MessageError> {
-        let Evidence { bytes, index, payload, .. } = *evidence;
+        let payload = evidence.payload.span.of(evidence.bytes);
+        let (bytes, index, root) = match common {
+            Some(root) if dialect != Dialect::Jcs => (payload, &self.common, root),
+            _ => (evidence.bytes, evidence.index, evidence.payload.container),
+        };
         let skip = match variant {
+            // The received bytes are the canonical form.
+            Variant::AsReceived if root.clean => return Ok(PayloadHash::of_canonical(payload)),
             Variant::AsReceived => Skip::Nothing,
             Variant::EmptyAttachments => Skip::Attachments,
         };
         self.canonical.clear();
-        if dialect != Dialect::Jcs {
-            let bytes = payload.span.of(bytes);
-            let root = match *common {
-                Some(root) => root,
-                None => json::read(bytes, Keep::Uncommon, BigIntegers::Keep, 0, &mut self.common)?,
-            };
-            *common = Some(root);
-            if root.clean && skip == Skip::Nothing {
-                return Ok(PayloadHash::of_canonical(bytes));
-            }
-            write_object(bytes, &self.common, root, dialect, skip, &mut self.scratch, &mut self.canonical)?;
-        } else if payload.container.clean && skip == Skip::Nothing {
-            // The received bytes are the canonical form.
-            return Ok(PayloadHash::of_canonical(payload.span.of(bytes)));
-        } else {
-            write_object(
-                bytes,
-                index,
-                payload.container,
-                dialect,
-                skip,
-                &mut self.scratch,
-                &mut self.canonical,
-            )?;
-        }
+        write_object(bytes, index, root, dialect, skip, &mut self.scratch, &mut self.canonical)?;
         Ok(PayloadHash::of_canonical(&self.canonical))
     }
 }
@@ -448,31 +453,42 @@ pub(crate) struct Match {
     hash: PayloadHash,
 }
 
-/// The hashes already tried: at most one for each dialect and variant.
+/// What was tried already: at most one form a dialect, and one hash a form and variant.
 #[derive(Default)]
 struct Tried {
+    forms: [Option<Form>; 6],
     hashes: [Option<PayloadHash>; 12],
 }
 
 impl Tried {
-    fn is_new(&mut self, hash: PayloadHash) -> bool {
-        for slot in &mut self.hashes {
-            match slot {
-                Some(tried) if *tried == hash => return false,
-                Some(_) => {}
-                None => {
-                    *slot = Some(hash);
-                    return true;
-                }
-            }
-        }
-        // Only dialects named twice get here, and their hashes were tried.
-        false
+    fn is_new_form(&mut self, form: Form) -> bool {
+        is_new(&mut self.forms, form)
     }
 
-    fn is_empty(&self) -> bool {
-        self.hashes.first().is_none_or(Option::is_none)
+    fn is_new_hash(&mut self, hash: PayloadHash) -> bool {
+        is_new(&mut self.hashes, hash)
     }
+
+    /// Whether no canonical form was compared with the signature.
+    fn is_empty(&self) -> bool {
+        self.hashes.iter().all(Option::is_none)
+    }
+}
+
+/// Whether a value is not in the list yet; puts it there.
+fn is_new<T: PartialEq>(list: &mut [Option<T>], value: T) -> bool {
+    for slot in list {
+        match slot {
+            Some(tried) if *tried == value => return false,
+            Some(_) => {}
+            None => {
+                *slot = Some(value);
+                return true;
+            }
+        }
+    }
+    // The list has room for every form there is.
+    false
 }
 
 /// Whether base64 text is padded and free of the URL-safe alphabet's own characters.

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::json::Features;
+
 /// A canonical form: RFC 8785, or what a deployed program writes in its place.
 ///
 /// Messages are signed under [`Dialect::Jcs`] only. A verifier may try others after it; a match under one
@@ -52,7 +54,7 @@ impl Dialect {
         }
     }
 
-    pub(super) const fn form(self) -> Form {
+    pub(crate) const fn form(self) -> Form {
         let (names, numbers, strings) = match self {
             Self::Jcs => (NameOrder::Utf16, NumberForm::EcmaScript, StringForm::Minimal),
             Self::Maestro => (NameOrder::IndicesFirst, NumberForm::EcmaScript, StringForm::Minimal),
@@ -86,10 +88,28 @@ impl FromStr for Dialect {
 
 /// The three switches in which dialects differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
+pub(crate) struct Form {
     pub(super) names: NameOrder,
     pub(super) numbers: NumberForm,
     pub(super) strings: StringForm,
+}
+
+impl Form {
+    /// The simplest form that writes a text with these features alike.
+    pub(crate) const fn reduced(self, features: Features) -> Self {
+        let names = match self.names {
+            NameOrder::IndicesFirst if !features.indices => NameOrder::Utf16,
+            NameOrder::CodePoint if !features.high_names => NameOrder::Utf16,
+            names => names,
+        };
+        let numbers = if features.numbers { self.numbers } else { NumberForm::EcmaScript };
+        let strings = match self.strings {
+            StringForm::AsciiOnly if features.non_ascii => StringForm::AsciiOnly,
+            StringForm::AsciiOnly | StringForm::DeleteEscaped if features.delete => StringForm::DeleteEscaped,
+            _ => StringForm::Minimal,
+        };
+        Self { names, numbers, strings }
+    }
 }
 
 /// How the members of an object are ordered.
@@ -124,4 +144,43 @@ pub(super) enum StringForm {
     DeleteEscaped,
     /// Everything outside U+0020 to U+007E.
     AsciiOnly,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::{self, BigIntegers, Index, Keep};
+    use alloc::string::String;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    const NAMES: [&str; 11] =
+        ["a", "ab", "10", "2", "_x", "__proto__", "\u{7f}", "é", "\u{fb33}", "\u{1f600}", r"\u0031"];
+    const VALUES: [&str; 14] = [
+        "1", "-0", "1.0", "2.5", "1e2", "null", "\"x\"", "\"\u{7f}\"", "\"é\"", r#""\u00e9""#, r#""\u007f\n""#,
+        "9007199254740993", r#"{"9":1,"10":2}"#, r#"[ "b" , {} ]"#,
+    ];
+
+    proptest! {
+        #[test]
+        fn dialects_of_one_form_write_one_text(
+            members in proptest::collection::btree_map(0..NAMES.len(), 0..VALUES.len(), 0..5),
+        ) {
+            let members: Vec<String> = members
+                .iter()
+                .map(|(name, value)| alloc::format!(r#""{}":{}"#, NAMES[*name], VALUES[*value]))
+                .collect();
+            let text = ["{", &members.join(","), "}"].concat();
+            let mut index = Index::default();
+            json::read(text.as_bytes(), Keep::Uncommon, BigIntegers::Keep, 0, &mut index).unwrap();
+            let written = Dialect::ALL.map(|dialect| {
+                (dialect.form().reduced(index.features()), crate::canonicalize(text.as_bytes(), dialect).ok())
+            });
+            for (form, output) in &written {
+                for (other_form, other) in &written {
+                    prop_assert!(form != other_form || output == other, "{text}: {form:?}");
+                }
+            }
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod writer;
 
 use alloc::vec::Vec;
 
+pub(crate) use dialect::Form;
 pub use dialect::{Dialect, UnknownDialect};
 pub(crate) use writer::{Scratch, Skip, array_index, write_object};
 

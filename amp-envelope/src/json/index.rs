@@ -113,12 +113,28 @@ pub(crate) struct Container {
     pub(crate) clean: bool,
 }
 
+/// What a text holds that dialects write differently. Noted only where dialects matter.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// Numbers that are no integers within ±(2^53 − 1), or `-0`.
+    pub(crate) numbers: bool,
+    /// U+007F in a string or name.
+    pub(crate) delete: bool,
+    /// Characters beyond ASCII in a string or name.
+    pub(crate) non_ascii: bool,
+    /// Names that may be array indices, or `__proto__`.
+    pub(crate) indices: bool,
+    /// Names in which a character from U+E000 on stands: UTF-16 and code points may order them differently.
+    pub(crate) high_names: bool,
+}
+
 /// The reader's notes on one text, with buffers that can be used again for the next.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Index {
     pub(super) items: Vec<Item>,
     pub(super) containers: Vec<Container>,
     pub(super) names: Vec<u8>,
+    pub(super) features: Features,
     /// Members of containers that are still open while reading.
     pub(super) open: Vec<Item>,
 }
@@ -128,6 +144,7 @@ impl Index {
         self.items.clear();
         self.containers.clear();
         self.names.clear();
+        self.features = Features::default();
         self.open.clear();
     }
 
@@ -165,6 +182,11 @@ impl Index {
             while items.next_if(|item| item.name(bytes, &self.names) < name).is_some() {}
             items.next_if(|item| item.name(bytes, &self.names) == name).copied()
         })
+    }
+
+    /// What dialects write differently.
+    pub(crate) const fn features(&self) -> Features {
+        self.features
     }
 
     /// Unescaped member names.

@@ -17,7 +17,7 @@ mod value;
 pub use de::ViewError;
 pub use value::{JsonKind, JsonValue};
 
-pub(crate) use index::{Container, Index, Item, Node, Span};
+pub(crate) use index::{Container, Features, Index, Item, Node, Span};
 pub(crate) use number::{Literal, double, read as read_number};
 pub(crate) use order::utf16;
 pub(crate) use reader::{BigIntegers, Keep, read};

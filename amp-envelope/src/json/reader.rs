@@ -229,6 +229,7 @@ impl Reader<'_, '_> {
             Literal::NegativeZero | Literal::BigInteger => false,
             Literal::Fraction => !self.common && is_ecmascript(self.rest(at).get(..len).unwrap_or_default()),
         };
+        self.index.features.numbers |= literal != Literal::Integer;
         self.scalar(at.wrapping_add(len), canonical)
     }
 
@@ -253,9 +254,14 @@ impl Reader<'_, '_> {
         Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte == 0x7f))
     }
 
-    /// Whether a character from U+007F on stands in a range.
-    fn holds_beyond(&self, start: usize, end: usize) -> bool {
-        Span::new(start, end).of(self.bytes).iter().fold(false, |found, byte| found | (*byte >= 0x7f))
+    /// Notes which characters from U+007F on stand in a range; tells whether there are any.
+    fn note_beyond(&mut self, start: usize, end: usize) -> bool {
+        let delete = self.holds_delete(start, end);
+        let bytes = Span::new(start, end).of(self.bytes);
+        let non_ascii = bytes.iter().fold(false, |found, byte| found | (*byte >= 0x80));
+        self.index.features.delete |= delete;
+        self.index.features.non_ascii |= non_ascii;
+        delete || non_ascii
     }
 
     /// Reads on in a string whose plain ASCII ends at `end`.
@@ -272,6 +278,8 @@ impl Reader<'_, '_> {
                         Err(fault) => return self.fail(fault, end),
                     };
                     canonical &= escape.canonical;
+                    self.index.features.delete |= escape.character == '\u{7f}';
+                    self.index.features.non_ascii |= escape.character > '\u{7f}';
                     escaped = true;
                     end = scan::text_run(self.bytes, end.wrapping_add(escape.len));
                 }
@@ -283,7 +291,7 @@ impl Reader<'_, '_> {
             return self.fail(Fault::InvalidUtf8, start.wrapping_add(error.valid_up_to()));
         }
         // Dialects differ in what they escape from U+007F on; the escapes that must be they all spell alike.
-        let canonical = canonical && !(self.common && self.holds_beyond(start, end));
+        let canonical = !(self.common && self.note_beyond(start, end)) && canonical;
         Some(Contents { end: offset(end)?, canonical, escaped })
     }
 
@@ -351,7 +359,7 @@ impl Reader<'_, '_> {
             _ if !NOTES && contents.escaped => return self.fail(Fault::NotCanonical, at),
             _ => self.name(span, contents.escaped),
         };
-        let is_uncommon = self.common && (!contents.canonical || may_be_reordered(span.of(self.bytes)));
+        let is_uncommon = self.common && (self.note_name(name, name_at) || !contents.canonical);
         let name_at =
             if is_uncommon && name_at == NameAt::Received { NameAt::ReceivedUncommon } else { name_at };
         let end = contents.end().wrapping_add(1);
@@ -370,6 +378,19 @@ impl Reader<'_, '_> {
         }?;
         let item = Item { prefix, name, value: Span::new(start, value.end()), node: value.node, name_at };
         Some((item, clean && value.node.is_clean()))
+    }
+
+    /// Notes whether dialects may put a name elsewhere or lose it; tells whether they may.
+    fn note_name(&mut self, name: Span, name_at: NameAt) -> bool {
+        let text = match name_at {
+            NameAt::Unescaped => name.of(&self.index.names),
+            NameAt::Received | NameAt::ReceivedUncommon => name.of(self.bytes),
+        };
+        let index = matches!(text, [b'0'..=b'9' | b'_', ..]);
+        let high = text.iter().any(|byte| *byte >= 0xEE);
+        self.index.features.indices |= index;
+        self.index.features.high_names |= high;
+        index || high
     }
 
     /// Where the text of a name stands, and its prefix; a name with escapes is unescaped.
@@ -472,11 +493,6 @@ impl Reader<'_, '_> {
 
 fn by_name(a: &Item, b: &Item, bytes: &[u8], names: &[u8]) -> Ordering {
     a.prefix.cmp(&b.prefix).then_with(|| order::utf16(a.name(bytes, names), b.name(bytes, names)))
-}
-
-/// Whether a dialect may put the name elsewhere than others do, or lose it: array indices and `__proto__`.
-fn may_be_reordered(name: &[u8]) -> bool {
-    matches!(name, [b'0'..=b'9' | b'_', ..])
 }
 
 /// Whether a literal with a point or an exponent is spelled as ECMAScript spells its double.
