@@ -64,8 +64,8 @@ pub use amp_envelope::{
     Payload, PayloadHash, Portability, PortabilityKind, PortabilityNote, Priority, ProviderAttachment,
     QuarantineId, RouteBody, SafeFilename, ScanStatus, SecurityNotes, SecurityPlacement, Sha256Digest,
     SignedMessage, Status, StoredMessage, ThreadEntry, ThreadView, Timestamp, TimestampError, UnknownDialect,
-    UnknownPriority, UnknownStatus, UnsignedFields, Unverified, Variant, Verified, Verifier, ViewError,
-    canonicalize, limits, safe_filename, signing_string,
+    UnknownPriority, UnknownStatus, UnsignedFields, UnsignedRouteFields, Unverified, Variant, Verified,
+    Verifier, ViewError, canonicalize, limits, safe_filename, signing_string,
 };
 
 /// The names that most programs use: `use amp_core::prelude::*;`.

@@ -77,7 +77,7 @@ pub use message::{Message, UnsignedFields};
 pub use payload::Payload;
 pub use portability::{Portability, PortabilityKind, PortabilityNote};
 pub use reply::Answer;
-pub use route::RouteBody;
+pub use route::{RouteBody, UnsignedRouteFields};
 pub use signed::SignedMessage;
 pub use signing_string::{PayloadHash, signing_string};
 pub use stored::{Local, SecurityNotes, SecurityPlacement, Status, StoredMessage, UnknownStatus};

@@ -5,9 +5,11 @@ use alloc::string::String;
 
 use crate::draft::Draft;
 use crate::error::MessageError;
+use crate::id::MessageId;
 use crate::limits::SUBJECT_MAX_CHARS;
 use crate::message::Message;
 use crate::message_type::MessageType;
+use crate::signed::SignedMessage;
 use crate::timestamp::Timestamp;
 use crate::verify::Verified;
 
@@ -70,19 +72,18 @@ impl Verified<Message> {
     /// Whether this message answers `parent`.
     ///
     /// Ids are assigned on the way, so a relay could put a "yes" under another question; a signed digest in the
-    /// freshness block settles it. A freshness block that does not obey its grammar proves nothing: `No`.
+    /// freshness block settles it, whatever the ids are. Without one, the id decides between `Unproven` and `No`. A
+    /// freshness block that does not obey its grammar proves nothing: `No`.
     #[must_use]
     pub fn answers(&self, parent: &Self) -> Answer {
-        if !self.in_reply_to().is_some_and(|id| id.same_message(&parent.unsigned().id())) {
-            return Answer::No;
-        }
-        match self.payload().freshness() {
-            Err(_) => Answer::No,
-            Ok(freshness) => match freshness.and_then(|freshness| freshness.re) {
-                None => Answer::Unproven,
-                Some(re) if re == parent.digest_prefix() => Answer::Yes,
-                Some(_) => Answer::No,
-            },
+        self.answers_digest(parent.signing_digest(), &parent.unsigned().id())
+    }
+
+    fn answers_digest(&self, digest: &[u8; 32], id: &MessageId) -> Answer {
+        match self.payload().freshness().map(|freshness| freshness.and_then(|freshness| freshness.re)) {
+            Ok(Some(re)) if digest.starts_with(&re) => Answer::Yes,
+            Ok(None) if self.in_reply_to().is_some_and(|parent| parent.same_message(id)) => Answer::Unproven,
+            _ => Answer::No,
         }
     }
 
@@ -105,6 +106,33 @@ impl Verified<Message> {
             *slot = *byte;
         }
         prefix
+    }
+}
+
+impl SignedMessage {
+    /// Whether a verified message answers this one, which its sender signed.
+    ///
+    /// The provider gave this message another id when it accepted it; the signed digest tells all the same. Without
+    /// a digest only the sender's own record of that id could tell, so the answer is `No`.
+    ///
+    /// ```
+    /// # use amp_envelope::{Answer, Draft, Message, Timestamp};
+    /// # use amp_crypto::Identity;
+    /// # let (alice, bob) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+    /// # let now: Timestamp = "2026-01-31T10:00:00Z".parse()?;
+    /// let question = Draft::request("bob@acme.crabmail.ai".parse()?, "Lunch?", "At noon?")
+    ///     .from(&"alice@acme.crabmail.ai".parse()?)
+    ///     .sign(&alice, now)?;
+    /// let delivered = question.to_json().replace(question.id().as_str(), "msg_1795164439815_nmo7mxq");
+    /// let delivered = Message::decode(delivered.as_bytes())?.verify(alice.verifying_key())?;
+    /// let yes = delivered.reply("Yes.").sign(&bob, now)?;
+    /// let yes = Message::decode(yes.to_json().as_bytes())?.verify(bob.verifying_key())?;
+    /// assert_eq!(question.answered_by(&yes), Answer::Yes);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn answered_by(&self, answer: &Verified<Message>) -> Answer {
+        answer.answers_digest(self.signing_digest(), &self.id())
     }
 }
 

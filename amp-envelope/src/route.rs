@@ -20,29 +20,31 @@ use crate::signing_string::SignedFields;
 use crate::timestamp::Timestamp;
 use crate::verify::{Evidence, Unverified, Verified, Verifier};
 
-/// The body of a route request: a signed message before the provider gives it a sender, an id and a time.
+/// The body of a route request with its authenticated sender: a signed message before the provider gives it an id
+/// and a time.
 ///
-/// The sender is not in it. The provider knows it from the request's authentication, and the signature must
+/// The sender is not in the body. The provider knows it from the request's authentication, and the signature must
 /// hold for that address.
 ///
 /// ```
 /// use amp_envelope::{Draft, RouteBody};
 /// use amp_crypto::Identity;
 /// let alice = Identity::from_seed(&[7; 32]);
-/// let from = "alice@acme.crabmail.ai".parse()?;
+/// let authenticated = "alice@acme.crabmail.ai".parse()?;
 /// let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
-///     .from(&from)
+///     .from(&authenticated)
 ///     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
 ///
-/// let body = RouteBody::decode(signed.to_route_json().as_bytes())?;
-/// let verified = body.verify(&from, alice.verifying_key())?;
-/// assert_eq!(verified.subject(), "Hi");
+/// let body = RouteBody::decode(signed.to_route_json().as_bytes(), &authenticated)?;
+/// let verified = body.verify(alice.verifying_key())?;
+/// assert_eq!((verified.from(), verified.subject().as_ref()), (&authenticated, "Hi"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct RouteBody {
     bytes: Vec<u8>,
     index: Index,
+    from: Address,
     object: Span,
     to: TextField,
     subject: TextField,
@@ -56,20 +58,20 @@ pub struct RouteBody {
 }
 
 impl RouteBody {
-    /// Decodes a body under [`Profile::Deployed`].
+    /// Decodes a body under [`Profile::Deployed`], sent by the authenticated `from`.
     ///
     /// # Errors
     /// [`MessageError`]: the code, the field or the byte at fault, and the rule. A body that states `from`, `id`
     /// or `timestamp` is read; what it states there means nothing.
-    pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
-        Self::decode_with(bytes, Profile::Deployed)
+    pub fn decode(bytes: &[u8], from: &Address) -> Result<Self, MessageError> {
+        Self::decode_with(bytes, from, Profile::Deployed)
     }
 
     /// Decodes a body under the given profile.
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
-    pub fn decode_with(bytes: &[u8], profile: Profile) -> Result<Self, MessageError> {
+    pub fn decode_with(bytes: &[u8], from: &Address, profile: Profile) -> Result<Self, MessageError> {
         if bytes.len() > HTTP_BODY_MAX_BYTES {
             return Err(MessageError::new(ErrorCode::TooLarge, "a body has at most 1 MiB"));
         }
@@ -114,6 +116,7 @@ impl RouteBody {
         let bytes = bytes.to_vec();
         index.trim();
         Ok(Self {
+            from: from.clone(),
             bytes,
             index,
             object,
@@ -133,8 +136,8 @@ impl RouteBody {
     ///
     /// # Errors
     /// [`Unverified`] with the body in it, as for [`Message::verify`](crate::Message::verify).
-    pub fn verify(self, from: &Address, key: &VerifyingKey) -> Result<Verified<Self>, Unverified<Self>> {
-        self.verify_with(from, key, &[Dialect::Jcs])
+    pub fn verify(self, key: &VerifyingKey) -> Result<Verified<Self>, Unverified<Self>> {
+        self.verify_with(key, &[Dialect::Jcs])
     }
 
     /// Verifies the signature for the authenticated sender, under each of the dialects in turn.
@@ -143,14 +146,13 @@ impl RouteBody {
     /// As [`verify`](Self::verify), after the last dialect failed.
     pub fn verify_with(
         self,
-        from: &Address,
         key: &VerifyingKey,
         dialects: &[Dialect],
     ) -> Result<Verified<Self>, Unverified<Self>> {
         let mut verifier = Verifier::new();
         let in_reply_to = self.in_reply_to.map(|field| field.text(&self.bytes)).unwrap_or_default();
         let fields = SignedFields {
-            from: from.as_str(),
+            from: self.from.as_str(),
             to: &self.to.text(&self.bytes),
             subject: &self.subject.text(&self.bytes),
             priority: self.priority,
@@ -166,6 +168,12 @@ impl RouteBody {
         let found = verifier.find_match(&evidence, fields, key, dialects);
         drop((evidence, in_reply_to));
         verifier.conclude(self, key, found)
+    }
+
+    /// The authenticated sender.
+    #[must_use]
+    pub const fn from(&self) -> &Address {
+        &self.from
     }
 
     /// Whom the message is for, in normal form.
@@ -192,28 +200,50 @@ impl RouteBody {
         self.in_reply_to.map(|field| MessageId::from_validated(&field.text(&self.bytes)))
     }
 
-    /// When the body says that the message expires. Not signed.
-    #[must_use]
-    pub const fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
-    }
-
-    /// The key under which the message is accepted once. Not signed.
-    #[must_use]
-    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
-        self.idempotency_key.map(|field| IdempotencyKey::from_validated(&field.text(&self.bytes)))
-    }
-
     /// The payload.
     #[must_use]
     pub fn payload(&self) -> Payload<'_> {
         Payload::new(JsonValue::new(self.payload.span.of(&self.bytes)))
     }
 
-    /// Any member of the body by name, such as `options`. Not signed.
+    /// The fields of the body that the signature does not cover.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<JsonValue<'_>> {
-        JsonValue::new(self.object.of(&self.bytes)).get(name)
+    pub const fn unsigned(&self) -> UnsignedRouteFields<'_> {
+        UnsignedRouteFields { body: self }
+    }
+}
+
+/// The fields of a route body that the signature does not cover.
+///
+/// They came over an authenticated request, but nothing in them is proven to the recipient.
+#[derive(Clone, Copy)]
+pub struct UnsignedRouteFields<'a> {
+    body: &'a RouteBody,
+}
+
+impl<'a> UnsignedRouteFields<'a> {
+    /// When the body says that the message expires.
+    #[must_use]
+    pub const fn expires_at(&self) -> Option<Timestamp> {
+        self.body.expires_at
+    }
+
+    /// The key under which the message is accepted once.
+    #[must_use]
+    pub fn idempotency_key(&self) -> Option<IdempotencyKey> {
+        self.body.idempotency_key.map(|field| IdempotencyKey::from_validated(&field.text(&self.body.bytes)))
+    }
+
+    /// Any member of the body by name, such as `options`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<JsonValue<'a>> {
+        JsonValue::new(self.body.object.of(&self.body.bytes)).get(name)
+    }
+}
+
+impl fmt::Debug for UnsignedRouteFields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnsignedRouteFields({} bytes)", self.body.bytes.len())
     }
 }
 

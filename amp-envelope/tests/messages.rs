@@ -136,12 +136,9 @@ fn a_message_with_a_deployed_id_is_answered_in_its_thread() {
         for context in ["{}", r#"{"n":1e16}"#] {
             let draft = question.reply("Yes.").context_json(context).unwrap();
             let answer = draft.sign_with_nonce(&bob(), now(), [3; 16]).unwrap();
-            let body = RouteBody::decode(answer.to_route_json().as_bytes()).unwrap();
+            let body = RouteBody::decode(answer.to_route_json().as_bytes(), &answer.from()).unwrap();
             assert_eq!(body.in_reply_to().unwrap().as_str(), id);
-            assert!(
-                body.verify(&address("bob@acme.crabmail.ai"), bob().verifying_key()).is_ok(),
-                "{context}"
-            );
+            assert!(body.verify(bob().verifying_key()).is_ok(), "{context}");
             let answer = verified(&answer, &bob());
             assert_eq!(answer.unsigned().thread_id().as_str(), id);
             assert_eq!(answer.answers(&question), Answer::Yes);
@@ -225,14 +222,15 @@ fn a_route_body_verifies_for_the_authenticated_sender_only() {
     // rule: SIGN-10
     let signed =
         draft("Hi", "t").priority(Priority::Urgent).sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
-    let body = || RouteBody::decode(signed.to_route_json().as_bytes()).unwrap();
-    let verified = body().verify(&signed.from(), alice().verifying_key()).unwrap();
+    let body = |from: &Address| RouteBody::decode(signed.to_route_json().as_bytes(), from).unwrap();
+    let verified = body(&signed.from()).verify(alice().verifying_key()).unwrap();
+    assert_eq!(verified.from(), &signed.from());
     assert_eq!((verified.subject().as_ref(), verified.priority()), ("Hi", Priority::Urgent));
     assert_eq!(verified.signing_digest(), signed.signing_digest());
-    let refusal = body().verify(&address("eve@acme.crabmail.ai"), alice().verifying_key()).unwrap_err();
+    let refusal = body(&address("eve@acme.crabmail.ai")).verify(alice().verifying_key()).unwrap_err();
     assert_eq!(refusal.error().code(), ErrorCode::SignatureInvalid);
     for absent in ["from", "id", "timestamp"] {
-        assert!(body().get(absent).is_none());
+        assert!(body(&signed.from()).unsigned().get(absent).is_none());
     }
 }
 
@@ -313,7 +311,7 @@ proptest! {
         for profile in [Profile::Spec, Profile::Deployed] {
             let _ = Message::decode_with(&bytes, profile);
         }
-        let _ = RouteBody::decode(&bytes);
+        let _ = RouteBody::decode(&bytes, &address("alice@acme.crabmail.ai"));
     }
 
     #[test]
@@ -397,7 +395,7 @@ fn a_payload_that_fits_no_message_is_refused_in_a_body_and_alone() {
     let body =
         format!(r#"{{"to":"bob@acme.crabmail.ai","subject":"s","signature":"AA==","payload":{payload}}}"#);
     let errors = [
-        RouteBody::decode(body.as_bytes()).unwrap_err(),
+        RouteBody::decode(body.as_bytes(), &address("alice@acme.crabmail.ai")).unwrap_err(),
         Payload::from_json(payload.as_bytes()).unwrap_err(),
     ];
     for error in errors {
@@ -414,7 +412,9 @@ fn a_flat_body_names_its_own_fields_in_errors() {
         (r#""signature":"""#, "signature"),
     ] {
         let body = format!("{{{good},{member}}}");
-        let error = RouteBody::decode_with(body.as_bytes(), Profile::Spec).unwrap_err();
+        let error =
+            RouteBody::decode_with(body.as_bytes(), &address("alice@acme.crabmail.ai"), Profile::Spec)
+                .unwrap_err();
         assert_eq!(error.field(), Some(field), "{error}");
     }
 }

@@ -34,7 +34,7 @@ pub fn decode(data: &[u8]) {
     if let [Ok(strict), wide] = &messages {
         assert_eq!(facts(strict), facts(wide.as_ref().unwrap()));
     }
-    let bodies = PROFILES.map(|profile| RouteBody::decode_with(data, profile));
+    let bodies = PROFILES.map(|profile| RouteBody::decode_with(data, &sender(), profile));
     for body in &bodies {
         body.as_ref().map_or_else(|error| refusal(data, error), |read| route(data, read));
     }
@@ -138,8 +138,8 @@ fn signed_by_a_stranger(message: &Message, profile: Profile, dialect: Dialect) {
         subject.raw(),
         message.priority().as_str(),
     );
-    let body = RouteBody::decode_with(json.as_bytes(), profile).unwrap();
-    assert!(body.verify_with(&from, key, &[dialect]).is_ok());
+    let body = RouteBody::decode_with(json.as_bytes(), &from, profile).unwrap();
+    assert!(body.verify_with(key, &[dialect]).is_ok());
 }
 
 /// Whatever verifies can be answered, unless an address is not fit to be written.
@@ -158,9 +158,13 @@ fn answer(verified: &Verified<Message>, identity: &Identity) {
     }
 }
 
+fn sender() -> Address {
+    "alice@acme.crabmail.ai".parse().unwrap()
+}
+
 fn route(data: &[u8], body: &RouteBody) {
     payload(data, body.payload());
-    let refused = body.clone().verify(&body.to(), stranger().verifying_key()).unwrap_err();
+    let refused = body.clone().verify(stranger().verifying_key()).unwrap_err();
     assert_fit_to_show(&refused);
     assert_eq!(route_facts(&refused.into_inner()), route_facts(body));
 }
@@ -168,8 +172,8 @@ fn route(data: &[u8], body: &RouteBody) {
 fn route_facts(body: &RouteBody) -> impl PartialEq + std::fmt::Debug {
     (
         (body.to(), body.subject().into_owned(), body.priority(), body.in_reply_to()),
-        (body.expires_at(), body.idempotency_key(), body.payload().raw().to_owned()),
-        body.get("options").map(|value| value.raw().to_owned()),
+        (body.unsigned().expires_at(), body.unsigned().idempotency_key(), body.payload().raw().to_owned()),
+        body.unsigned().get("options").map(|value| value.raw().to_owned()),
     )
 }
 

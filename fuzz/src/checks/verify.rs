@@ -240,11 +240,17 @@ fn assert_was_signed(verified: &Verified<Message>, key: &VerifyingKey) {
 
 fn edited_body(bytes: &[u8], signed: &Signed, how: u8) {
     let profile = if how & 1 == 0 { Profile::Deployed } else { Profile::Spec };
-    let Ok(body) = RouteBody::decode_with(bytes, profile) else { return };
-    match body.verify_with(&signed.from, &signed.key, &Dialect::ALL) {
+    let Ok(body) = RouteBody::decode_with(bytes, &signed.from, profile) else { return };
+    match body.verify_with(&signed.key, &Dialect::ALL) {
         Ok(verified) => {
-            let text =
-                |name| verified.get(name).and_then(|value| value.as_str()).unwrap_or_default().into_owned();
+            let text = |name| {
+                verified
+                    .unsigned()
+                    .get(name)
+                    .and_then(|value| value.as_str())
+                    .unwrap_or_default()
+                    .into_owned()
+            };
             let tuple = Tuple {
                 from: signed.from.as_str().to_owned(),
                 to: text("to"),
@@ -305,8 +311,8 @@ fn draft(text: &str) {
     let verified = message.verify(alice.verifying_key()).unwrap();
     assert_eq!((verified.subject(), verified.text()), (subject.into(), text.into()));
     assert_eq!(verified.signing_digest(), signed.signing_digest());
-    let body = RouteBody::decode_with(signed.to_route_json().as_bytes(), Profile::Spec).unwrap();
-    let body = body.verify(&from, alice.verifying_key()).unwrap();
+    let body = RouteBody::decode_with(signed.to_route_json().as_bytes(), &from, Profile::Spec).unwrap();
+    let body = body.verify(alice.verifying_key()).unwrap();
     assert_eq!((body.subject(), body.payload().raw()), (subject.into(), verified.payload().raw()));
     let answer = verified.reply(text).sign_with_nonce(&alice, now, [2; 16]).unwrap();
     assert_eq!(answer.as_message().in_reply_to(), Some(signed.id()));
