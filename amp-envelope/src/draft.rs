@@ -178,7 +178,7 @@ impl Draft {
     fn with_context(mut self, json: Vec<u8>) -> Result<Self, MessageError> {
         const FIELD: &str = "payload.context";
         let mut index = Index::default();
-        let root = json::read(&json, Keep::Levels(1), BigIntegers::Refuse, 1, &mut index)
+        let root = json::read(&json, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)
             .map_err(|e| e.in_field(FIELD))?;
         let [reserved] = index.members(&json, root, ["amp"]);
         if reserved.is_some() {
@@ -194,7 +194,7 @@ impl Draft {
     /// `not_an_object`, or another code of the JSON profile.
     pub fn attachment_json(mut self, object: &str) -> Result<Self, MessageError> {
         let json = object.trim_ascii().as_bytes().to_vec();
-        json::read(&json, Keep::Levels(0), BigIntegers::Refuse, 2, &mut Index::default())
+        json::read(&json, Keep::Levels(0), BigIntegers::Refuse, 0, &mut Index::default())
             .map_err(|error| error.in_field("payload.attachments"))?;
         self.attachments.push(json);
         Ok(self)

@@ -197,6 +197,15 @@ impl StoredMessage {
     /// [`annotate`](Self::annotate) or [`strip_claims`](Self::strip_claims); `placement` puts new ones there too.
     #[must_use]
     pub fn to_json(&self, placement: SecurityPlacement) -> String {
+        let json = self.written(placement);
+        // One level deeper, notes from outside may nest too deep or grow too large to be read again.
+        if placement != SecurityPlacement::TopLevel && Self::decode(json.as_bytes()).is_err() {
+            return self.written(SecurityPlacement::TopLevel);
+        }
+        json
+    }
+
+    fn written(&self, placement: SecurityPlacement) -> String {
         let mut json = self.message.to_json();
         // Everything else stands behind the payload, inside the same object.
         json.pop();

@@ -295,3 +295,14 @@ proptest! {
         let _ = StoredMessage::decode(&text.as_bytes()[..cut.min(text.len())]);
     }
 }
+
+#[test]
+fn a_copy_of_security_that_could_not_be_read_again_is_left_out() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(128), "}".repeat(128));
+    let message = r#"{"envelope":{"version":"amp/0.1","id":"msg_1_ab","from":"a@b.c.d","to":"e@f.g.h","subject":"s","timestamp":"2026-01-01T00:00:00Z","thread_id":"msg_1_ab"},"payload":{"type":"t","message":"m"}"#;
+    let text = format!("{message},\"security\":{deep},\"local\":{{}}}}");
+    let stored = StoredMessage::decode(text.as_bytes()).unwrap();
+    let written = stored.to_json(SecurityPlacement::TopLevelAndLocal);
+    let again = StoredMessage::decode(written.as_bytes()).unwrap();
+    assert!(again.claimed_security().is_some());
+}

@@ -17,7 +17,8 @@ pub(super) fn write(literal: &[u8], form: NumberForm, out: &mut Vec<u8>) -> Resu
         (_, Literal::BigInteger) => return Err(unportable("an integer literal lies within ±(2^53 − 1)")),
         (NumberForm::EcmaScript | NumberForm::Python, Literal::NegativeZero) => out.push(b'0'),
         (NumberForm::Jq16, Literal::NegativeZero) => out.extend_from_slice(b"-0"),
-        (_, Literal::Fraction) => {
+        (NumberForm::EcmaScript, Literal::PlainFraction) => out.extend_from_slice(literal),
+        (_, Literal::Fraction | Literal::PlainFraction) => {
             let value = double(literal).ok_or(MessageError::new(
                 ErrorCode::NonFiniteNumber,
                 "a number is at most as large as the largest double",

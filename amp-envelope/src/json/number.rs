@@ -16,7 +16,9 @@ pub(crate) enum Literal {
     NegativeZero,
     /// An integer literal outside ±(2^53 − 1) that a double does not overflow on.
     BigInteger,
-    /// A literal with a point or an exponent.
+    /// A literal with a point that ECMAScript writes just so.
+    PlainFraction,
+    /// Any other literal with a point or an exponent.
     Fraction,
 }
 
@@ -32,6 +34,9 @@ pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), Fault> {
     if !matches!(after.first(), Some(b'.' | b'e' | b'E')) {
         let len = sign.saturating_add(digits);
         return Ok((within_limit(len)?, integer(unsigned.get(..digits).unwrap_or_default(), sign > 0)?));
+    }
+    if let Some(len) = plain_fraction(unsigned, digits) {
+        return Ok((sign.saturating_add(len), Literal::PlainFraction));
     }
     let mut tail = after;
     if let Some(fraction) = tail.strip_prefix(b".") {
@@ -55,6 +60,24 @@ pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), Fault> {
         return Err(Fault::Overflow);
     }
     Ok((len, Literal::Fraction))
+}
+
+/// The length of a fraction that ECMAScript writes just so, if `unsigned` begins with one whose whole part has `whole`
+/// digits.
+///
+/// Doubles tell all decimals of up to 15 digits apart, so such a one, without a zero at its end, is the shortest that
+/// names its double. From 0.000001 on ECMAScript writes it without an exponent.
+fn plain_fraction(unsigned: &[u8], whole: usize) -> Option<usize> {
+    const DIGITS_MAX: usize = 15;
+    let (integer, rest) = unsigned.split_at_checked(whole)?;
+    let fraction = rest.strip_prefix(b".")?;
+    let (fraction, after) = fraction.split_at_checked(digits(fraction))?;
+    let zeros = if integer == b"0" { fraction.iter().take_while(|digit| **digit == b'0').count() } else { 0 };
+    let plain = fraction.last().is_some_and(|digit| *digit != b'0')
+        && whole.saturating_add(fraction.len()) <= DIGITS_MAX
+        && zeros <= 5
+        && !matches!(after.first(), Some(b'e' | b'E'));
+    plain.then(|| whole.saturating_add(1).saturating_add(fraction.len()))
 }
 
 fn integer(digits: &[u8], negative: bool) -> Result<Literal, Fault> {
@@ -97,4 +120,21 @@ fn skip_digits(bytes: &[u8]) -> Result<&[u8], Fault> {
 
 fn within_limit(len: usize) -> Result<usize, Fault> {
     if len > NUMBER_LITERAL_MAX_BYTES { Err(Fault::LongNumber) } else { Ok(len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_fraction_is_spelled_as_ecmascript_spells_it(text in "-?(0|[1-9][0-9]{0,8})\\.0{0,7}[0-9]{1,9}(e1)?") {
+            if let Ok((len, Literal::PlainFraction)) = read(text.as_bytes()) {
+                proptest::prop_assert_eq!(len, text.len());
+                let value = text.parse::<f64>().unwrap();
+                let mut buffer = ryu_js::Buffer::new();
+                proptest::prop_assert_eq!(buffer.format_finite(value), text);
+            }
+        }
+    }
 }

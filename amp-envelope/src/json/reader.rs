@@ -223,6 +223,8 @@ impl Reader<'_, '_> {
         };
         let canonical = match literal {
             Literal::Integer => true,
+            // Some dialects write small fractions otherwise: where dialects matter, the writer decides.
+            Literal::PlainFraction => !self.common,
             Literal::BigInteger if self.big == BigIntegers::Refuse => {
                 return self.fail(Fault::BigInteger, at);
             }
