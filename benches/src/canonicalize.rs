@@ -10,8 +10,8 @@ use crate::measure::Subject;
 
 /// The yardstick first, then ours, then the peers.
 ///
-/// `amp-unsorted` has everything to rewrite, `amp-sorted` only white space to drop, `amp-canonical` nothing (the result
-/// is a copy), and `amp-is-canonical` answers that question without a copy. The yardstick is SHA-256 of the result,
+/// `amp-unsorted` has everything to rewrite, `amp-spaced` only white space to drop, `amp-sorted` nothing (the result is
+/// a copy), and `amp-is-canonical` answers that question without a copy. The yardstick is SHA-256 of the result,
 /// which whoever canonicalizes pays next.
 pub fn subjects(corpus: &Corpus) -> Vec<Subject<'_>> {
     vec![
@@ -19,8 +19,8 @@ pub fn subjects(corpus: &Corpus) -> Vec<Subject<'_>> {
             black_box(Sha256::digest(&corpus.samples[n].canonical));
         }),
         ours("amp-unsorted", |n| corpus.samples[n].payload.as_bytes()),
-        ours("amp-sorted", |n| &corpus.samples[n].spaced),
-        ours("amp-canonical", |n| &corpus.samples[n].canonical),
+        ours("amp-spaced", |n| &corpus.samples[n].spaced),
+        ours("amp-sorted", |n| &corpus.samples[n].canonical),
         is_canonical(corpus),
         Subject::new("serde-canonicalizer", |n| {
             black_box(serde_json_canonicalizer::pipe(&corpus.samples[n].payload).expect("JSON"));
@@ -37,7 +37,7 @@ pub fn subjects(corpus: &Corpus) -> Vec<Subject<'_>> {
 /// How many bytes a subject reads of a sample.
 pub fn bytes_read(corpus: &Corpus, name: &str) -> usize {
     let sample = &corpus.samples[0];
-    if name == "amp-sorted" { sample.spaced.len() } else { sample.payload.len() }
+    if name == "amp-spaced" { sample.spaced.len() } else { sample.payload.len() }
 }
 
 fn ours<'a>(name: &'static str, text: impl Fn(usize) -> &'a [u8] + 'a) -> Subject<'a> {

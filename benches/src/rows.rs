@@ -135,7 +135,7 @@ fn bytes(bench: &str, size: &str, subject: &str) -> Option<usize> {
         return None;
     }
     let size = Size::ALL.into_iter().find(|known| known.name() == size)?;
-    Some(if subject == "amp-sorted" { Corpus::new(size, 1).samples[0].spaced.len() } else { size.bytes() })
+    Some(if subject == "amp-spaced" { Corpus::new(size, 1).samples[0].spaced.len() } else { size.bytes() })
 }
 
 /// Rounded to a number of decimal places, for reading.

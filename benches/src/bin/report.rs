@@ -141,8 +141,8 @@ fn about(bench: &str) -> &str {
         }
         "canonicalize" => {
             "RFC 8785 alone. The limit here is a yardstick: SHA-256 of the result, which comes next anyway. \
-             `amp-unsorted` rewrites every object; `amp-sorted` has its members in order and drops the space behind every \
-             comma and colon; `amp-canonical` finds nothing to do and copies; `amp-is-canonical` only answers. Speed is \
+             `amp-unsorted` rewrites every object; `amp-spaced` has its members in order and drops the space behind every \
+             comma and colon; `amp-sorted` finds nothing to do and copies; `amp-is-canonical` only answers. Speed is \
              of bytes read."
         }
         "sign" => {
