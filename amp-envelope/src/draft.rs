@@ -9,6 +9,7 @@ use amp_crypto::{Identity, SigningContext};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::attachment::Attachment;
 use crate::canonical::{Canonicalizer, Dialect};
 use crate::error::{ErrorCode, MessageError};
 use crate::freshness::Freshness;
@@ -191,11 +192,13 @@ impl Draft {
     /// Adds an attachment object, exactly as the provider gave it after the upload.
     ///
     /// # Errors
-    /// `not_an_object`, or another code of the JSON profile.
+    /// `invalid_field` or `missing_field` for what [`Attachment::read`] does not take, such as an unknown digest
+    /// algorithm; or a code of the JSON profile. The limits on all attachments together are checked on signing.
     pub fn attachment_json(mut self, object: &str) -> Result<Self, MessageError> {
         let json = object.trim_ascii().as_bytes().to_vec();
         json::read(&json, Keep::Levels(0), BigIntegers::Refuse, 0, &mut Index::default())
             .map_err(|error| error.in_field("payload.attachments"))?;
+        Attachment::read(JsonValue::new(&json))?;
         self.attachments.push(json);
         Ok(self)
     }

@@ -5,10 +5,14 @@ use core::fmt;
 
 use serde::Deserialize;
 
+use crate::attachment::AttachmentError;
 use crate::error::{ErrorCode, MessageError};
 use crate::freshness::Freshness;
 use crate::json::{self, BigIntegers, Container, Index, JsonKind, JsonValue, Keep, ViewError};
-use crate::limits::{ATTACHMENTS_MAX, CONTEXT_MAX_BYTES, MESSAGE_JSON_MAX_BYTES, MESSAGE_MAX_BYTES};
+use crate::limits::{
+    ATTACHMENT_MAX_BYTES, ATTACHMENTS_MAX, ATTACHMENTS_TOTAL_MAX_BYTES, CONTEXT_MAX_BYTES,
+    MESSAGE_JSON_MAX_BYTES, MESSAGE_MAX_BYTES,
+};
 use crate::message_type::MessageType;
 use amp_address::Profile;
 
@@ -197,18 +201,30 @@ fn check_attachments(value: JsonValue<'_>) -> Result<(), MessageError> {
     if !matches!(value.kind(), JsonKind::Array | JsonKind::Null) {
         return Err(MessageError::invalid("payload.attachments", "attachments are an array of objects"));
     }
-    let mut with_provider = 0_usize;
+    let mut count = 0_usize;
+    let mut together = 0_u64;
     for attachment in value.elements() {
         if attachment.kind() != JsonKind::Object {
             return Err(MessageError::invalid("payload.attachments", "attachments are an array of objects"));
         }
-        let by_reference = attachment
+        if attachment
             .get("storage")
             .and_then(|storage| storage.as_str())
-            .is_some_and(|storage| storage == "afp");
-        with_provider = with_provider.saturating_add(usize::from(!by_reference));
-        if with_provider > ATTACHMENTS_MAX {
-            return Err(too_large("payload.attachments", "a message has at most 10 provider attachments"));
+            .is_some_and(|storage| storage == "afp")
+        {
+            continue;
+        }
+        let size = attachment.get("size").and_then(|size| size.as_u64()).unwrap_or(0);
+        count = count.saturating_add(1);
+        together = together.saturating_add(size);
+        if count > ATTACHMENTS_MAX {
+            return Err(AttachmentError::TooMany.into());
+        }
+        if size > ATTACHMENT_MAX_BYTES {
+            return Err(AttachmentError::TooLarge.into());
+        }
+        if together > ATTACHMENTS_TOTAL_MAX_BYTES {
+            return Err(AttachmentError::TooLargeTogether.into());
         }
     }
     Ok(())

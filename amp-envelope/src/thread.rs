@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::id::MessageId;
+use crate::message::Message;
 use crate::timestamp::Timestamp;
 
 /// What a thread needs to know of one message.
@@ -20,6 +21,12 @@ impl ThreadEntry {
     #[must_use]
     pub const fn new(id: MessageId, in_reply_to: Option<MessageId>, timestamp: Timestamp) -> Self {
         Self { id, in_reply_to, timestamp }
+    }
+
+    /// What a decoded message says of itself. Its id and time are unsigned: a provider assigned them.
+    #[must_use]
+    pub fn of(message: &Message) -> Self {
+        Self::new(message.unsigned().id(), message.in_reply_to(), message.unsigned().timestamp())
     }
 
     /// The message.

@@ -5,7 +5,7 @@ use amp_address::{Address, Profile};
 use amp_crypto::{Identity, SigningContext};
 use amp_envelope::{
     Answer, Dialect, Draft, ErrorCode, Message, MessageType, Payload, PayloadHash, Priority, RouteBody,
-    SignedMessage, Timestamp, Variant, Verified, Verifier, signing_string,
+    SignedMessage, ThreadEntry, Timestamp, Variant, Verified, Verifier, signing_string,
 };
 use proptest::prelude::*;
 
@@ -417,4 +417,41 @@ fn a_flat_body_names_its_own_fields_in_errors() {
                 .unwrap_err();
         assert_eq!(error.field(), Some(field), "{error}");
     }
+}
+
+#[test]
+fn attachments_that_are_too_large_are_refused_while_reading() {
+    // rule: MSG-12
+    let payload = |sizes: &[u64]| {
+        let list: Vec<_> = sizes.iter().map(|size| format!(r#"{{"filename":"f","size":{size}}}"#)).collect();
+        format!(r#"{{"type":"t","message":"m","attachments":[{}]}}"#, list.join(","))
+    };
+    const MIB: u64 = 1024 * 1024;
+    for fits in [&[25 * MIB][..], &[25 * MIB; 4], &[0; 10]] {
+        assert!(Payload::from_json(payload(fits).as_bytes()).is_ok());
+    }
+    for too_large in [&[25 * MIB + 1][..], &[20 * MIB, 25 * MIB, 25 * MIB, 25 * MIB, 5 * MIB + 1], &[0; 11]] {
+        let error = Payload::from_json(payload(too_large).as_bytes()).unwrap_err();
+        assert_eq!((error.code(), error.field()), (ErrorCode::TooLarge, Some("payload.attachments")));
+    }
+}
+
+#[test]
+fn a_draft_takes_no_attachment_that_could_not_be_checked() {
+    let add = |object: &str| draft("s", "t").attachment_json(object);
+    assert!(add(r#"{"filename":"a","digest":"md5:d41d8cd98f00b204e9800998ecf8427e"}"#).is_err());
+    assert!(add("[]").is_err());
+    let good = format!(r#"{{"filename":"a.txt","size":1,"digest":"sha256:{}"}}"#, "0".repeat(64));
+    let signed = add(&good).unwrap().sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
+    assert_eq!(signed.payload().attachments_json().count(), 1);
+}
+
+#[test]
+fn a_thread_is_arranged_from_decoded_messages() {
+    let question = verified(&signed("Lunch?", "At noon?"), &alice());
+    let later: Timestamp = "2026-11-20T10:05:00Z".parse().unwrap();
+    let answer = verified(&question.reply("Yes.").sign_with_nonce(&bob(), later, [3; 16]).unwrap(), &bob());
+    let view = amp_envelope::ThreadView::build([ThreadEntry::of(&answer), ThreadEntry::of(&question)]);
+    let order: Vec<_> = view.order().cloned().collect();
+    assert_eq!(order, [question.unsigned().id(), answer.unsigned().id()]);
 }
