@@ -76,7 +76,7 @@ impl Verified<Message> {
     /// freshness block that does not obey its grammar proves nothing: `No`.
     #[must_use]
     pub fn answers(&self, parent: &Self) -> Answer {
-        self.answers_digest(parent.signing_digest(), &parent.unsigned().id())
+        self.answers_digest(&parent.signing_digest(), &parent.unsigned().id())
     }
 
     fn answers_digest(&self, digest: &[u8; 32], id: &MessageId) -> Answer {
@@ -103,7 +103,7 @@ impl Verified<Message> {
     fn digest_prefix(&self) -> [u8; 16] {
         let mut prefix = [0; 16];
         for (slot, byte) in prefix.iter_mut().zip(self.signing_digest()) {
-            *slot = *byte;
+            *slot = byte;
         }
         prefix
     }
@@ -132,7 +132,7 @@ impl SignedMessage {
     /// ```
     #[must_use]
     pub fn answered_by(&self, answer: &Verified<Message>) -> Answer {
-        answer.answers_digest(self.signing_digest(), &self.id())
+        answer.answers_digest(&self.signing_digest(), &self.id())
     }
 }
 

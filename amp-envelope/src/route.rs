@@ -150,24 +150,30 @@ impl RouteBody {
         dialects: &[Dialect],
     ) -> Result<Verified<Self>, Unverified<Self>> {
         let mut verifier = Verifier::new();
-        let in_reply_to = self.in_reply_to.map(|field| field.text(&self.bytes)).unwrap_or_default();
-        let fields = SignedFields {
-            from: self.from.as_str(),
-            to: &self.to.text(&self.bytes),
-            subject: &self.subject.text(&self.bytes),
-            priority: self.priority,
-            in_reply_to: &in_reply_to,
-        };
-        let evidence = Evidence {
+        let found =
+            self.with_signed_fields(|fields| verifier.find_match(&self.evidence(), fields, key, dialects));
+        verifier.conclude(self, key, found)
+    }
+
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
             bytes: &self.bytes,
             index: &self.index,
             payload: self.payload,
             signature: self.signature.map(|field| field.text(&self.bytes)),
             profile: self.profile,
-        };
-        let found = verifier.find_match(&evidence, fields, key, dialects);
-        drop((evidence, in_reply_to));
-        verifier.conclude(self, key, found)
+        }
+    }
+
+    /// Hands the signed fields, in the received spelling, to `use_fields`.
+    fn with_signed_fields<R>(&self, use_fields: impl FnOnce(SignedFields<'_>) -> R) -> R {
+        use_fields(SignedFields {
+            from: self.from.as_str(),
+            to: &self.to.text(&self.bytes),
+            subject: &self.subject.text(&self.bytes),
+            priority: self.priority,
+            in_reply_to: &self.in_reply_to.map(|field| field.text(&self.bytes)).unwrap_or_default(),
+        })
     }
 
     /// The authenticated sender.
@@ -210,6 +216,14 @@ impl RouteBody {
     #[must_use]
     pub const fn unsigned(&self) -> UnsignedRouteFields<'_> {
         UnsignedRouteFields { body: self }
+    }
+}
+
+impl Verified<RouteBody> {
+    /// SHA-256 of the signing string: names what was signed, whatever id the message is given.
+    #[must_use]
+    pub fn signing_digest(&self) -> [u8; 32] {
+        self.with_signed_fields(|fields| fields.digest(self.payload_hash()))
     }
 }
 

@@ -101,8 +101,8 @@ impl SignedMessage {
 
     /// SHA-256 of the signing string: names what was signed. The `re` of an answer is its first 16 bytes.
     #[must_use]
-    pub const fn signing_digest(&self) -> &[u8; 32] {
-        &self.signing_digest
+    pub const fn signing_digest(&self) -> [u8; 32] {
+        self.signing_digest
     }
 
     /// The message as its recipient will decode it: unverified.

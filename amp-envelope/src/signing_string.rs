@@ -118,6 +118,17 @@ pub(crate) struct SignedFields<'a> {
 }
 
 impl SignedFields<'_> {
+    /// SHA-256 of the signing string of fields that were verified, or written.
+    pub(crate) fn digest(&self, hash: &PayloadHash) -> [u8; 32] {
+        let mut sha256 = Sha256::new();
+        for field in [self.from, self.to, self.subject, self.priority.as_str(), self.in_reply_to] {
+            sha256.update(field);
+            sha256.update(b"|");
+        }
+        sha256.update(hash.to_base64());
+        sha256.finalize().into()
+    }
+
     /// Appends the signing string.
     pub(crate) fn write(&self, hash: &PayloadHash, out: &mut Vec<u8>) -> Result<(), MessageError> {
         no_separator(self.from, "envelope.from")?;

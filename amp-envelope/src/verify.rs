@@ -8,7 +8,6 @@ use core::ops::Deref;
 
 use amp_address::Profile;
 use amp_crypto::{DigestReading, Signature, SigningContext, VerifyingKey};
-use sha2::{Digest, Sha256};
 
 use crate::canonical::{Dialect, Form, Scratch, Skip, write_object};
 use crate::envelope::signature_missing;
@@ -73,7 +72,6 @@ pub struct Verified<T> {
     dialect: Dialect,
     variant: Variant,
     payload_hash: PayloadHash,
-    signing_digest: [u8; 32],
 }
 
 /// How the verified payload relates to the received one.
@@ -122,16 +120,18 @@ impl<T> Verified<T> {
         &self.payload_hash
     }
 
-    /// SHA-256 of the signing string: names what was signed, whatever id or signature bytes it travels with.
-    #[must_use]
-    pub const fn signing_digest(&self) -> &[u8; 32] {
-        &self.signing_digest
-    }
-
     /// Gives up the proof and returns the value.
     #[must_use]
     pub fn into_inner(self) -> T {
         self.value
+    }
+}
+
+impl Verified<Message> {
+    /// SHA-256 of the signing string: names what was signed, whatever id or signature bytes it travels with.
+    #[must_use]
+    pub fn signing_digest(&self) -> [u8; 32] {
+        self.with_signed_fields(|fields| fields.digest(&self.payload_hash))
     }
 }
 
@@ -309,7 +309,6 @@ impl Verifier {
                 dialect: found.dialect,
                 variant: found.variant,
                 payload_hash: found.hash,
-                signing_digest: Sha256::digest(&self.signing_string).into(),
             }),
             Err(error) => Err(Unverified::new(error, value)),
         }

@@ -199,7 +199,7 @@ fn a14_a_message_is_named_by_what_was_signed_not_by_its_signature_text() {
     let respelled = [&json[..start], &other_spelling, &json[start + 88..]].concat();
     assert_ne!(json, respelled);
     let digest = |json: &str| {
-        *Message::decode(json.as_bytes()).unwrap().verify(alice().verifying_key()).unwrap().signing_digest()
+        Message::decode(json.as_bytes()).unwrap().verify(alice().verifying_key()).unwrap().signing_digest()
     };
     assert_eq!(digest(&json), digest(&respelled));
 }

@@ -196,11 +196,12 @@ impl Reader<'_, '_> {
         Some(value)
     }
 
-    fn word(&mut self, at: usize, word: &'static [u8]) -> Option<Value> {
-        if !self.rest(at).starts_with(word) {
+    #[inline(always)]
+    fn word<const LEN: usize>(&mut self, at: usize, word: &[u8; LEN]) -> Option<Value> {
+        if self.rest(at).first_chunk::<LEN>() != Some(word) {
             return self.fail(Fault::Word, at);
         }
-        self.scalar(at.wrapping_add(word.len()), true)
+        self.scalar(at.wrapping_add(LEN), true)
     }
 
     #[inline(always)]
@@ -305,13 +306,14 @@ impl Reader<'_, '_> {
         let mut clean = at == start.wrapping_add(1);
         let mut sorted = true;
         if self.byte(at) != b'}' {
-            let mut before: Option<Item> = None;
+            let mut last_prefix = 0_u64;
+            let mut last = (Span::default(), NameAt::Received);
             let mut count = 0_usize;
             loop {
                 let (member, member_clean) = self.member::<NOTES>(at, depth)?;
                 clean &= member_clean;
-                sorted = sorted && before.is_none_or(|before| self.follows(&before, &member));
-                before = Some(member);
+                sorted = sorted && (member.prefix > last_prefix || count == 0 || self.follows(last, &member));
+                (last_prefix, last) = (member.prefix, (member.name, member.name_at));
                 count = count.wrapping_add(1);
                 if count > KEYS_PER_OBJECT_MAX {
                     return self.fail(Fault::TooManyMembers, at);
@@ -471,10 +473,12 @@ impl Reader<'_, '_> {
         Some(Value { end: offset(at.wrapping_add(1))?, node: Node::CLEAN })
     }
 
-    /// Whether a member's name is greater than that of the member before it.
-    #[inline(always)]
-    fn follows(&self, before: &Item, member: &Item) -> bool {
-        member.prefix > before.prefix || by_name(before, member, self.bytes, &self.index.names).is_lt()
+    /// Whether a member's name is greater than that of the member before it, whose prefix is not less.
+    #[cold]
+    fn follows(&self, (name, name_at): (Span, NameAt), member: &Item) -> bool {
+        let names = &self.index.names;
+        let before = Item { name, name_at, ..*member };
+        order::utf16(before.name(self.bytes, names), member.name(self.bytes, names)).is_lt()
     }
 
     /// Sorts the members of the object that is closing, and refuses two of one name.
