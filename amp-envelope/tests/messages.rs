@@ -441,6 +441,7 @@ fn a_draft_takes_no_attachment_that_could_not_be_checked() {
     let add = |object: &str| draft("s", "t").attachment_json(object);
     assert!(add(r#"{"filename":"a","digest":"md5:d41d8cd98f00b204e9800998ecf8427e"}"#).is_err());
     assert!(add("[]").is_err());
+    assert_eq!(add(r#"{"filename":"a","size":1.5}"#).unwrap_err().field(), Some("size"));
     let good = format!(r#"{{"filename":"a.txt","size":1,"digest":"sha256:{}"}}"#, "0".repeat(64));
     let signed = add(&good).unwrap().sign_with_nonce(&alice(), now(), [0; 16]).unwrap();
     assert_eq!(signed.payload().attachments_json().count(), 1);

@@ -74,8 +74,8 @@ impl From<AttachmentError> for MessageError {
     fn from(error: AttachmentError) -> Self {
         let rule = match error {
             AttachmentError::NotAnObject => "attachments are an array of objects",
-            AttachmentError::Missing { .. } => "the attachment has every member of its kind",
-            AttachmentError::Invalid { .. } => "the attachment's members obey their grammars",
+            AttachmentError::Missing { .. } => "an attachment has every member of its kind",
+            AttachmentError::Invalid { .. } => "an attachment's member obeys its grammar",
             AttachmentError::Digest(_) => "a digest is sha256: and 64 hex digits",
             AttachmentError::Reference(_) => "a reference is afp://<space>/<path>",
             AttachmentError::TooMany => "a message has at most 10 provider attachments",
@@ -83,6 +83,6 @@ impl From<AttachmentError> for MessageError {
             AttachmentError::TooLargeTogether => "provider attachments have at most 100 MiB together",
             AttachmentError::NotDeliverable => "an attachment is scanned before it is delivered",
         };
-        Self::field_of(error.code(), "payload.attachments", rule)
+        Self::field_of(error.code(), error.field().unwrap_or("payload.attachments"), rule)
     }
 }

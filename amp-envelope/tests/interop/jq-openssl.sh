@@ -63,7 +63,7 @@ cat >"$work/drafts" <<'DRAFTS'
 {"subject":"Larger","text":"m","type":"request","context":"{\"n\":[1e20,1.0]}"}
 {"subject":"Largest","text":"m","type":"request","context":"{\"n\":1.7976931348623157e308}"}
 {"subject":"An attachment","text":"see","type":"task","attachment":"{\"id\":\"att_1\",\"filename\":\"Gr\u00fc\u00dfe.pdf\",\"size\":1024,\"url\":null}"}
-{"subject":"Attachment and context","text":"see","type":"task","attachment":"{\"filename\":\"a\",\"size\":1.0}","context":"{\"pr\":42}"}
+{"subject":"Attachment and context","text":"see","type":"task","attachment":"{\"filename\":\"a\",\"size\":1,\"scale\":1.0}","context":"{\"pr\":42}"}
 DRAFTS
 
 # For jq: a message's signing string without the hash, which follows; in base64, so that it stays on one line.
