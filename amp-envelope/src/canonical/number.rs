@@ -13,12 +13,11 @@ pub(super) fn write(literal: &[u8], form: NumberForm, out: &mut Vec<u8>) -> Resu
     match (form, kind) {
         (NumberForm::Jq17, _) => return write_decimal(literal, out),
         (NumberForm::Python, Literal::Integer | Literal::BigInteger) => out.extend_from_slice(literal),
-        (_, Literal::Integer) => out.extend_from_slice(literal),
+        (_, Literal::Integer | Literal::PlainFraction) => out.extend_from_slice(literal),
         (_, Literal::BigInteger) => return Err(unportable("an integer literal lies within ±(2^53 − 1)")),
         (NumberForm::EcmaScript | NumberForm::Python, Literal::NegativeZero) => out.push(b'0'),
         (NumberForm::Jq16, Literal::NegativeZero) => out.extend_from_slice(b"-0"),
-        (NumberForm::EcmaScript, Literal::PlainFraction) => out.extend_from_slice(literal),
-        (_, Literal::Fraction | Literal::PlainFraction) => {
+        (_, Literal::Fraction) => {
             let value = double(literal).ok_or(MessageError::new(
                 ErrorCode::NonFiniteNumber,
                 "a number is at most as large as the largest double",

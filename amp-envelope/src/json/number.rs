@@ -16,7 +16,7 @@ pub(crate) enum Literal {
     NegativeZero,
     /// An integer literal outside ±(2^53 − 1) that a double does not overflow on.
     BigInteger,
-    /// A literal with a point that ECMAScript writes just so.
+    /// A literal with a point that every dialect writes just so.
     PlainFraction,
     /// Any other literal with a point or an exponent.
     Fraction,
@@ -62,11 +62,11 @@ pub(crate) fn read(rest: &[u8]) -> Result<(usize, Literal), Fault> {
     Ok((len, Literal::Fraction))
 }
 
-/// The length of a fraction that ECMAScript writes just so, if `unsigned` begins with one whose whole part has `whole`
-/// digits.
+/// The length of a fraction that every dialect writes just so, if `unsigned` begins with one whose whole part has
+/// `whole` digits.
 ///
 /// Doubles tell all decimals of up to 15 digits apart, so such a one, without a zero at its end, is the shortest that
-/// names its double. From 0.000001 on ECMAScript writes it without an exponent.
+/// names its double. From 0.0001 on no dialect writes it with an exponent.
 fn plain_fraction(unsigned: &[u8], whole: usize) -> Option<usize> {
     const DIGITS_MAX: usize = 15;
     let (integer, rest) = unsigned.split_at_checked(whole)?;
@@ -75,7 +75,7 @@ fn plain_fraction(unsigned: &[u8], whole: usize) -> Option<usize> {
     let zeros = if integer == b"0" { fraction.iter().take_while(|digit| **digit == b'0').count() } else { 0 };
     let plain = fraction.last().is_some_and(|digit| *digit != b'0')
         && whole.saturating_add(fraction.len()) <= DIGITS_MAX
-        && zeros <= 5
+        && zeros <= 3
         && !matches!(after.first(), Some(b'e' | b'E'));
     plain.then(|| whole.saturating_add(1).saturating_add(fraction.len()))
 }
@@ -128,7 +128,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn a_plain_fraction_is_spelled_as_ecmascript_spells_it(text in "-?(0|[1-9][0-9]{0,8})\\.0{0,7}[0-9]{1,9}(e1)?") {
+        fn a_plain_fraction_is_spelled_alike_under_every_dialect(
+            text in "-?(0|[1-9][0-9]{0,8})\\.0{0,7}[0-9]{1,9}(e1)?",
+        ) {
             if let Ok((len, Literal::PlainFraction)) = read(text.as_bytes()) {
                 proptest::prop_assert_eq!(len, text.len());
                 let value = text.parse::<f64>().unwrap();

@@ -223,16 +223,14 @@ impl Reader<'_, '_> {
             Err(fault) => return self.fail(fault, at),
         };
         let canonical = match literal {
-            Literal::Integer => true,
-            // Some dialects write small fractions otherwise: where dialects matter, the writer decides.
-            Literal::PlainFraction => !self.common,
+            Literal::Integer | Literal::PlainFraction => true,
             Literal::BigInteger if self.big == BigIntegers::Refuse => {
                 return self.fail(Fault::BigInteger, at);
             }
             Literal::NegativeZero | Literal::BigInteger => false,
             Literal::Fraction => !self.common && is_ecmascript(self.rest(at).get(..len).unwrap_or_default()),
         };
-        self.index.features.numbers |= literal != Literal::Integer;
+        self.index.features.numbers |= !matches!(literal, Literal::Integer | Literal::PlainFraction);
         self.scalar(at.wrapping_add(len), canonical)
     }
 
