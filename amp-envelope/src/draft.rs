@@ -165,7 +165,7 @@ impl Draft {
     pub fn context<T: Serialize + ?Sized>(self, context: &T) -> Result<Self, MessageError> {
         let json =
             json::to_json(context).map_err(|error| MessageError::from(error).in_field("payload.context"))?;
-        self.with_context(json)
+        self.with_context(&json)
     }
 
     /// The context as JSON text; see [`context`](Self::context).
@@ -173,19 +173,19 @@ impl Draft {
     /// # Errors
     /// As [`context`](Self::context).
     pub fn context_json(self, json: &str) -> Result<Self, MessageError> {
-        self.with_context(json.trim_ascii().as_bytes().to_vec())
+        self.with_context(json.as_bytes())
     }
 
-    fn with_context(mut self, json: Vec<u8>) -> Result<Self, MessageError> {
+    fn with_context(mut self, json: &[u8]) -> Result<Self, MessageError> {
         const FIELD: &str = "payload.context";
         let mut index = Index::default();
-        let root = json::read(&json, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)
+        let root = json::read(json, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)
             .map_err(|e| e.in_field(FIELD))?;
-        let [reserved] = index.members(&json, root, ["amp"]);
+        let [reserved] = index.members(json, root, ["amp"]);
         if reserved.is_some() {
             return Err(MessageError::invalid(FIELD, "the member `amp` is the freshness block's"));
         }
-        self.context = Some(json);
+        self.context = Some(json.trim_ascii().to_vec());
         Ok(self)
     }
 
@@ -195,9 +195,9 @@ impl Draft {
     /// `invalid_field` or `missing_field` for what [`Attachment::read`] does not take, such as an unknown digest
     /// algorithm; or a code of the JSON profile. The limits on all attachments together are checked on signing.
     pub fn attachment_json(mut self, object: &str) -> Result<Self, MessageError> {
-        let json = object.trim_ascii().as_bytes().to_vec();
-        json::read(&json, Keep::Levels(0), BigIntegers::Refuse, 0, &mut Index::default())
+        json::read(object.as_bytes(), Keep::Levels(0), BigIntegers::Refuse, 0, &mut Index::default())
             .map_err(|error| error.in_field("payload.attachments"))?;
+        let json = object.trim_ascii().as_bytes().to_vec();
         Attachment::read(JsonValue::new(&json))?;
         self.attachments.push(json);
         Ok(self)

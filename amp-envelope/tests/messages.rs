@@ -92,6 +92,16 @@ fn a_context_that_cannot_travel_is_refused_by_name() {
 }
 
 #[test]
+fn json_that_a_draft_is_given_has_only_json_white_space_around_it() {
+    // Found by fuzzing: a form feed is white space in ASCII, and none in JSON.
+    for json in ["{}\u{c}", "\u{c}{}", "{} \u{b}"] {
+        assert_eq!(draft("s", "t").context_json(json).unwrap_err().code(), ErrorCode::InvalidJson);
+        assert_eq!(draft("s", "t").attachment_json(json).unwrap_err().code(), ErrorCode::InvalidJson);
+    }
+    assert!(draft("s", "t").context_json(" {}\r\n\t").is_ok());
+}
+
+#[test]
 fn a_draft_without_its_required_fields_is_refused() {
     let to = address("bob@acme.crabmail.ai");
     let sign = |draft: Draft| draft.sign_with_nonce(&alice(), now(), [0; 16]).unwrap_err();
