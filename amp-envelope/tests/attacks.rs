@@ -225,7 +225,7 @@ fn a15_the_dialect_ladder_allocates_nothing_and_never_tries_twice() {
     attempt(&Dialect::ALL);
     let all = allocation_counter::measure(|| attempt(&Dialect::ALL));
     let again = allocation_counter::measure(|| attempt(&ladder));
-    // A host that lists dialects a hundred times over buys no more work with it: one budget a message.
+    // A host that lists dialects a hundred times over buys no more work with it: each form is tried once.
     assert!(again.count_total <= all.count_total + 1, "{} against {}", again.count_total, all.count_total);
 }
 

@@ -1,8 +1,10 @@
-//! The one-pass reader: grammar, limits, duplicate names, and what canonical form will need.
+//! The reader: grammar, limits, duplicate names, and what canonical form will need (JSON profile). Its contract is held
+//! by `tests/canonical_properties.rs` and `tests/hostile_sizes.rs`.
 //!
-//! Every byte is looked at once. While a container is open its members wait on a stack; when it closes,
-//! its names are known to be distinct (either each was greater than the one before, or they were sorted and
-//! neighbours compared). A container whose bytes are already canonical is forgotten: its parent copies it.
+//! A canonical payload is read once, without notes. A member that turns out not to be canonical is read once more, with
+//! notes, by the same code: no byte is read more than twice. While a container is open its members wait on a stack;
+//! when it closes, its names are known to be distinct (either each was greater than the one before, or they were sorted
+//! and neighbours compared). A container whose bytes are already canonical is forgotten: its parent copies it.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use core::cmp::Ordering;
