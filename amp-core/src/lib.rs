@@ -41,6 +41,17 @@
 //! | `rsa` | no | verification of RSA PKCS#1 v1.5 signatures; see [`crypto`] for what that depends on |
 #![cfg_attr(not(test), no_std)]
 
+extern crate alloc;
+#[cfg(all(feature = "std", not(test)))]
+extern crate std;
+
+pub mod admission;
+pub mod explain;
+pub mod identity;
+pub mod receive;
+pub mod scan;
+pub mod trust;
+
 pub use amp_address as address;
 pub use amp_crypto as crypto;
 pub use amp_envelope as envelope;
@@ -65,7 +76,7 @@ pub use amp_envelope::{
     QuarantineId, RouteBody, SafeFilename, ScanStatus, SecurityNotes, SecurityPlacement, Sha256Digest,
     SignedMessage, Status, StoredMessage, ThreadEntry, ThreadView, Timestamp, TimestampError, UnknownDialect,
     UnknownPriority, UnknownStatus, UnsignedFields, UnsignedRouteFields, Unverified, Variant, Verified,
-    Verifier, ViewError, canonicalize, limits, safe_filename, signing_string,
+    Verifier, ViewError, canonicalize, limits, safe_filename, signing_string, write_json,
 };
 
 /// The names that most programs use: `use amp_core::prelude::*;`.

@@ -72,7 +72,7 @@ pub use canonical::{Canonicalizer, Dialect, UnknownDialect, canonicalize};
 pub use draft::Draft;
 pub use error::{ErrorCode, MessageError};
 pub use freshness::Freshness;
-pub use json::{JsonKind, JsonValue, ViewError};
+pub use json::{JsonKind, JsonValue, ViewError, write_json};
 pub use message::{Message, UnsignedFields};
 pub use payload::Payload;
 pub use portability::{Portability, PortabilityKind, PortabilityNote};

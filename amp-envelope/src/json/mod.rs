@@ -14,6 +14,12 @@ mod ser;
 mod string;
 mod value;
 
+use alloc::string::String;
+
+use serde::Serialize;
+
+use crate::error::MessageError;
+
 pub use de::ViewError;
 pub use value::{JsonKind, JsonValue};
 
@@ -25,3 +31,21 @@ pub(crate) use scan::{skip_string, skip_value, skip_white_space};
 pub(crate) use ser::{to_json, write_string};
 pub(crate) use string::{Piece, pieces, unescaped_len};
 pub(crate) use value::unescaped;
+
+/// Writes a value as compact JSON: members in the order given, strings escaped only where they must be, doubles as
+/// ECMAScript writes them.
+///
+/// ```
+/// use amp_envelope::write_json;
+/// use std::collections::BTreeMap;
+/// assert_eq!(write_json(&BTreeMap::from([("pr", 42.0), ("share", 0.5)]))?, r#"{"pr":42,"share":0.5}"#);
+/// # Ok::<(), amp_envelope::MessageError>(())
+/// ```
+///
+/// # Errors
+/// `non_finite_number` for an infinity or NaN, `too_deep`, and `invalid_json` for what JSON cannot say.
+pub fn write_json<T: Serialize + ?Sized>(value: &T) -> Result<String, MessageError> {
+    let json = to_json(value)?;
+    // The writer copies whole strings, so its text is UTF-8.
+    Ok(String::from_utf8(json).unwrap_or_default())
+}

@@ -6,12 +6,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{number, scan, string};
+use super::{BigIntegers, Index, Keep, number, scan, string};
+use crate::error::{ErrorCode, MessageError};
+use crate::limits::MESSAGE_JSON_MAX_BYTES;
 
 /// A JSON value as it was received: a view of its bytes, parsed on demand.
 ///
-/// Only a message that was decoded hands one out, so its text obeys the JSON profile: no duplicate names, no
-/// lone surrogates, no number that a double cannot hold. Nothing is copied until text with escapes is asked for.
+/// Only what was decoded hands one out, so its text obeys the JSON profile: no duplicate names, no lone
+/// surrogates, no number that a double cannot hold. Nothing is copied until text with escapes is asked for. It is also
+/// a serde deserializer: `T::deserialize(value)` makes a type of the host's of it.
 ///
 /// A signature covers what canonical form keeps. The order of members, white space and the spelling of numbers and
 /// escapes (`42` or `42.0`) are not signed, so nothing may depend on them: read numbers with [`as_f64`](Self::as_f64)
@@ -53,6 +56,21 @@ impl<'a> JsonValue<'a> {
     /// `text` is one value without white space around it, taken from a text that passed the reader.
     pub(crate) const fn new(text: &'a [u8]) -> Self {
         Self { text }
+    }
+
+    /// Reads an object on its own: a card, an identity document, a record. White space around it is left out.
+    ///
+    /// The whole JSON profile holds: distinct names, UTF-8, no lone surrogates, finite numbers, nesting at most
+    /// [`DEPTH_MAX`](crate::limits::DEPTH_MAX), and at most 512 KiB of text.
+    ///
+    /// # Errors
+    /// [`MessageError`] with a code of the JSON profile, or `too_large`.
+    pub fn read_object(json: &'a [u8]) -> Result<Self, MessageError> {
+        if json.len() > MESSAGE_JSON_MAX_BYTES {
+            return Err(MessageError::new(ErrorCode::TooLarge, "a document has at most 512 KiB of JSON"));
+        }
+        super::read(json, Keep::Levels(0), BigIntegers::Keep, 0, &mut Index::default())?;
+        Ok(Self::new(json.trim_ascii()))
     }
 
     pub(crate) const fn bytes(self) -> &'a [u8] {

@@ -1,0 +1,1 @@
+//! Who may write to whom: communication policy, pair grants, capability manifests (guardrails).

@@ -1,0 +1,1 @@
+//! Why a message did not verify or was refused, for people.
