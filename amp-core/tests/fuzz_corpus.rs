@@ -1,7 +1,7 @@
 //! The inputs that the fuzzers keep, replayed: what was once found stays found, also where no fuzzer runs.
 //!
-//! The checks are the fuzz targets' own. They reach all three crates; they are replayed here because this is the crate
-//! that sees the other two.
+//! The checks are the fuzz targets' own. They reach every pure crate; they are replayed here because this is the crate
+//! that sees the others.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(unreachable_pub, clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 #![allow(clippy::disallowed_methods, reason = "tests read the kept inputs from disk")]
