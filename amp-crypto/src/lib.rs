@@ -17,6 +17,7 @@
 //!
 //! * **Raw signing.** The signing string carries no domain separator, so a signer that signs any bytes signs messages.
 //!   Every signature is made and checked in one of the nine [`SigningContext`]s, whose grammars are pairwise disjoint.
+//!   What a signature over other bytes is told for, [`VerifyingKey::verifies_outside_contexts`], is a diagnosis alone.
 //! * **Batch verification.** The batch equation accepts signatures that the strict check refuses (a public key of small
 //!   order with an all-zero `S`, for one), and what a verifier accepts must not depend on how busy it is.
 //! * **Signing with RSA or P-256.** Both are verified (features `rsa` and `p256`), neither is written.

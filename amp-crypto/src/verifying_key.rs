@@ -252,6 +252,26 @@ impl VerifyingKey {
         if self.verifies(bytes, signature, reading) { Ok(()) } else { Err(VerifyError::Invalid) }
     }
 
+    /// Whether the signature is over bytes that belong to no context: a diagnosis, and never a proof.
+    ///
+    /// Programs that sign the wrong bytes (a digest, a line feed too many, a short address) are told so. Always false
+    /// for bytes in the grammar of a [`SigningContext`], so that nothing which means something is accepted here.
+    ///
+    /// ```
+    /// use amp_crypto::{Identity, SigningContext};
+    ///
+    /// let alice = Identity::from_seed(&[7; 32]);
+    /// let string = b"alice@acme.crabmail.ai|bob@acme.crabmail.ai|Hello|normal||4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg=";
+    /// let signature = alice.sign(SigningContext::Message, string)?;
+    /// assert!(!alice.verifying_key().verifies_outside_contexts(string, &signature));
+    /// # Ok::<(), amp_crypto::ContextError>(())
+    /// ```
+    #[must_use]
+    pub fn verifies_outside_contexts(&self, bytes: &[u8], signature: &Signature) -> bool {
+        !SigningContext::ALL.iter().any(|context| context.accepts(bytes))
+            && self.verifies(bytes, signature, DigestReading::Ordinary)
+    }
+
     #[cfg_attr(
         not(any(feature = "p256", feature = "rsa")),
         expect(unused_variables, reason = "Ed25519 has one")

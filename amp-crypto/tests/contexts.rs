@@ -242,6 +242,22 @@ fn stamps_are_digits_and_nothing_else() {
     }
 }
 
+// rule: KEY-20
+#[test]
+fn a01_the_diagnosis_of_other_bytes_accepts_nothing_that_is_in_a_context() {
+    for (context, bytes) in SigningContext::ALL.into_iter().zip(&samples()) {
+        let (identity, signature) = signed(context, bytes);
+        assert!(!identity.verifying_key().verifies_outside_contexts(bytes, &signature), "{context:?}");
+    }
+    let signer = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let key = Identity::from_seed(&[7; 32]).verifying_key().clone();
+    let short = format!("alice|bob@acme.crabmail.ai|Hello|normal||{HASH}");
+    let signature = ed25519_dalek::Signer::sign(&signer, short.as_bytes());
+    let signature = Signature::from_bytes(&signature.to_bytes()).unwrap();
+    assert!(key.verifies_outside_contexts(short.as_bytes(), &signature));
+    assert!(!key.verifies_outside_contexts(&short.as_bytes()[1..], &signature));
+}
+
 /// Pieces that the grammars are made of, so that random joins come close to several of them.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let key = Identity::from_seed(&[2; 32]).verifying_key().clone();

@@ -38,6 +38,12 @@ impl PayloadHash {
         Self(Sha256::digest(canonical).into())
     }
 
+    /// Takes the 32 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Reads padded standard base64 of 32 bytes.
     ///
     /// # Errors
