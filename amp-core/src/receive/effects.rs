@@ -1,0 +1,315 @@
+//! What has to be made durable: effects, and their stable JSON form (trust, replay).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::string::String;
+
+use amp_address::Address;
+use amp_crypto::VerifyingKey;
+use amp_envelope::{JsonValue, MessageId, Timestamp, write_json};
+use serde::{Deserialize, Serialize};
+
+use super::codec;
+use super::context::KeySource;
+use super::replay::Seen;
+use super::revocation::Revocation;
+use crate::trust::PinState;
+
+/// The version of the JSON form.
+const VERSION: u64 = 1;
+
+/// A change of what a receiver remembers, or a note for the host's records.
+///
+/// The host writes the effects of a reception in the transaction in which it stores the message. A receiver that is
+/// given all of them again, in that order, remembers the same: see
+/// [`ReceiverBuilder::restore`](super::ReceiverBuilder::restore). An effect that is given twice changes nothing the
+/// second time.
+///
+/// ```
+/// use amp_core::receive::Effect;
+/// let json = r#"{"v":1,"effect":"clock_set","to":"2026-01-31T10:00:00Z"}"#;
+/// let effect = Effect::from_json(json.as_bytes())?;
+/// assert_eq!(effect.to_json(), json);
+/// assert!(effect.is_durable());
+/// # Ok::<(), amp_core::receive::EffectError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Effect {
+    /// A message was accepted: its id, its nonce and its content count as seen.
+    Seen(Seen),
+    /// Messages whose time was over were forgotten, because room was needed.
+    Forgot {
+        /// What had to be remembered until an earlier time than this is forgotten.
+        until: Timestamp,
+    },
+    /// A person set the high-water mark of the clock.
+    ClockSet {
+        /// The mark.
+        to: Timestamp,
+    },
+    /// An authenticated source, or a person, named the key of an address.
+    KeyPinned {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+        /// Its key.
+        #[serde(with = "codec::key")]
+        key: VerifyingKey,
+        /// How firmly the two are connected now.
+        #[serde(with = "pin_state")]
+        state: PinState,
+        /// Who named the key.
+        source: KeySource,
+        /// When.
+        at: Timestamp,
+    },
+    /// The owner of the pinned key named the next one.
+    KeyRotated {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+        /// The key that was pinned.
+        #[serde(with = "codec::key")]
+        from: VerifyingKey,
+        /// The key that is.
+        #[serde(with = "codec::key")]
+        to: VerifyingKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// A key that an address had before its present one.
+    KeyRetired {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+        /// The key.
+        #[serde(with = "codec::key")]
+        key: VerifyingKey,
+        /// When another took its place.
+        until: Timestamp,
+    },
+    /// An authenticated source named another key than the pinned one.
+    ConflictRaised {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+        /// The other key.
+        #[serde(with = "codec::key")]
+        contender: VerifyingKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// The host knows two addresses to be one agent's.
+    SameAgent {
+        /// One address.
+        #[serde(with = "codec::address")]
+        one: Address,
+        /// The other.
+        #[serde(with = "codec::address")]
+        another: Address,
+    },
+    /// A key was revoked.
+    Revoked {
+        /// The record.
+        record: Revocation,
+        /// When the receiver learnt of it.
+        at: Timestamp,
+    },
+    /// A verified sender's message counts for its risk. For the host: the receiver does not remember it.
+    RiskCounted {
+        /// The sender.
+        #[serde(with = "codec::address")]
+        sender: Address,
+        /// What the scan led to.
+        outcome: RiskOutcome,
+        /// When.
+        at: Timestamp,
+    },
+    /// A note for the host's records. The receiver does not remember it.
+    Audit(AuditEvent),
+}
+
+/// What a message counts for in its sender's risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RiskOutcome {
+    /// Delivered, nothing found that counts.
+    Delivered,
+    /// Delivered with a flag.
+    Flagged,
+    /// Held for review.
+    Quarantined,
+    /// Refused for what it says, or for whom it was sent to.
+    Blocked,
+}
+
+/// A note on what a receiver did, for the host's records: who, what and by which rule, never content.
+///
+/// `sender` and `id` are what the message says of itself; a refused one may have been made by anyone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    event: AuditKind,
+    at: Timestamp,
+    #[serde(default, with = "optional_address")]
+    sender: Option<Address>,
+    #[serde(default)]
+    id: Option<MessageId>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+/// What an [`AuditEvent`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AuditKind {
+    /// A message was refused.
+    Refused,
+    /// A message was held for review.
+    Quarantined,
+    /// A message came again.
+    Duplicate,
+    /// A message that nothing vouches for was shown as such.
+    ShownUntrusted,
+    /// Something that nobody vouches for says that the sender's key is revoked: look it up again.
+    LookUpKeyAgain,
+    /// A key was rotated: be careful with its messages for a day.
+    KeyRotated,
+    /// A person decided about a key.
+    KeyDecided,
+}
+
+impl AuditEvent {
+    pub(super) const fn new(event: AuditKind, at: Timestamp) -> Self {
+        Self { event, at, sender: None, id: None, code: None }
+    }
+
+    pub(super) fn about(mut self, sender: Address) -> Self {
+        self.sender = Some(sender);
+        self
+    }
+
+    pub(super) fn with_id(mut self, id: MessageId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    pub(super) fn with_code(mut self, code: &str) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn event(&self) -> AuditKind {
+        self.event
+    }
+
+    /// When.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The address that the event is about.
+    #[must_use]
+    pub const fn sender(&self) -> Option<&Address> {
+        self.sender.as_ref()
+    }
+
+    /// The message's id, as it says.
+    #[must_use]
+    pub const fn id(&self) -> Option<&MessageId> {
+        self.id.as_ref()
+    }
+
+    /// The code of the refusal.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+}
+
+impl Effect {
+    /// Whether the receiver has to be given the effect again after a restart. The others are for the host's records.
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        !matches!(self, Self::RiskCounted { .. } | Self::Audit(_))
+    }
+
+    /// The effect as one line of JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let json = write_json(self).unwrap_or_default();
+        let members = json.strip_prefix('{').unwrap_or_default();
+        alloc::format!(r#"{{"v":{VERSION},{members}"#)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// For anything else, and for an effect of a later version: a memory that is restored in part is none.
+    pub fn from_json(json: &[u8]) -> Result<Self, EffectError> {
+        let value = JsonValue::read_object(json).map_err(|_| EffectError)?;
+        if value.get("v").and_then(|version| version.as_u64()) != Some(VERSION) {
+            return Err(EffectError);
+        }
+        Self::deserialize(value).map_err(|_| EffectError)
+    }
+}
+
+/// A text that is no effect of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an effect that this version of the library wrote")]
+#[non_exhaustive]
+pub struct EffectError;
+
+impl EffectError {
+    /// The protocol's code: `invalid_field`.
+    #[must_use]
+    pub const fn code(self) -> amp_envelope::ErrorCode {
+        amp_envelope::ErrorCode::InvalidField
+    }
+}
+
+/// The state of a pin that is written: never a candidate's or a conflict's.
+mod pin_state {
+    use alloc::borrow::Cow;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    use crate::trust::PinState;
+
+    pub(super) fn serialize<S: Serializer>(state: &PinState, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(state.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PinState, D::Error> {
+        match Cow::<'_, str>::deserialize(from)?.parse() {
+            Ok(state @ (PinState::FirstSeen | PinState::Pinned | PinState::Confirmed)) => Ok(state),
+            _ => Err(D::Error::custom("first_seen, pinned or confirmed")),
+        }
+    }
+}
+
+mod optional_address {
+    use alloc::borrow::Cow;
+
+    use amp_address::{Address, Profile};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
+    pub(super) fn serialize<S: Serializer>(value: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(address) => to.serialize_str(address.as_str()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Address>, D::Error> {
+        let Some(text) = Option::<Cow<'_, str>>::deserialize(from)? else { return Ok(None) };
+        Address::parse_with(&text, Profile::Deployed).map(Some).map_err(|_| D::Error::custom("an address"))
+    }
+}

@@ -1,0 +1,91 @@
+//! What a receiver remembers: the sum of its effects (trust, known keys and replay).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use super::clock::ClockPolicy;
+use super::effects::Effect;
+use super::keys::KnownKeys;
+use super::replay::{ReplayLimits, ReplayMemory};
+use super::revocation::{Revocation, Revocations};
+
+/// What a receiver remembers, apart from its settings. It changes by effects alone.
+///
+/// ```
+/// use amp_core::receive::{Effect, Memory};
+/// let effect = Effect::from_json(br#"{"v":1,"effect":"clock_set","to":"2026-01-31T10:00:00Z"}"#)?;
+/// let mut memory = Memory::default();
+/// memory.apply(&effect);
+///
+/// // A host that keeps every effect may replace them now and then by a shorter list with the same sum.
+/// let mut again = Memory::default();
+/// memory.to_effects().iter().for_each(|effect| again.apply(effect));
+/// assert_eq!(again, memory);
+/// # Ok::<(), amp_core::receive::EffectError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub(super) keys: KnownKeys,
+    pub(super) revocations: Revocations,
+    pub(super) replay: ReplayMemory,
+}
+
+impl Memory {
+    pub(super) fn with_settings(self, clock: ClockPolicy, limits: ReplayLimits) -> Self {
+        Self { replay: self.replay.with_settings(clock, limits), ..self }
+    }
+
+    /// The keys of the addresses that are known.
+    #[must_use]
+    pub const fn keys(&self) -> &KnownKeys {
+        &self.keys
+    }
+
+    /// The messages that were seen.
+    #[must_use]
+    pub const fn replay(&self) -> &ReplayMemory {
+        &self.replay
+    }
+
+    /// The records of revoked keys, in the order of their fingerprints.
+    pub fn revocations(&self) -> impl Iterator<Item = &Revocation> {
+        self.revocations.iter().map(|(record, _)| record)
+    }
+
+    /// Adds an effect. Effects that are for the host's records change nothing.
+    pub fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Seen(seen) => self.replay.record(seen),
+            Effect::Forgot { until } => self.replay.forget_before(*until),
+            Effect::ClockSet { to } => self.replay.set_clock(*to),
+            Effect::KeyPinned { address, key, state, source, at } => {
+                self.keys.pin(address, key, *state, *source, *at);
+            }
+            Effect::KeyRotated { address, to, at, .. } => self.keys.rotate(address, to, *at),
+            Effect::KeyRetired { address, key, until } => self.keys.retire(address, key, *until),
+            Effect::ConflictRaised { address, contender, .. } => {
+                self.keys.raise_conflict(address, contender);
+            }
+            Effect::SameAgent { one, another } => self.keys.join(one, another),
+            Effect::Revoked { record, at } => {
+                let is_pinned = self.keys.knows(record);
+                self.revocations.record(record, *at, is_pinned);
+            }
+            Effect::RiskCounted { .. } | Effect::Audit(_) => {}
+        }
+    }
+
+    /// Effects whose sum is this memory: at most a few for each thing that is remembered.
+    #[must_use]
+    pub fn to_effects(&self) -> Vec<Effect> {
+        let clock = self.replay.clock().map(|to| Effect::ClockSet { to });
+        let pairs = self.keys.pairs().map(|(one, another)| Effect::SameAgent {
+            one: one.clone(),
+            another: another.clone(),
+        });
+        let keys = self.keys.iter().flat_map(|(address, known)| known.to_effects(address));
+        let revoked = self.revocations.iter().map(|(record, at)| Effect::Revoked { record: record.clone(), at });
+        let seen = self.replay.entries().map(Effect::Seen);
+        clock.into_iter().chain(pairs).chain(keys).chain(revoked).chain(seen).collect()
+    }
+}
