@@ -1,0 +1,475 @@
+//! From rule texts to what the matcher runs (guardrails, rules as data).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use aho_corasick::AhoCorasick;
+
+use super::category::{Category, Severity};
+use super::dictionary::{Dictionary, Slot, Words};
+use super::language::{Fault, Guard, MAX_SPAN, Node, Pattern, RuleError, RuleFile, RuleText, Side};
+use super::normalize::Folded;
+use super::words;
+
+/// The slot of words that are numbers.
+pub(super) const NUMBER: Slot = 0;
+/// The slot of words of 20 characters or more.
+pub(super) const BLOB: Slot = 1;
+
+pub(super) type SetId = usize;
+
+/// Words, phrases and literals of which one is asked for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Set {
+    /// Slots of single words and literals, with the words that each spans.
+    pub(super) single: Vec<(Slot, u32)>,
+    /// Slots of the words of each phrase.
+    pub(super) phrases: Vec<Vec<Slot>>,
+    /// The most words that a member spans.
+    longest: u32,
+    /// How common its members are, roughly.
+    commonness: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Set(SetId),
+    Choice { sequences: Vec<Vec<Self>>, optional: bool },
+    Gap { words: u32, free: bool },
+    Any,
+    LineStart,
+    LineEnd,
+    Not(SetId),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Program {
+    Sequence(Vec<Step>),
+    Near { words: u32, sets: Vec<SetId> },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) id: Arc<str>,
+    pub(super) category: Category,
+    pub(super) severity: Severity,
+    pub(super) program: Program,
+    pub(super) guards: Vec<(Side, u32, SetId)>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Literal {
+    pub(super) slot: Slot,
+    /// How many words it has.
+    pub(super) words: u32,
+    /// Where its first word begins and its last word ends, in bytes of the literal.
+    pub(super) first: usize,
+    pub(super) last: usize,
+}
+
+/// All rules of a scanner, ready to run.
+#[derive(Debug, Clone)]
+pub(super) struct Compiled {
+    pub(super) dictionary: Dictionary,
+    pub(super) slots: usize,
+    pub(super) sets: Vec<Set>,
+    pub(super) rules: Vec<Rule>,
+    /// The rules that can only match where one of some slots is filled, by slot.
+    pub(super) anchored: Vec<Vec<u32>>,
+    pub(super) literals: Vec<Literal>,
+    pub(super) literal_search: Option<AhoCorasick>,
+    pub(super) uses_builtins: bool,
+}
+
+/// Words too common to tell where a rule might match.
+const COMMON: &str = "a all an and any are as at be but by can do for from have i if in is it me my new no not now of on \
+    or our out please so that the then there this to up us use was we what when will with you your de la el le les un una \
+    der die das und zu en et que o e os as";
+
+/// Compiles everything that is free of faults, and lists the faults.
+pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, Vec<RuleError>) {
+    let mut compiler = Compiler::new(file);
+    let mut rules = Vec::new();
+    let mut anchored: Vec<(Vec<Slot>, u32)> = Vec::new();
+    for text in file.rules.iter().filter(|rule| !muted.contains(&rule.id)) {
+        match compiler.rule(text) {
+            Ok((rule, anchors)) => {
+                anchored.push((anchors, u32::try_from(rules.len()).unwrap_or(u32::MAX)));
+                rules.push(rule);
+            }
+            Err(fault) => compiler.errors.push(RuleError::new(text.line, fault)),
+        }
+    }
+    compiler.check_classes();
+    let slots = compiler.slots as usize;
+    let mut by_slot = vec![Vec::new(); slots];
+    for (anchors, rule) in anchored {
+        for slot in anchors {
+            if let Some(rules) = by_slot.get_mut(slot as usize) {
+                rules.push(rule);
+            }
+        }
+    }
+    let patterns: Vec<&String> = compiler.literals.keys().collect();
+    let compiled = Compiled {
+        dictionary: Dictionary::new(&compiler.words),
+        slots,
+        sets: compiler.sets,
+        rules,
+        anchored: by_slot,
+        // Only patterns of more than 4 GiB together make it fail.
+        literal_search: if patterns.is_empty() { None } else { AhoCorasick::new(&patterns).ok() },
+        uses_builtins: compiler.uses_builtins,
+        literals: compiler.literals.into_values().collect(),
+    };
+    (compiled, compiler.errors)
+}
+
+struct Compiler<'a> {
+    classes: BTreeMap<&'a str, Vec<&'a Node>>,
+    lines: BTreeMap<&'a str, usize>,
+    words: Words,
+    /// By folded text.
+    literals: BTreeMap<String, Literal>,
+    phrase_words: BTreeMap<(String, bool), Slot>,
+    sets: Vec<Set>,
+    memo: BTreeMap<String, SetId>,
+    slots: Slot,
+    common: BTreeSet<&'static str>,
+    uses_builtins: bool,
+    errors: Vec<RuleError>,
+}
+
+impl<'a> Compiler<'a> {
+    fn new(file: &'a RuleFile) -> Self {
+        let mut classes: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+        let mut lines = BTreeMap::new();
+        for class in &file.classes {
+            classes.entry(&class.name).or_default().extend(&class.entries);
+            lines.insert(class.name.as_str(), class.line);
+        }
+        Self {
+            classes,
+            lines,
+            words: Words::new(),
+            literals: BTreeMap::new(),
+            phrase_words: BTreeMap::new(),
+            sets: Vec::new(),
+            memo: BTreeMap::new(),
+            slots: BLOB.saturating_add(1),
+            common: COMMON.split_whitespace().collect(),
+            uses_builtins: false,
+            errors: Vec::new(),
+        }
+    }
+
+    /// Classes that no rule uses have faults too.
+    fn check_classes(&mut self) {
+        let classes: Vec<(&str, usize)> = self.lines.iter().map(|(name, line)| (*name, *line)).collect();
+        for (name, line) in classes {
+            let known: Words = self.words.clone();
+            if let Err(fault) = self.class(name) {
+                self.errors.push(RuleError::new(line, fault));
+                self.words = known;
+            }
+        }
+    }
+
+    fn new_slot(&mut self) -> Slot {
+        let slot = self.slots;
+        self.slots = slot.saturating_add(1);
+        slot
+    }
+
+    fn rule(&mut self, text: &RuleText) -> Result<(Rule, Vec<Slot>), Fault> {
+        let (program, anchors) = match &text.pattern {
+            Pattern::Sequence(nodes) => {
+                let steps = self.sequence(nodes)?;
+                if self.span(&steps) > MAX_SPAN {
+                    return Err(Fault::TooLong);
+                }
+                let (_, anchors) = self.anchors(&steps).ok_or(Fault::Empty)?;
+                (Program::Sequence(steps), anchors)
+            }
+            Pattern::Near { words, nodes } => {
+                let sets = nodes.iter().map(|node| self.set(node)).collect::<Result<Vec<_>, _>>()?;
+                let longest = sets.iter().filter_map(|set| self.sets.get(*set)).map(|set| set.longest).max();
+                if longest.unwrap_or(0).saturating_add(*words) > MAX_SPAN {
+                    return Err(Fault::TooLong);
+                }
+                let rarest =
+                    sets.iter().filter_map(|set| self.sets.get(*set)).min_by_key(|set| set.commonness);
+                let anchors = rarest.map(set_anchors).ok_or(Fault::Empty)?;
+                (Program::Near { words: *words, sets }, anchors)
+            }
+        };
+        let guards = text.guards.iter().map(|guard| self.guard(guard)).collect::<Result<_, _>>()?;
+        let rule = Rule {
+            id: Arc::from(text.id.as_str()),
+            category: text.category,
+            severity: text.severity,
+            program,
+            guards,
+        };
+        Ok((rule, anchors))
+    }
+
+    fn guard(&mut self, guard: &Guard) -> Result<(Side, u32, SetId), Fault> {
+        Ok((guard.side, guard.words, self.set(&guard.node)?))
+    }
+
+    fn sequence(&mut self, nodes: &[Node]) -> Result<Vec<Step>, Fault> {
+        nodes.iter().map(|node| self.step(node)).collect()
+    }
+
+    fn step(&mut self, node: &Node) -> Result<Step, Fault> {
+        Ok(match node {
+            Node::Word(_) | Node::Literal(_) | Node::Class(_) => Step::Set(self.set(node)?),
+            Node::Group(choices) if choices.iter().all(|choice| is_member(choice)) => {
+                Step::Set(self.set(node)?)
+            }
+            Node::Group(choices) => {
+                let sequences =
+                    choices.iter().map(|choice| self.sequence(choice)).collect::<Result<_, _>>()?;
+                Step::Choice { sequences, optional: false }
+            }
+            Node::Optional(inner) => match self.step(inner)? {
+                Step::Choice { sequences, .. } => Step::Choice { sequences, optional: true },
+                step => Step::Choice { sequences: vec![vec![step]], optional: true },
+            },
+            Node::Gap { words, free } => Step::Gap { words: *words, free: *free },
+            Node::Any => Step::Any,
+            Node::LineStart => Step::LineStart,
+            Node::LineEnd => Step::LineEnd,
+            Node::Not(inner) => Step::Not(self.set(inner)?),
+        })
+    }
+
+    /// A word, literal, class, or a group of such, as one set.
+    fn set(&mut self, node: &Node) -> Result<SetId, Fault> {
+        if let Node::Class(name) = node {
+            return self.class(name);
+        }
+        let key = alloc::format!("{node:?}");
+        if let Some(id) = self.memo.get(&key) {
+            return Ok(*id);
+        }
+        let mut members = Vec::new();
+        match node {
+            Node::Word(_) | Node::Literal(_) => members.push(node),
+            Node::Group(choices) if choices.iter().all(|choice| is_member(choice)) => {
+                for member in choices.iter().flatten() {
+                    self.members(member, &mut members, &mut Vec::new())?;
+                }
+            }
+            _ => return Err(Fault::Misplaced),
+        }
+        // The borrow of the classes ends here.
+        let members: Vec<Node> = members.into_iter().cloned().collect();
+        let id = self.make_set(&members)?;
+        self.memo.insert(key, id);
+        Ok(id)
+    }
+
+    fn class(&mut self, name: &str) -> Result<SetId, Fault> {
+        let key = alloc::format!("@{name}");
+        if let Some(id) = self.memo.get(&key) {
+            return Ok(*id);
+        }
+        let builtin = match name {
+            "number" => Some(NUMBER),
+            "blob" => Some(BLOB),
+            _ => None,
+        };
+        let id = if let Some(slot) = builtin {
+            self.uses_builtins = true;
+            self.sets.push(Set { single: vec![(slot, 1)], longest: 1, commonness: 50, ..Set::default() });
+            self.sets.len().saturating_sub(1)
+        } else {
+            let mut members = Vec::new();
+            let class = Node::Class(String::from(name));
+            self.members(&class, &mut members, &mut Vec::new())?;
+            let members: Vec<Node> = members.into_iter().cloned().collect();
+            self.make_set(&members)?
+        };
+        self.memo.insert(key, id);
+        Ok(id)
+    }
+
+    /// The words and literals of a node, classes opened.
+    fn members<'n>(
+        &self,
+        node: &'n Node,
+        into: &mut Vec<&'n Node>,
+        open: &mut Vec<String>,
+    ) -> Result<(), Fault>
+    where
+        'a: 'n,
+    {
+        match node {
+            Node::Class(name) => {
+                let entries = self.classes.get(name.as_str()).ok_or(Fault::UnknownClass)?;
+                if open.contains(name) {
+                    return Err(Fault::UnknownClass);
+                }
+                open.push(name.clone());
+                for entry in entries {
+                    self.members(entry, into, open)?;
+                }
+                open.pop();
+            }
+            other => into.push(other),
+        }
+        Ok(())
+    }
+
+    fn make_set(&mut self, members: &[Node]) -> Result<SetId, Fault> {
+        let mut set = Set::default();
+        let mut own_slot = None;
+        for member in members {
+            match member {
+                Node::Literal(literal) => {
+                    let (slot, words) = self.literal(literal)?;
+                    set.single.push((slot, words));
+                    set.longest = set.longest.max(words);
+                    set.commonness = set.commonness.saturating_add(2);
+                }
+                Node::Word(word) => {
+                    let words = folded_words(word)?;
+                    set.longest = set.longest.max(u32::try_from(words.len()).unwrap_or(u32::MAX));
+                    set.commonness = set.commonness.saturating_add(self.commonness(&words));
+                    if let [word] = words.as_slice() {
+                        let slot = match own_slot {
+                            Some(slot) => slot,
+                            None => *own_slot.insert(self.new_slot()),
+                        };
+                        self.words.entry(word.clone()).or_default().push(slot);
+                    } else {
+                        let phrase = words.into_iter().map(|word| self.phrase_word(word)).collect();
+                        set.phrases.push(phrase);
+                    }
+                }
+                _ => return Err(Fault::Misplaced),
+            }
+        }
+        set.single.extend(own_slot.map(|slot| (slot, 1)));
+        set.single.sort_unstable();
+        set.single.dedup();
+        self.sets.push(set);
+        Ok(self.sets.len().saturating_sub(1))
+    }
+
+    /// That of the rarest word.
+    fn commonness(&self, words: &[(String, bool)]) -> u32 {
+        let of = |(word, is_prefix): &(String, bool)| match word.chars().count() {
+            _ if self.common.contains(word.as_str()) => 100,
+            0..=2 => 20,
+            3 if *is_prefix => 20,
+            3 => 5,
+            _ => 1,
+        };
+        words.iter().map(of).min().unwrap_or(1)
+    }
+
+    fn phrase_word(&mut self, word: (String, bool)) -> Slot {
+        if let Some(slot) = self.phrase_words.get(&word) {
+            return *slot;
+        }
+        let slot = self.new_slot();
+        self.words.entry(word.clone()).or_default().push(slot);
+        self.phrase_words.insert(word, slot);
+        slot
+    }
+
+    fn literal(&mut self, literal: &str) -> Result<(Slot, u32), Fault> {
+        let folded = Folded::of(literal);
+        if folded.text.trim().is_empty() {
+            return Err(Fault::Word);
+        }
+        if let Some(known) = self.literals.get(&folded.text) {
+            return Ok((known.slot, known.words));
+        }
+        let words = words::words(&folded);
+        let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        let slot = self.new_slot();
+        let literal = Literal {
+            slot,
+            words: count,
+            first: words.first().map_or(0, |word| word.start as usize),
+            last: words.last().map_or(0, |word| word.end as usize),
+        };
+        self.literals.insert(folded.text, literal);
+        Ok((slot, count))
+    }
+
+    /// The most words that the steps can span.
+    fn span(&self, steps: &[Step]) -> u32 {
+        let of = |step: &Step| match step {
+            Step::Set(set) => self.sets.get(*set).map_or(0, |set| set.longest),
+            Step::Choice { sequences, .. } => {
+                sequences.iter().map(|steps| self.span(steps)).max().unwrap_or(0)
+            }
+            Step::Gap { words, .. } => *words,
+            Step::Any => 1,
+            Step::LineStart | Step::LineEnd | Step::Not(_) => 0,
+        };
+        steps.iter().map(of).fold(0, u32::saturating_add)
+    }
+
+    /// Slots of which one is filled wherever the steps match, and how common they are; the rarest such.
+    fn anchors(&self, steps: &[Step]) -> Option<(u32, Vec<Slot>)> {
+        let of = |step: &Step| match step {
+            Step::Set(set) => self.sets.get(*set).map(|set| (set.commonness, set_anchors(set))),
+            Step::Choice { sequences, optional: false } => {
+                let mut all = (0_u32, Vec::new());
+                for steps in sequences {
+                    let (commonness, anchors) = self.anchors(steps)?;
+                    all.0 = all.0.saturating_add(commonness);
+                    all.1.extend(anchors);
+                }
+                Some(all)
+            }
+            _ => None,
+        };
+        steps.iter().filter_map(of).min_by_key(|anchors| anchors.0)
+    }
+}
+
+/// Whether a choice is one word, literal or class.
+fn is_member(choice: &[Node]) -> bool {
+    matches!(choice, [Node::Word(_) | Node::Literal(_) | Node::Class(_)])
+}
+
+/// Slots of which one is filled wherever a member of the set is.
+fn set_anchors(set: &Set) -> Vec<Slot> {
+    let singles = set.single.iter().map(|(slot, _)| *slot);
+    let mut slots: Vec<Slot> =
+        singles.chain(set.phrases.iter().filter_map(|phrase| phrase.first().copied())).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+/// The folded words of a word or phrase of a rule; `true` for a prefix.
+fn folded_words(raw: &str) -> Result<Vec<(String, bool)>, Fault> {
+    let (stem, is_prefix) = raw.strip_suffix('*').map_or((raw, false), |stem| (stem, true));
+    if stem.contains('*') {
+        return Err(Fault::Word);
+    }
+    let folded = Folded::of(&stem.replace('_', " "));
+    let mut buffer = Vec::new();
+    let mut words: Vec<(String, bool)> = Vec::new();
+    for word in words::words(&folded) {
+        let letters = words::letters(&folded.text, &word, &mut buffer);
+        words.push((String::from_utf8_lossy(letters).into_owned(), false));
+    }
+    match words.last_mut() {
+        None => return Err(Fault::Word),
+        Some(last) => last.1 = is_prefix,
+    }
+    Ok(words)
+}

@@ -1,0 +1,371 @@
+//! Runs rules over words, 64 starting places at a time, a bit each (guardrails, rules as data).
+//!
+//! A window holds 128 words: 16 for guards to look back on, 64 where matches may begin, 48 for them to end in. Each slot
+//! has a bit for every word of the window, so a step of a rule is taken from all starting places at once, and no text
+//! makes a rule cost more than its length.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::compile::{BLOB, Compiled, NUMBER, Program, Rule, SetId, Step};
+use super::dictionary::Slot;
+use super::language::Side;
+use super::words::Word;
+
+/// Words before the starting places.
+const BACK: u32 = 16;
+/// Starting places in a window.
+const STRIDE: u32 = 64;
+/// Words in a window.
+const WINDOW: u32 = 128;
+/// The starting places of a window.
+const STARTS: u128 = ((1 << STRIDE) - 1) << BACK;
+
+/// A rule that matched some words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) rule: u32,
+    pub(super) words: Range<usize>,
+}
+
+/// A slot that is filled at a word.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filled {
+    pub(super) word: u32,
+    pub(super) slot: Slot,
+}
+
+/// What matching found, and whether there was more than `most`.
+#[derive(Debug, Default)]
+pub(super) struct Hits {
+    pub(super) hits: Vec<Hit>,
+    pub(super) overflow: bool,
+}
+
+/// Finds the matches of all rules, at most `most`. `filled` is sorted by word.
+pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most: usize) -> Hits {
+    let mut matcher = Matcher {
+        compiled,
+        bits: vec![0; compiled.slots],
+        touched: Vec::new(),
+        tried: vec![0; compiled.rules.len()],
+        ends: vec![0; compiled.rules.len()],
+        lines: 0,
+        sentences: 0,
+        out: Hits::default(),
+        most,
+    };
+    let mut rest = filled;
+    let mut round = 0_u32;
+    while let Some(first) = rest.first() {
+        // Skip to where something is filled that a match could begin with.
+        round = round
+            .max(first.word.saturating_sub(WINDOW.saturating_sub(BACK).saturating_sub(1)).div_ceil(STRIDE));
+        let base = round.saturating_mul(STRIDE);
+        let from = base.saturating_sub(BACK);
+        let until = base.saturating_add(WINDOW).saturating_sub(BACK);
+        rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
+        let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
+        if !inside.is_empty() {
+            matcher.window(base, words, inside);
+        }
+        if matcher.out.overflow {
+            break;
+        }
+        round = round.saturating_add(1);
+    }
+    matcher.out
+}
+
+struct Matcher<'a> {
+    compiled: &'a Compiled,
+    bits: Vec<u128>,
+    touched: Vec<Slot>,
+    /// The last window, counted from 1, in which a rule was tried.
+    tried: Vec<u32>,
+    /// The word after the last match of a rule.
+    ends: Vec<u32>,
+    lines: u128,
+    sentences: u128,
+    out: Hits,
+    most: usize,
+}
+
+impl Matcher<'_> {
+    fn window(&mut self, base: u32, words: &[Word], filled: &[Filled]) {
+        self.fill(base, filled);
+        self.edges(base, words);
+        let compiled = self.compiled;
+        let stamp = base.saturating_div(STRIDE).saturating_add(1);
+        for at in 0..self.touched.len() {
+            let Some(slot) = self.touched.get(at) else { break };
+            let Some(rules) = compiled.anchored.get(*slot as usize) else { continue };
+            for id in rules {
+                if self.tried.get(*id as usize) == Some(&stamp) {
+                    continue;
+                }
+                if let Some(tried) = self.tried.get_mut(*id as usize) {
+                    *tried = stamp;
+                }
+                if let Some(rule) = compiled.rules.get(*id as usize) {
+                    self.try_rule(*id, rule, base);
+                }
+            }
+        }
+        for slot in self.touched.drain(..) {
+            if let Some(bits) = self.bits.get_mut(slot as usize) {
+                *bits = 0;
+            }
+        }
+    }
+
+    fn fill(&mut self, base: u32, filled: &[Filled]) {
+        for Filled { word, slot } in filled {
+            let Some(bits) = self.bits.get_mut(*slot as usize) else { continue };
+            if *bits == 0 {
+                self.touched.push(*slot);
+            }
+            *bits |= bit(place(*word, base));
+        }
+    }
+
+    fn edges(&mut self, base: u32, words: &[Word]) {
+        self.lines = 0;
+        self.sentences = 0;
+        let from = base.saturating_sub(BACK);
+        for at in from..base.saturating_add(WINDOW).saturating_sub(BACK) {
+            let place = bit(place(at, base));
+            match words.get(at as usize) {
+                Some(word) => {
+                    self.lines |= if word.begins_line { place } else { 0 };
+                    self.sentences |= if word.begins_sentence { place } else { 0 };
+                }
+                None => self.lines |= place,
+            }
+        }
+    }
+
+    /// Adds the matches of a rule that begin in the window, one after the other.
+    fn try_rule(&mut self, id: u32, rule: &Rule, base: u32) {
+        let end = self.ends.get(id as usize).copied().unwrap_or(0);
+        let mut starts = STARTS & from_place(place(end.max(base), base));
+        for (side, words, set) in &rule.guards {
+            if *side == Side::Before {
+                starts &= !spread(self.starts_of(*set), *words, u128::unbounded_shl);
+            }
+        }
+        while starts != 0 {
+            let Some((start, end)) = self.first_match(rule, starts) else { break };
+            if self.out.hits.len() >= self.most {
+                self.out.overflow = true;
+                break;
+            }
+            let word = |place: u32| base.saturating_add(place).saturating_sub(BACK);
+            self.out.hits.push(Hit { rule: id, words: word(start) as usize..word(end) as usize });
+            if let Some(known) = self.ends.get_mut(id as usize) {
+                *known = word(end);
+            }
+            starts &= from_place(end.max(start.saturating_add(1)));
+        }
+    }
+
+    /// The earliest start of `starts` from where the rule matches, and its nearest end.
+    fn first_match(&self, rule: &Rule, starts: u128) -> Option<(u32, u32)> {
+        match &rule.program {
+            Program::Sequence(steps) => {
+                let mut ends = self.ends_of(rule, steps, starts);
+                if ends == 0 {
+                    return None;
+                }
+                let mut starts = starts;
+                while starts.count_ones() > 1 {
+                    let half = lower_half(starts);
+                    let of_half = self.ends_of(rule, steps, half);
+                    if of_half == 0 {
+                        starts &= !half;
+                        ends = self.ends_of(rule, steps, starts);
+                    } else {
+                        starts = half;
+                        ends = of_half;
+                    }
+                }
+                Some((starts.trailing_zeros(), ends.trailing_zeros()))
+            }
+            Program::Near { words, sets } => self.near(rule, *words, sets, starts),
+        }
+    }
+
+    fn ends_of(&self, rule: &Rule, steps: &[Step], starts: u128) -> u128 {
+        let mut ends = self.run(steps, starts);
+        if ends != 0 {
+            for (side, words, set) in &rule.guards {
+                if *side == Side::After {
+                    ends &= !before(self.starts_of(*set), *words);
+                }
+            }
+        }
+        ends
+    }
+
+    /// Where the steps can end when they begin at `at`.
+    fn run(&self, steps: &[Step], at: u128) -> u128 {
+        let mut at = at;
+        for step in steps {
+            at = self.step(step, at);
+            if at == 0 {
+                break;
+            }
+        }
+        at
+    }
+
+    fn step(&self, step: &Step, at: u128) -> u128 {
+        match step {
+            Step::Set(set) => self.take(*set, at),
+            Step::Choice { sequences, optional } => {
+                let ends = if *optional { at } else { 0 };
+                sequences.iter().fold(ends, |ends, steps| ends | self.run(steps, at))
+            }
+            Step::Gap { words, free: true } => spread(at, *words, u128::unbounded_shl) | at,
+            Step::Gap { words, free: false } => self.gap(at, *words),
+            Step::Any => at << 1,
+            Step::LineStart | Step::LineEnd => at & self.lines,
+            Step::Not(set) => at & !self.starts_of(*set),
+        }
+    }
+
+    /// Up to `words` words further, across the end of one sentence at most.
+    fn gap(&self, at: u128, words: u32) -> u128 {
+        let (mut none, mut one) = (at, 0_u128);
+        for _ in 0..words {
+            let next_none = none << 1;
+            one |= ((one << 1) & !self.sentences) | (next_none & self.sentences);
+            none |= next_none & !self.sentences;
+        }
+        none | one
+    }
+
+    /// Where members of the set end that begin at `at`.
+    fn take(&self, set: SetId, at: u128) -> u128 {
+        let Some(set) = self.compiled.sets.get(set) else { return 0 };
+        let mut ends = 0;
+        for (slot, words) in &set.single {
+            ends |= (at & self.slot(*slot)).unbounded_shl(*words);
+        }
+        for phrase in &set.phrases {
+            let mut at = at;
+            for slot in phrase {
+                at = (at & self.slot(*slot)) << 1;
+                if at == 0 {
+                    break;
+                }
+            }
+            ends |= at;
+        }
+        ends
+    }
+
+    /// Where members of the set begin.
+    fn starts_of(&self, set: SetId) -> u128 {
+        let Some(set) = self.compiled.sets.get(set) else { return 0 };
+        let mut starts = set.single.iter().fold(0, |starts, (slot, _)| starts | self.slot(*slot));
+        for phrase in &set.phrases {
+            let mut at = u128::MAX;
+            for (behind, slot) in (0_u32..).zip(phrase) {
+                at &= self.slot(*slot).unbounded_shr(behind);
+                if at == 0 {
+                    break;
+                }
+            }
+            starts |= at;
+        }
+        starts
+    }
+
+    fn near(&self, rule: &Rule, words: u32, sets: &[SetId], starts: u128) -> Option<(u32, u32)> {
+        let (mut all, mut any) = (starts, 0_u128);
+        for set in sets {
+            let members = self.starts_of(*set);
+            any |= members;
+            all &= before(members, words);
+            if all == 0 {
+                return None;
+            }
+        }
+        let mut starts = all & any;
+        while starts != 0 {
+            let start = starts.trailing_zeros();
+            let here = from_place(start);
+            let end = sets.iter().map(|set| {
+                let member = self.starts_of(*set) & here;
+                let first = member & member.wrapping_neg();
+                self.take(*set, first).trailing_zeros()
+            });
+            let end = end.max().unwrap_or(start).min(WINDOW.saturating_sub(1));
+            let ends = bit(end);
+            let guarded = rule.guards.iter().any(|(side, words, set)| {
+                *side == Side::After && ends & before(self.starts_of(*set), *words) != 0
+            });
+            if !guarded {
+                return Some((start, end));
+            }
+            starts &= starts.wrapping_sub(1);
+        }
+        None
+    }
+
+    fn slot(&self, slot: Slot) -> u128 {
+        self.bits.get(slot as usize).copied().unwrap_or(0)
+    }
+}
+
+/// The place of a word in the window at `base`.
+fn place(word: u32, base: u32) -> u32 {
+    word.saturating_add(BACK).saturating_sub(base)
+}
+
+fn bit(place: u32) -> u128 {
+    1_u128.unbounded_shl(place)
+}
+
+/// All places from this one on.
+fn from_place(place: u32) -> u128 {
+    u128::MAX.unbounded_shl(place)
+}
+
+/// The lower half of the bits that are set; more than one is.
+fn lower_half(bits: u128) -> u128 {
+    let low = bits.trailing_zeros();
+    let high = WINDOW.saturating_sub(1).saturating_sub(bits.leading_zeros());
+    let middle = low.saturating_add(high).saturating_div(2);
+    bits & !from_place(middle.saturating_add(1))
+}
+
+/// The bits moved by 1 to `words` places.
+fn spread(bits: u128, words: u32, shift: fn(u128, u32) -> u128) -> u128 {
+    let mut out = 0;
+    let mut one = bits;
+    for _ in 0..words {
+        one = shift(one, 1);
+        out |= one;
+    }
+    out
+}
+
+/// The places from where one of the bits is among the next `words` words.
+fn before(bits: u128, words: u32) -> u128 {
+    bits | spread(bits, words.saturating_sub(1), u128::unbounded_shr)
+}
+
+/// What a word that no rule names may still be.
+pub(super) fn builtin(word: &[u8]) -> Option<Slot> {
+    if word.len() >= 20 {
+        Some(BLOB)
+    } else if word.iter().all(u8::is_ascii_digit) {
+        Some(NUMBER)
+    } else {
+        None
+    }
+}

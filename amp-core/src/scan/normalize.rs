@@ -1,0 +1,146 @@
+//! Folded text with the way back to the original bytes (guardrails, normalization).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::fold::{Fold, fold_char};
+use super::report::Hiding;
+
+/// How much longer than its source a folded text may get before the rest is left out: some characters fold to eighteen.
+const GROWTH: usize = 3;
+
+/// A stretch of folded text and where it came from.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    folded: u32,
+    original: u32,
+    /// Bytes of the original that the whole stretch stands for; 0 when each byte stands for one byte.
+    stands_for: u32,
+}
+
+/// A place where folding undid a disguise.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trick {
+    pub(super) at: u32,
+    pub(super) hiding: Hiding,
+}
+
+/// Folded text: what the rules see.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    pub(super) text: String,
+    pieces: Vec<Piece>,
+    pub(super) tricks: Vec<Trick>,
+    pub(super) truncated: bool,
+    /// Line breaks in the white space that ends `text`, while it is being written.
+    open_space: Option<u32>,
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "texts are cut at 16 MiB before they get here")]
+const fn short(at: usize) -> u32 {
+    at as u32
+}
+
+impl Folded {
+    /// Folds a text that stands as it was given.
+    pub(super) fn of(text: &str) -> Self {
+        let mut folded = Self::default();
+        folded.text.reserve(text.len());
+        let limit = text.len().saturating_mul(GROWTH).saturating_add(1024);
+        for (at, c) in text.char_indices() {
+            if folded.text.len() > limit {
+                folded.truncated = true;
+                break;
+            }
+            folded.push(c, at..at.saturating_add(c.len_utf8()));
+        }
+        folded
+    }
+
+    /// Appends one character that stands for `original`.
+    pub(super) fn push(&mut self, c: char, original: Range<usize>) {
+        let mut emitted = 0_u32;
+        let before = self.text.len();
+        let fold = fold_char(c, |out| {
+            emitted = emitted.saturating_add(1);
+            if out.is_whitespace() || out == '\u{B}' {
+                self.space(out, &original);
+            } else {
+                self.open_space = None;
+                self.mark(&original, c == out || (c.is_ascii() && out.is_ascii()));
+                self.text.push(out);
+            }
+        });
+        let hiding = match fold {
+            Fold::Ordinary => return,
+            Fold::LookAlike => Hiding::LookAlikes,
+            Fold::Invisible => Hiding::Invisible,
+        };
+        self.tricks.push(Trick { at: short(before), hiding });
+    }
+
+    /// White space of any length is one space, one line break, or two where lines are left empty.
+    fn space(&mut self, c: char, original: &Range<usize>) {
+        let breaks = u32::from(c == '\n');
+        match self.open_space {
+            None => {
+                self.mark(original, original.len() == 1);
+                self.text.push(if breaks == 1 { '\n' } else { ' ' });
+                self.open_space = Some(breaks);
+            }
+            Some(0) if breaks == 1 => {
+                self.text.pop();
+                self.text.push('\n');
+                self.open_space = Some(1);
+            }
+            Some(1) if breaks == 1 => {
+                self.mark(original, original.len() == 1);
+                self.text.push('\n');
+                self.open_space = Some(2);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Notes that the next folded bytes stand for `original`.
+    fn mark(&mut self, original: &Range<usize>, copied: bool) {
+        let folded = short(self.text.len());
+        let start = short(original.start);
+        let stands_for = if copied { 0 } else { short(original.len()) };
+        if let Some(last) = self.pieces.last() {
+            let continues = if copied {
+                last.stands_for == 0 && last.original.wrapping_sub(last.folded) == start.wrapping_sub(folded)
+            } else {
+                last.stands_for == stands_for && last.original == start
+            };
+            if continues {
+                return;
+            }
+        }
+        self.pieces.push(Piece { folded, original: start, stands_for });
+    }
+
+    /// The bytes of the original that a range of the folded text stands for.
+    pub(super) fn original(&self, folded: Range<usize>) -> Range<usize> {
+        let start = self.span_of(folded.start).start;
+        let end = self.span_of(folded.end.saturating_sub(1).max(folded.start)).end;
+        start..end.max(start)
+    }
+
+    /// The original bytes that one folded byte stands for.
+    fn span_of(&self, folded: usize) -> Range<usize> {
+        let at = short(folded);
+        let after = self.pieces.partition_point(|piece| piece.folded <= at);
+        let Some(piece) = after.checked_sub(1).and_then(|before| self.pieces.get(before)) else {
+            return 0..0;
+        };
+        let start = piece.original as usize;
+        if piece.stands_for > 0 {
+            return start..start.saturating_add(piece.stands_for as usize);
+        }
+        let start = start.saturating_add(at.wrapping_sub(piece.folded) as usize);
+        start..start.saturating_add(1)
+    }
+}
