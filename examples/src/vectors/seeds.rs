@@ -1,5 +1,6 @@
 //! Inputs that this library brings along, from which a suite can be generated.
 
+use amp_core::identity::CardBuilder;
 use amp_core::{Address, Draft, Identity, Timestamp};
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ pub(super) fn inputs(suite: &str) -> Option<Inputs> {
         "rotation" => rotation(),
         "thread" => thread(),
         "filename" => filename(),
+        "card" => card(),
         _ => return None,
     })
 }
@@ -203,4 +205,26 @@ fn filename() -> Inputs {
         ("a right-to-left override", "report\u{202e}fdp.exe"),
     ];
     texts.into_iter().map(|(about, text)| (about, json!({ "text": text }))).collect()
+}
+
+fn card() -> Inputs {
+    let json = signed_card().unwrap_or_default();
+    let case = |raw: &str, now: &str| json!({"raw": raw, "now": now});
+    let day = "2026-02-01T00:00:00Z";
+    vec![
+        ("a card", case(&json, day)),
+        ("another name", case(&json.replace("Alice", "Mallory"), day)),
+        ("expired", case(&json, "2027-02-01T00:00:00Z")),
+        ("issued in the future", case(&json, "2026-01-01T00:00:00Z")),
+        ("no signature", case(&json.replace("\"signature\"", "\"sign\""), day)),
+        ("another algorithm", case(&json.replace("\"Ed25519\"", "\"RSA\""), day)),
+    ]
+}
+
+/// A card from the published seed of 32 bytes 07.
+fn signed_card() -> Option<String> {
+    let address: Address = "alice@acme.crabmail.ai".parse().ok()?;
+    let now: Timestamp = "2026-01-31T10:00:00Z".parse().ok()?;
+    let card = CardBuilder::new(address).alias("Alice").sign(&Identity::from_seed(&[7; 32]), now).ok()?;
+    Some(card.as_json().to_owned())
 }

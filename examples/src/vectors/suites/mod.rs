@@ -1,6 +1,7 @@
 //! What this library answers, suite by suite.
 
 mod addresses;
+mod cards;
 mod input;
 mod keys;
 mod messages;
@@ -12,7 +13,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 13] = [
+pub const SUITES: [&str; 14] = [
     "address",
     "same-tenant",
     "expand",
@@ -26,6 +27,7 @@ pub const SUITES: [&str; 13] = [
     "rotation",
     "thread",
     "filename",
+    "card",
 ];
 
 /// What an operation gives: the members of its output, or why it failed.
@@ -56,6 +58,7 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "signing-string" => messages::signing_string(input),
         "decode" => messages::decode(input),
         "verify" => messages::verify(input),
+        "card" => cards::card(input),
         _ => Err(Refusal::new(UNSUPPORTED_SUITE)),
     };
     match outcome {
