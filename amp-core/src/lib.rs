@@ -50,6 +50,7 @@ pub mod explain;
 pub mod identity;
 pub mod receive;
 pub mod scan;
+mod text;
 pub mod trust;
 
 pub use amp_address as address;

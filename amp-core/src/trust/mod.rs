@@ -5,6 +5,12 @@
 
 mod facts;
 mod level;
+mod printable;
+mod prompt;
+mod quoted;
+mod reserved;
+mod tags;
+mod tokens;
 mod wrap;
 
 pub use facts::{
@@ -12,4 +18,8 @@ pub use facts::{
     UnknownPinState,
 };
 pub use level::{TrustLevel, UnknownTrustLevel};
+pub use printable::Printable;
+pub use prompt::{Prompt, PromptOptions};
+pub use quoted::Quoted;
+pub use reserved::prompt_text;
 pub use wrap::{Wrapper, wrap};

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt::{self, Write as _};
 
 use super::level::TrustLevel;
+use super::tags::neutralize;
 
 /// Wraps a text for a model as its level demands; verified text is returned as it is.
 ///
@@ -77,9 +78,27 @@ impl<'a> Wrapper<'a> {
         if !self.wraps() {
             return text.into();
         }
+        let mut out = String::with_capacity(text.len().saturating_add(256));
+        self.write_head(&mut out);
+        neutralize(text, &mut out);
+        out.push_str(CLOSE);
+        out
+    }
+
+    /// As [`wrap`](Self::wrap), with a mark before each line of the text.
+    pub(super) fn wrap_marked(&self, text: &str) -> String {
+        let mut neutral = String::with_capacity(text.len());
+        // Before the marks come between the lines: a tag may stand on several.
+        neutralize(text, &mut neutral);
         let mut out = String::new();
         self.write_head(&mut out);
-        out.push_str(&text.replace('<', "&lt;"));
+        for (at, line) in neutral.split('\n').enumerate() {
+            if at > 0 {
+                out.push('\n');
+            }
+            out.push_str(MARK);
+            out.push_str(line);
+        }
         out.push_str(CLOSE);
         out
     }
@@ -106,6 +125,9 @@ impl<'a> Wrapper<'a> {
         out.push('\n');
     }
 }
+
+/// What a marked line begins with.
+const MARK: &str = "| ";
 
 /// The end of every wrapper, on a line of its own.
 const CLOSE: &str = "\n</external-content>";

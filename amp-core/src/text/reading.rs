@@ -1,0 +1,246 @@
+//! What a reader may take a character for who folds case, width, compatibility forms and look-alikes (trust, wrapping).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use super::classes::{is_dash, is_invisible, is_passed_over};
+use super::confusables::CONFUSABLES;
+
+/// The signs that a character may be taken for, one bit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Glyph(u64);
+
+/// Signs with a bit of their own, after the letters and the digits. All blanks are one, and all line ends.
+const SIGNS: &[u8; 19] = b"<>|[]/_:#\\{}-=*. \n,";
+
+/// A reader may pass over it within a tag: white space, dashes, slashes, whatever is unseen.
+const PASSABLE: u64 = 1 << 63;
+/// Nothing shows in its place, or only a mark on its neighbour.
+const UNSEEN: u64 = 1 << 62;
+/// It is an ASCII capital.
+const CAPITAL: u64 = 1 << 61;
+
+/// Signs that stand for ASCII ones, beside their compatibility forms.
+const SIGNS_ALIKE: [(char, u8); 41] = [
+    ('\u{ab}', b'<'),
+    ('\u{bb}', b'>'),
+    ('\u{1c0}', b'|'),
+    ('\u{2c2}', b'<'),
+    ('\u{2c3}', b'>'),
+    ('\u{2d0}', b':'),
+    ('\u{589}', b':'),
+    ('\u{1433}', b'>'),
+    ('\u{1438}', b'<'),
+    ('\u{16b2}', b'<'),
+    ('\u{1735}', b'/'),
+    ('\u{2039}', b'<'),
+    ('\u{203a}', b'>'),
+    ('\u{2041}', b'/'),
+    ('\u{2044}', b'/'),
+    ('\u{2215}', b'/'),
+    ('\u{2216}', b'/'),
+    ('\u{2223}', b'|'),
+    ('\u{2236}', b':'),
+    ('\u{226a}', b'<'),
+    ('\u{226b}', b'>'),
+    ('\u{2329}', b'<'),
+    ('\u{232a}', b'>'),
+    ('\u{2502}', b'|'),
+    ('\u{2571}', b'/'),
+    ('\u{2581}', b'_'),
+    ('\u{2758}', b'|'),
+    ('\u{276c}', b'<'),
+    ('\u{276d}', b'>'),
+    ('\u{276e}', b'<'),
+    ('\u{276f}', b'>'),
+    ('\u{2770}', b'<'),
+    ('\u{2771}', b'>'),
+    ('\u{27e8}', b'<'),
+    ('\u{27e9}', b'>'),
+    ('\u{29f8}', b'/'),
+    ('\u{3008}', b'<'),
+    ('\u{3009}', b'>'),
+    ('\u{300a}', b'<'),
+    ('\u{300b}', b'>'),
+    ('\u{1d236}', b'<'),
+];
+
+impl Glyph {
+    /// The glyph of an ASCII character.
+    #[expect(clippy::arithmetic_side_effects, reason = "at most 36 and the number of signs")]
+    pub(crate) const fn of(ascii: u8) -> Self {
+        let bit = match ascii {
+            b'a'..=b'z' => ascii.wrapping_sub(b'a') as u32,
+            b'A'..=b'Z' => ascii.wrapping_sub(b'A') as u32,
+            b'0'..=b'9' => ascii.wrapping_sub(b'0') as u32 + 26,
+            _ => {
+                let mut rest: &[u8] = SIGNS;
+                let mut bit = 36;
+                while let [sign, others @ ..] = rest {
+                    if *sign == ascii {
+                        break;
+                    }
+                    rest = others;
+                    bit += 1;
+                }
+                bit
+            }
+        };
+        Self(1 << bit)
+    }
+
+    /// Whether it may be taken for one of these.
+    pub(crate) const fn may_be(self, other: Self) -> bool {
+        self.0 & other.0 & !(PASSABLE | UNSEEN | CAPITAL) != 0
+    }
+
+    /// Whether a reader may pass over it within a tag.
+    pub(crate) const fn is_passable(self) -> bool {
+        self.0 & PASSABLE != 0
+    }
+
+    /// Whether it shows nothing of its own.
+    pub(crate) const fn is_unseen(self) -> bool {
+        self.0 & UNSEEN != 0
+    }
+
+    /// Whether it may be a letter or a digit.
+    pub(crate) const fn is_alphanumeric(self) -> bool {
+        self.0 & ((1 << 36) - 1) != 0
+    }
+
+    /// Whether it is an ASCII capital.
+    pub(crate) const fn is_capital(self) -> bool {
+        self.0 & CAPITAL != 0
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Calls for each sign that the character stands for, in order: most stand for one, a ligature for several.
+pub(crate) fn for_each_glyph(c: char, mut each: impl FnMut(Glyph)) {
+    if c.is_ascii() {
+        return each(of_ascii(c));
+    }
+    // Tags spell ASCII for a reader who knows them, and nothing for everybody else.
+    if let ('\u{e0020}'..='\u{e007e}', Some(ascii)) = (c, char::from_u32(c as u32 & 0x7f)) {
+        return each(of_ascii(ascii).or(Glyph(PASSABLE | UNSEEN)));
+    }
+    if is_invisible(c) || c.is_control() {
+        return each(Glyph(PASSABLE | UNSEEN));
+    }
+    let whole = alike(c);
+    decompose_compatible(c, |part| {
+        let mut cased = part.to_uppercase();
+        match (cased.next(), cased.next()) {
+            // One letter in one case is several in the other: sharp s.
+            (Some(first), Some(second)) => {
+                [first, second].into_iter().chain(cased).for_each(|c| each(of_part(c).or(whole)));
+            }
+            _ => each(of_part(part).or(whole)),
+        }
+    });
+}
+
+/// The glyph of a character that has no compatibility form.
+fn of_part(c: char) -> Glyph {
+    if c.is_ascii() {
+        return of_ascii(c);
+    }
+    if is_combining_mark(c) || is_invisible(c) || c.is_control() {
+        return Glyph(PASSABLE | UNSEEN);
+    }
+    // The other case of a look-alike may look like something else: capital eta is an H, its small letter an n.
+    let cases = c.to_lowercase().chain(c.to_uppercase());
+    let mut glyph =
+        cases.fold(alike(c), |glyph, c| glyph.or(if c.is_ascii() { of_ascii(c) } else { alike(c) }));
+    if c.is_whitespace() {
+        glyph = glyph.or(Glyph::of(b' '));
+    }
+    if c.is_whitespace() || is_dash(c) || is_passed_over(c) || glyph.may_be(Glyph::of(b'/')) {
+        glyph = glyph.or(Glyph(PASSABLE));
+    }
+    glyph
+}
+
+fn of_ascii(c: char) -> Glyph {
+    let Ok(ascii) = u8::try_from(c) else { return Glyph(0) };
+    let own = match ascii {
+        b'\t' | 0x0b | 0x0c => Glyph::of(b' '),
+        b'\r' | b'\n' => Glyph::of(b'\n'),
+        0..0x20 | 0x7f => Glyph(UNSEEN),
+        b'A'..=b'Z' => Glyph::of(ascii).or(Glyph(CAPITAL)),
+        _ => Glyph::of(ascii),
+    };
+    let alike = match ascii {
+        b'0' => Glyph::of(b'o'),
+        b'1' | b'|' | b'!' | b'l' | b'L' => Glyph::of(b'i').or(Glyph::of(b'l')),
+        b'i' | b'I' => Glyph::of(b'l'),
+        b'7' => Glyph::of(b't'),
+        b'3' => Glyph::of(b'e'),
+        b'4' | b'@' => Glyph::of(b'a'),
+        b'5' | b'$' => Glyph::of(b's'),
+        b'9' => Glyph::of(b'g'),
+        b'+' => Glyph::of(b't'),
+        b'(' => Glyph::of(b'c'),
+        _ => Glyph(0),
+    };
+    let passable = matches!(ascii, 0..=b' ' | 0x7f | b'/' | b'\\' | b'-' | b'_');
+    own.or(alike).or(Glyph(if passable { PASSABLE } else { 0 }))
+}
+
+/// What a character looks like, as it stands.
+fn alike(c: char) -> Glyph {
+    let letter = |table: &[(char, u8)]| {
+        let at = table.binary_search_by_key(&c, |&(alike, _)| alike).ok()?;
+        table.get(at).map(|&(_, ascii)| Glyph::of(ascii))
+    };
+    let letters = letter(&CONFUSABLES).unwrap_or(Glyph(0));
+    // What looks like an l looks like an i, a 1 and a bar.
+    let letters = if letters.may_be(Glyph::of(b'l')) { letters.or(Glyph::of(b'i')) } else { letters };
+    letters.or(letter(&SIGNS_ALIKE).unwrap_or(Glyph(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn reads_as(text: &str, ascii: &str) -> bool {
+        let mut glyphs = Vec::new();
+        text.chars().for_each(|c| for_each_glyph(c, |glyph| glyphs.push(glyph)));
+        glyphs.retain(|glyph| !glyph.is_unseen());
+        glyphs.len() == ascii.len()
+            && glyphs.iter().zip(ascii.bytes()).all(|(glyph, ascii)| glyph.may_be(Glyph::of(ascii)))
+    }
+
+    #[test]
+    fn tables_are_in_order() {
+        assert!(SIGNS_ALIKE.is_sorted_by(|a, b| a.0 < b.0));
+        assert!(CONFUSABLES.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn case_width_accents_and_look_alikes_are_folded() {
+        for text in [
+            "external",
+            "EXTERNAL",
+            "ｅｘｔｅｒｎａｌ",
+            "éxtêrnàl",
+            "ехtеrnаl",
+            "𝖊𝖝𝖙𝖊𝖗𝖓𝖆𝖑",
+            "ⓔⓧⓣⓔⓡⓝⓐⓛ",
+            "ᴇxᴛᴇʀɴᴀʟ",
+            "exterηal",
+        ] {
+            assert!(reads_as(text, "external"), "{text}");
+        }
+        assert!(reads_as("meßage", "message"));
+        assert!(reads_as("exter\u{200b}n\u{e0041}al", "external"));
+        assert!(reads_as("＜｜", "<|"));
+        assert!(!reads_as("internal", "external"));
+    }
+}
