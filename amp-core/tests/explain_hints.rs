@@ -504,3 +504,48 @@ fn a15_an_explanation_checks_a_bounded_number_of_signatures() {
     assert!(explanation.remedy().is_none() && explanation.hints().contains(&Hint::NotEverythingTried));
     assert!(MAX_OTHER_KEYS < keys.len());
 }
+
+/// Messages that the deployed bash client really sent and that do not verify. The other two were signed by an unknown key
+/// and tampered with.
+#[test]
+fn recorded_messages_of_the_bash_client_are_explained() {
+    let file: serde_json::Value =
+        serde_json::from_str(include_str!("../../vectors/verify-bash-client.json")).unwrap();
+    let refused = file["cases"].as_array().unwrap().iter().filter(|case| case["expect"]["valid"] == false);
+    let found: Vec<(String, Option<Vec<Change>>)> = refused
+        .map(|case| {
+            let bytes = from_base64(case["input"]["raw_b64"].as_str().unwrap());
+            let key = VerifyingKey::parse(case["input"]["public_key"].as_str().unwrap()).unwrap();
+            let explanation = Explainer::new().key(&key).dialects(&Dialect::ALL).explain(&bytes);
+            let changes = explanation.remedy().map(|remedy| remedy.changes().to_vec());
+            (case["id"].as_str().unwrap().to_owned(), changes)
+        })
+        .collect();
+    let expected = [
+        ("bash-sent-005", Some(vec![Change::SubjectEscaped])),
+        ("bash-sent-007", Some(vec![Change::SubjectEscaped])),
+        ("bash-inbox-021", Some(vec![Change::SubjectTrimmed, Change::WithoutEmptyAttachments])),
+        ("bash-inbox-022", Some(vec![Change::SubjectEscaped, Change::WithoutEmptyAttachments])),
+        ("bash-inbox-030", None),
+        ("bash-inbox-031", None),
+    ];
+    assert_eq!(found, expected.map(|(id, changes)| (id.to_owned(), changes)));
+}
+
+fn from_base64(text: &str) -> Vec<u8> {
+    let value = |byte: u8| {
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|c| *c == byte)
+    };
+    let bits = text.bytes().filter_map(value);
+    let mut bytes = Vec::new();
+    let (mut buffer, mut held) = (0_u32, 0);
+    for sextet in bits {
+        buffer = (buffer << 6) | u32::try_from(sextet).unwrap();
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(((buffer >> held) & 0xff) as u8);
+        }
+    }
+    bytes
+}

@@ -29,6 +29,8 @@ pub enum Change {
     WithoutNullContext,
     /// With `"context": null`.
     WithNullContext,
+    /// Without the member `security` of the payload.
+    WithoutSecurity,
     /// Without the wrapper that a provider put around the text.
     Unwrapped,
     /// With the payload in Unicode's composed form (NFC).
@@ -98,6 +100,7 @@ impl Change {
             Self::WithoutEmptyAttachments => "without_empty_attachments",
             Self::WithoutNullContext => "without_null_context",
             Self::WithNullContext => "with_null_context",
+            Self::WithoutSecurity => "without_security",
             Self::Unwrapped => "unwrapped",
             Self::PayloadComposed => "payload_composed",
             Self::PayloadDecomposed => "payload_decomposed",
@@ -126,6 +129,7 @@ impl Change {
         match self {
             Self::WithoutEmptyAttachments => "the bash client adds it after signing",
             Self::WithNullContext => "the bash client signs it, and it was lost on the way",
+            Self::WithoutSecurity => "a provider noted there what it thinks of the message",
             Self::Unwrapped => "a provider wrapped the text, which a recipient should do",
             Self::PayloadComposed
             | Self::PayloadDecomposed
@@ -179,6 +183,7 @@ impl fmt::Display for Condition {
             Change::WithoutEmptyAttachments => "\"attachments\": [] is left out",
             Change::WithoutNullContext => "\"context\": null is left out",
             Change::WithNullContext => "\"context\": null is put in",
+            Change::WithoutSecurity => "the payload's \"security\" is left out",
             Change::Unwrapped => "the wrapper around the text is taken off",
             Change::PayloadComposed => "the payload is in composed Unicode (NFC)",
             Change::PayloadDecomposed => "the payload is in decomposed Unicode (NFD)",

@@ -23,7 +23,7 @@ use super::search::{Material, search};
 pub const MAX_SIGNATURE_CHECKS: usize = 512;
 
 /// The most canonical forms that one explanation writes while it searches.
-pub const MAX_CANONICAL_FORMS: usize = 96;
+pub const MAX_CANONICAL_FORMS: usize = 128;
 
 /// The most other keys that one explanation tries. Further ones are not looked at.
 pub const MAX_OTHER_KEYS: usize = 16;

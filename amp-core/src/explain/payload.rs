@@ -19,17 +19,23 @@ pub(super) struct PayloadVariant {
     pub(super) json: String,
 }
 
-/// The payload as received, and every edit of it that is worth a try: at most 12.
+/// The payload as received, and every edit of it that is worth a try: at most 13.
 pub(super) fn variants(message: &Message) -> Vec<PayloadVariant> {
     let payload = message.payload();
     let mut found = Vec::from([PayloadVariant { changes: Vec::new(), json: payload.raw().into() }]);
     let text = payload.text();
     let texts = unwrapped(&text);
     let edits = edits(message);
+    let annotated = payload.get("security").is_some();
+    let unannotated = annotated.then_some(Change::WithoutSecurity);
     found.extend(edits.iter().filter_map(|edit| variant(message, edit, None)));
+    found.extend(unannotated.and_then(|change| variant(message, &[change], None)));
     for text in texts {
-        found.extend(variant(message, &[], Some(text)));
-        found.extend(edits.iter().filter_map(|edit| variant(message, edit, Some(text))));
+        for edit in core::iter::once(&Vec::new()).chain(&edits) {
+            // Who wraps a text in place notes it beside the text.
+            let edit: Vec<Change> = unannotated.into_iter().chain(edit.iter().copied()).collect();
+            found.extend(variant(message, &edit, Some(text)));
+        }
     }
     found
 }
@@ -97,7 +103,8 @@ fn rewritten(message: &Message, edit: &[Change], text: Option<&str>) -> Option<S
     };
     for (name, value) in payload.members() {
         let left_out = (name == "attachments" && edit.contains(&Change::WithoutEmptyAttachments))
-            || (name == "context" && edit.contains(&Change::WithoutNullContext));
+            || (name == "context" && edit.contains(&Change::WithoutNullContext))
+            || (name == "security" && edit.contains(&Change::WithoutSecurity));
         match text {
             _ if left_out => {}
             Some(text) if name == "message" => member(&name, &write_json(text).ok()?)?,
