@@ -19,6 +19,13 @@ use super::words;
 pub(super) const NUMBER: Slot = 0;
 /// The slot of words of 20 characters or more.
 pub(super) const BLOB: Slot = 1;
+/// The slot of words that a URL begins with.
+pub(super) const URL: Slot = 2;
+/// The slot of words with an at sign and another word behind them.
+pub(super) const EMAIL: Slot = 3;
+/// The slot of words behind a quotation mark.
+pub(super) const QUOTE: Slot = 4;
+const FIRST_FREE: Slot = 5;
 
 pub(super) type SetId = usize;
 
@@ -43,6 +50,7 @@ pub(super) enum Step {
     Any,
     LineStart,
     LineEnd,
+    ClauseStart,
     Not(SetId),
 }
 
@@ -82,7 +90,6 @@ pub(super) struct Compiled {
     pub(super) anchored: Vec<Vec<u32>>,
     pub(super) literals: Vec<Literal>,
     pub(super) literal_search: Option<AhoCorasick>,
-    pub(super) uses_builtins: bool,
 }
 
 /// Words too common to tell where a rule might match.
@@ -97,9 +104,11 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     let mut anchored: Vec<(Vec<Slot>, u32)> = Vec::new();
     for text in file.rules.iter().filter(|rule| !muted.contains(&rule.id)) {
         match compiler.rule(text) {
-            Ok((rule, anchors)) => {
-                anchored.push((anchors, u32::try_from(rules.len()).unwrap_or(u32::MAX)));
-                rules.push(rule);
+            Ok(programs) => {
+                for (rule, anchors) in programs {
+                    anchored.push((anchors, u32::try_from(rules.len()).unwrap_or(u32::MAX)));
+                    rules.push(rule);
+                }
             }
             Err(fault) => compiler.errors.push(RuleError::new(text.line, fault)),
         }
@@ -116,14 +125,13 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     let patterns: Vec<&String> = compiler.literals.keys().collect();
     let compiled = Compiled {
-        dictionary: Dictionary::new(&compiler.words),
+        dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy),
         slots,
         sets: compiler.sets,
         rules,
         anchored: by_slot,
         // Only patterns of more than 4 GiB together make it fail.
         literal_search: if patterns.is_empty() { None } else { AhoCorasick::new(&patterns).ok() },
-        uses_builtins: compiler.uses_builtins,
         literals: compiler.literals.into_values().collect(),
     };
     (compiled, compiler.errors)
@@ -133,6 +141,8 @@ struct Compiler<'a> {
     classes: BTreeMap<&'a str, Vec<&'a Node>>,
     lines: BTreeMap<&'a str, usize>,
     words: Words,
+    /// Words for which also what differs by one letter counts.
+    fuzzy: Words,
     /// By folded text.
     literals: BTreeMap<String, Literal>,
     phrase_words: BTreeMap<(String, bool), Slot>,
@@ -140,7 +150,6 @@ struct Compiler<'a> {
     memo: BTreeMap<String, SetId>,
     slots: Slot,
     common: BTreeSet<&'static str>,
-    uses_builtins: bool,
     errors: Vec<RuleError>,
 }
 
@@ -156,13 +165,13 @@ impl<'a> Compiler<'a> {
             classes,
             lines,
             words: Words::new(),
+            fuzzy: Words::new(),
             literals: BTreeMap::new(),
             phrase_words: BTreeMap::new(),
             sets: Vec::new(),
             memo: BTreeMap::new(),
-            slots: BLOB.saturating_add(1),
+            slots: FIRST_FREE,
             common: COMMON.split_whitespace().collect(),
-            uses_builtins: false,
             errors: Vec::new(),
         }
     }
@@ -185,8 +194,27 @@ impl<'a> Compiler<'a> {
         slot
     }
 
-    fn rule(&mut self, text: &RuleText) -> Result<(Rule, Vec<Slot>), Fault> {
-        let (program, anchors) = match &text.pattern {
+    /// The alternatives of a rule, each with its anchors.
+    fn rule(&mut self, text: &RuleText) -> Result<Vec<(Rule, Vec<Slot>)>, Fault> {
+        let guards: Vec<_> = text.guards.iter().map(|guard| self.guard(guard)).collect::<Result<_, _>>()?;
+        let id: Arc<str> = Arc::from(text.id.as_str());
+        let mut rules = Vec::new();
+        for pattern in &text.patterns {
+            let (program, anchors) = self.program(pattern)?;
+            let rule = Rule {
+                id: Arc::clone(&id),
+                category: text.category,
+                severity: text.severity,
+                program,
+                guards: guards.clone(),
+            };
+            rules.push((rule, anchors));
+        }
+        Ok(rules)
+    }
+
+    fn program(&mut self, pattern: &Pattern) -> Result<(Program, Vec<Slot>), Fault> {
+        Ok(match pattern {
             Pattern::Sequence(nodes) => {
                 let steps = self.sequence(nodes)?;
                 if self.span(&steps) > MAX_SPAN {
@@ -206,16 +234,7 @@ impl<'a> Compiler<'a> {
                 let anchors = rarest.map(set_anchors).ok_or(Fault::Empty)?;
                 (Program::Near { words: *words, sets }, anchors)
             }
-        };
-        let guards = text.guards.iter().map(|guard| self.guard(guard)).collect::<Result<_, _>>()?;
-        let rule = Rule {
-            id: Arc::from(text.id.as_str()),
-            category: text.category,
-            severity: text.severity,
-            program,
-            guards,
-        };
-        Ok((rule, anchors))
+        })
     }
 
     fn guard(&mut self, guard: &Guard) -> Result<(Side, u32, SetId), Fault> {
@@ -245,6 +264,7 @@ impl<'a> Compiler<'a> {
             Node::Any => Step::Any,
             Node::LineStart => Step::LineStart,
             Node::LineEnd => Step::LineEnd,
+            Node::ClauseStart => Step::ClauseStart,
             Node::Not(inner) => Step::Not(self.set(inner)?),
         })
     }
@@ -281,13 +301,15 @@ impl<'a> Compiler<'a> {
             return Ok(*id);
         }
         let builtin = match name {
-            "number" => Some(NUMBER),
-            "blob" => Some(BLOB),
+            "number" => Some((NUMBER, 1)),
+            "blob" => Some((BLOB, 1)),
+            "url" => Some((URL, 1)),
+            "email" => Some((EMAIL, 1)),
+            "quote" => Some((QUOTE, 0)),
             _ => None,
         };
-        let id = if let Some(slot) = builtin {
-            self.uses_builtins = true;
-            self.sets.push(Set { single: vec![(slot, 1)], longest: 1, commonness: 50, ..Set::default() });
+        let id = if let Some((slot, words)) = builtin {
+            self.sets.push(Set { single: vec![(slot, words)], longest: 1, commonness: 50, ..Set::default() });
             self.sets.len().saturating_sub(1)
         } else {
             let mut members = Vec::new();
@@ -339,6 +361,8 @@ impl<'a> Compiler<'a> {
                     set.commonness = set.commonness.saturating_add(2);
                 }
                 Node::Word(word) => {
+                    let (word, fuzzy) =
+                        word.strip_prefix('~').map_or((word.as_str(), false), |word| (word, true));
                     let words = folded_words(word)?;
                     set.longest = set.longest.max(u32::try_from(words.len()).unwrap_or(u32::MAX));
                     set.commonness = set.commonness.saturating_add(self.commonness(&words));
@@ -348,6 +372,9 @@ impl<'a> Compiler<'a> {
                             None => *own_slot.insert(self.new_slot()),
                         };
                         self.words.entry(word.clone()).or_default().push(slot);
+                        if fuzzy && !word.1 {
+                            self.fuzzy.entry(word.clone()).or_default().push(slot);
+                        }
                     } else {
                         let phrase = words.into_iter().map(|word| self.phrase_word(word)).collect();
                         set.phrases.push(phrase);
@@ -415,7 +442,7 @@ impl<'a> Compiler<'a> {
             }
             Step::Gap { words, .. } => *words,
             Step::Any => 1,
-            Step::LineStart | Step::LineEnd | Step::Not(_) => 0,
+            Step::LineStart | Step::LineEnd | Step::ClauseStart | Step::Not(_) => 0,
         };
         steps.iter().map(of).fold(0, u32::saturating_add)
     }

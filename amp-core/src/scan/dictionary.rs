@@ -23,6 +23,10 @@ pub(super) struct Dictionary {
     entries: Vec<Vec<Slot>>,
     /// Which lengths of prefixes begin with a byte, a bit each.
     prefix_lengths: Vec<u32>,
+    /// Words that also count with one letter more, less, other or swapped, by their first and by their last four
+    /// letters: a slip leaves one of the two whole.
+    fuzzy_heads: Vec<([u8; 4], Vec<u8>, Entry)>,
+    fuzzy_tails: Vec<([u8; 4], Vec<u8>, Entry)>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,13 +40,15 @@ struct Cell {
 pub(super) type Words = BTreeMap<(String, bool), Vec<Slot>>;
 
 impl Dictionary {
-    pub(super) fn new(words: &Words) -> Self {
+    pub(super) fn new(words: &Words, fuzzy: &Words) -> Self {
         let size = words.len().saturating_mul(4).next_power_of_two().max(16);
         let mut dictionary = Self {
             table: vec![Cell::default(); size],
             mask: (size as u64).saturating_sub(1),
             entries: Vec::new(),
             prefix_lengths: vec![0; 256],
+            fuzzy_heads: Vec::new(),
+            fuzzy_tails: Vec::new(),
         };
         for ((word, is_prefix), slots) in words {
             let mut slots = slots.clone();
@@ -57,7 +63,24 @@ impl Dictionary {
             slots.dedup();
             dictionary.insert(word.as_bytes(), *is_prefix, slots);
         }
+        for ((word, _), slots) in fuzzy {
+            let word = word.as_bytes();
+            let (Some(head), Some(tail)) = (word.first_chunk(), word.last_chunk()) else { continue };
+            if word.len() < MIN_FUZZY {
+                continue;
+            }
+            let entry = dictionary.add_entry(slots.clone());
+            dictionary.fuzzy_heads.push((*head, word.to_vec(), entry));
+            dictionary.fuzzy_tails.push((*tail, word.to_vec(), entry));
+        }
+        dictionary.fuzzy_heads.sort_unstable();
+        dictionary.fuzzy_tails.sort_unstable();
         dictionary
+    }
+
+    fn add_entry(&mut self, slots: Vec<Slot>) -> Entry {
+        self.entries.push(slots);
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
     fn insert(&mut self, word: &[u8], is_prefix: bool, slots: Vec<Slot>) {
@@ -71,8 +94,7 @@ impl Dictionary {
         } else {
             word_hash(word)
         };
-        let entry = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        self.entries.push(slots);
+        let entry = self.add_entry(slots);
         let mut at = hash & self.mask;
         // A quarter of the table is filled at most, so there is an empty cell.
         while let Some(cell) = self.table.get_mut(usize::try_from(at).unwrap_or(0)) {
@@ -98,7 +120,16 @@ impl Dictionary {
                 return Some(entry);
             }
         }
-        None
+        self.find_fuzzy(word)
+    }
+
+    /// The entry of a word that is one slip away from one of the words that allow it.
+    fn find_fuzzy(&self, word: &[u8]) -> Option<Entry> {
+        if word.len().saturating_add(1) < MIN_FUZZY || self.fuzzy_heads.is_empty() {
+            return None;
+        }
+        let by_head = word.first_chunk().and_then(|head| one_slip_away(&self.fuzzy_heads, *head, word));
+        by_head.or_else(|| word.last_chunk().and_then(|tail| one_slip_away(&self.fuzzy_tails, *tail, word)))
     }
 
     /// The slots that an entry fills.
@@ -118,6 +149,29 @@ impl Dictionary {
             }
             at = at.wrapping_add(1) & self.mask;
         }
+    }
+}
+
+/// The shortest word that may be misspelt, in bytes.
+const MIN_FUZZY: usize = 8;
+
+fn one_slip_away(index: &[([u8; 4], Vec<u8>, Entry)], key: [u8; 4], word: &[u8]) -> Option<Entry> {
+    let from = index.partition_point(|known| known.0 < key);
+    let same = index.get(from..)?.iter().take_while(|known| known.0 == key);
+    same.into_iter().find(|known| is_one_slip(&known.1, word)).map(|known| known.2)
+}
+
+/// Whether one letter more, less, other, or two swapped make `a` of `b`.
+fn is_one_slip(a: &[u8], b: &[u8]) -> bool {
+    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (a.get(head..).unwrap_or_default(), b.get(head..).unwrap_or_default());
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let a = a.get(..a.len().saturating_sub(tail)).unwrap_or_default();
+    let b = b.get(..b.len().saturating_sub(tail)).unwrap_or_default();
+    match (a, b) {
+        ([] | [_], [] | [_]) => true,
+        ([a, b], [c, d]) => a == d && b == c,
+        _ => false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::category::{Category, Severity};
@@ -54,7 +55,7 @@ pub(super) enum Fault {
     Severity,
     #[error("a name has letters a-z, digits, `-`, `_` and `.`")]
     Name,
-    #[error("two rules with one id")]
+    #[error("two rules with one id, but not one category and severity")]
     TwiceDefined,
     #[error("no class of that name, or classes that contain each other")]
     UnknownClass,
@@ -86,6 +87,7 @@ pub(super) enum Node {
     Any,
     LineStart,
     LineEnd,
+    ClauseStart,
     Not(Box<Self>),
 }
 
@@ -114,7 +116,8 @@ pub(super) struct RuleText {
     pub(super) id: String,
     pub(super) category: Category,
     pub(super) severity: Severity,
-    pub(super) pattern: Pattern,
+    /// Alternatives.
+    pub(super) patterns: Vec<Pattern>,
     pub(super) guards: Vec<Guard>,
 }
 
@@ -195,7 +198,7 @@ fn lex(statement: &str) -> Result<Vec<Token>, Fault> {
     while let Some(c) = chars.next() {
         match c {
             _ if c.is_whitespace() => {}
-            '(' | ')' | '|' | '?' | '^' | '$' | '!' | ':' | '=' => tokens.push(Token::Sign(c)),
+            '(' | ')' | '|' | '?' | '^' | '$' | '&' | '!' | ':' | '=' => tokens.push(Token::Sign(c)),
             '+' if chars.next_if_eq(&'=').is_some() => tokens.push(Token::Adds),
             '"' => {
                 let mut literal = String::new();
@@ -230,7 +233,7 @@ fn lex(statement: &str) -> Result<Vec<Token>, Fault> {
                 if !class {
                     word.push(c);
                 }
-                while let Some(next) = chars.next_if(|c| !c.is_whitespace() && !"()|?!:=\"".contains(*c)) {
+                while let Some(next) = chars.next_if(|c| !c.is_whitespace() && !"()|?!&:=\"".contains(*c)) {
                     word.push(next);
                 }
                 tokens.push(if class { Token::Class(word) } else { Token::Word(word) });
@@ -268,18 +271,23 @@ fn read_statement(line: usize, tokens: &[Token], file: &mut RuleFile) -> Result<
                 return Err(Fault::RuleForm);
             };
             named(id)?;
-            if file.rules.iter().any(|rule| rule.id == *id) {
-                return Err(Fault::TwiceDefined);
-            }
             let category = category.parse().map_err(|_| Fault::Category)?;
             let severity = severity.parse().map_err(|_| Fault::Severity)?;
+            let differs =
+                |rule: &RuleText| rule.id == *id && (rule.category, rule.severity) != (category, severity);
+            if file.rules.iter().any(differs) {
+                return Err(Fault::TwiceDefined);
+            }
             let mut cursor = Cursor { tokens: pattern, depth: 0 };
-            let pattern = cursor.pattern()?;
+            let mut patterns = cursor.pattern()?;
+            while cursor.next_if('|') {
+                patterns.append(&mut cursor.pattern()?);
+            }
             let guards = cursor.guards()?;
             if !cursor.tokens.is_empty() {
                 return Err(Fault::Parentheses);
             }
-            file.rules.push(RuleText { line, id: id.clone(), category, severity, pattern, guards });
+            file.rules.push(RuleText { line, id: id.clone(), category, severity, patterns, guards });
             Ok(())
         }
         _ => Err(Fault::Statement),
@@ -324,17 +332,22 @@ impl<'a> Cursor<'a> {
         digits.parse().ok().filter(|number| (1..=most).contains(number)).ok_or(Fault::Number)
     }
 
-    fn pattern(&mut self) -> Result<Pattern, Fault> {
+    /// One pattern, or those of a group that stands alone.
+    fn pattern(&mut self) -> Result<Vec<Pattern>, Fault> {
         let is_near = self.at_word("near") && self.tokens.get(1) == Some(&Token::Sign('('));
         if !is_near {
-            return Ok(Pattern::Sequence(self.sequence()?));
+            let mut nodes = self.sequence()?;
+            if let [Node::Group(choices)] = nodes.as_mut_slice() {
+                return Ok(choices.drain(..).map(Pattern::Sequence).collect());
+            }
+            return Ok(vec![Pattern::Sequence(nodes)]);
         }
         self.next();
         let words = self.number(MAX_SPAN)?;
         if !self.next_if(':') {
             return Err(Fault::RuleForm);
         }
-        Ok(Pattern::Near { words, nodes: self.sequence()? })
+        Ok(vec![Pattern::Near { words, nodes: self.sequence()? }])
     }
 
     fn guards(&mut self) -> Result<Vec<Guard>, Fault> {
@@ -375,6 +388,7 @@ impl<'a> Cursor<'a> {
             Some(Token::Gap { words, free }) => Node::Gap { words: *words, free: *free },
             Some(Token::Sign('^')) => Node::LineStart,
             Some(Token::Sign('$')) => Node::LineEnd,
+            Some(Token::Sign('&')) => Node::ClauseStart,
             Some(Token::Sign('!')) => Node::Not(Box::new(self.element()?.ok_or(Fault::Misplaced)?)),
             Some(Token::Sign('(')) => self.group()?,
             _ => return Err(Fault::Misplaced),

@@ -9,7 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, NUMBER, Program, Rule, SetId, Step};
+use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
 use super::dictionary::Slot;
 use super::language::Side;
 use super::words::Word;
@@ -54,6 +54,7 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
         ends: vec![0; compiled.rules.len()],
         lines: 0,
         sentences: 0,
+        clauses: 0,
         out: Hits::default(),
         most,
     };
@@ -89,6 +90,7 @@ struct Matcher<'a> {
     ends: Vec<u32>,
     lines: u128,
     sentences: u128,
+    clauses: u128,
     out: Hits,
     most: usize,
 }
@@ -134,6 +136,7 @@ impl Matcher<'_> {
     fn edges(&mut self, base: u32, words: &[Word]) {
         self.lines = 0;
         self.sentences = 0;
+        self.clauses = 0;
         let from = base.saturating_sub(BACK);
         for at in from..base.saturating_add(WINDOW).saturating_sub(BACK) {
             let place = bit(place(at, base));
@@ -141,6 +144,7 @@ impl Matcher<'_> {
                 Some(word) => {
                     self.lines |= if word.begins_line { place } else { 0 };
                     self.sentences |= if word.begins_sentence { place } else { 0 };
+                    self.clauses |= if word.begins_clause { place } else { 0 };
                 }
                 None => self.lines |= place,
             }
@@ -232,6 +236,7 @@ impl Matcher<'_> {
             Step::Gap { words, free: false } => self.gap(at, *words),
             Step::Any => at << 1,
             Step::LineStart | Step::LineEnd => at & self.lines,
+            Step::ClauseStart => at & self.clauses,
             Step::Not(set) => at & !self.starts_of(*set),
         }
     }
@@ -359,13 +364,37 @@ fn before(bits: u128, words: u32) -> u128 {
     bits | spread(bits, words.saturating_sub(1), u128::unbounded_shr)
 }
 
-/// What a word that no rule names may still be.
-pub(super) fn builtin(word: &[u8]) -> Option<Slot> {
+/// The built-in classes of a word; `behind` is the text after it.
+pub(super) fn builtin(word: &[u8], behind: &[u8], flags: &Word, mut fill: impl FnMut(Slot)) {
     if word.len() >= 20 {
-        Some(BLOB)
-    } else if word.iter().all(u8::is_ascii_digit) {
-        Some(NUMBER)
-    } else {
-        None
+        fill(BLOB);
     }
+    if word.first().is_some_and(u8::is_ascii_digit) && word.iter().all(u8::is_ascii_digit) {
+        fill(NUMBER);
+    }
+    if flags.begins_quotation {
+        fill(QUOTE);
+    }
+    match behind {
+        [b':', b'/', b'/', ..] => fill(URL),
+        [b'@', letter, ..] if letter.is_ascii_alphanumeric() => fill(EMAIL),
+        [b'.', rest @ ..] if word == b"www" || is_domain_end(rest) => fill(URL),
+        _ => {}
+    }
+}
+
+/// Whether a text begins with a common top-level domain that ends there.
+fn is_domain_end(text: &[u8]) -> bool {
+    const ENDS: [&[u8]; 22] = [
+        b"ai", b"app", b"biz", b"cloud", b"cn", b"co", b"com", b"dev", b"eu", b"example", b"info",
+        b"invalid", b"io", b"me", b"net", b"online", b"org", b"ru", b"site", b"test", b"top", b"xyz",
+    ];
+    let length = text.iter().take(8).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (name, rest) = text.split_at_checked(length).unwrap_or_default();
+    let ends = match rest {
+        [] => true,
+        [b'.', next, ..] => *next == b' ',
+        [next, ..] => !next.is_ascii_alphanumeric() && *next != b'(' && *next != b'_',
+    };
+    ends && ENDS.binary_search(&name).is_ok()
 }

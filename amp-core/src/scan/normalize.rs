@@ -33,6 +33,8 @@ pub(super) struct Folded {
     pub(super) text: String,
     pieces: Vec<Piece>,
     pub(super) tricks: Vec<Trick>,
+    /// Where the spaces are that stand for line breaks.
+    pub(super) breaks: Vec<u32>,
     pub(super) truncated: bool,
     /// Line breaks in the white space that ends `text`, while it is being written.
     open_space: Option<u32>,
@@ -81,23 +83,26 @@ impl Folded {
         self.tricks.push(Trick { at: short(before), hiding });
     }
 
-    /// White space of any length is one space, one line break, or two where lines are left empty.
+    /// White space of any length is one space, or two where lines are left empty.
     fn space(&mut self, c: char, original: &Range<usize>) {
-        let breaks = u32::from(c == '\n');
+        let breaks = c == '\n';
         match self.open_space {
             None => {
                 self.mark(original, original.len() == 1);
-                self.text.push(if breaks == 1 { '\n' } else { ' ' });
-                self.open_space = Some(breaks);
+                if breaks {
+                    self.breaks.push(short(self.text.len()));
+                }
+                self.text.push(' ');
+                self.open_space = Some(u32::from(breaks));
             }
-            Some(0) if breaks == 1 => {
-                self.text.pop();
-                self.text.push('\n');
+            Some(0) if breaks => {
+                self.breaks.push(short(self.text.len()).saturating_sub(1));
                 self.open_space = Some(1);
             }
-            Some(1) if breaks == 1 => {
+            Some(1) if breaks => {
                 self.mark(original, original.len() == 1);
-                self.text.push('\n');
+                self.breaks.push(short(self.text.len()));
+                self.text.push(' ');
                 self.open_space = Some(2);
             }
             Some(_) => {}

@@ -131,9 +131,8 @@ impl Scanner {
                 let slots = self.compiled.dictionary.slots(entry);
                 filled.extend(slots.iter().map(|slot| Filled { word: at, slot: *slot }));
             }
-            if self.compiled.uses_builtins {
-                filled.extend(builtin(letters).map(|slot| Filled { word: at, slot }));
-            }
+            let behind = folded.text.as_bytes().get(word.end as usize..).unwrap_or_default();
+            builtin(letters, behind, word, |slot| filled.push(Filled { word: at, slot }));
         }
         if self.literals(folded, words, &mut filled) {
             filled.sort_by_key(|filled| filled.word);

@@ -17,6 +17,10 @@ pub(super) struct Word {
     pub(super) begins_line: bool,
     /// The first word after the end of a sentence.
     pub(super) begins_sentence: bool,
+    /// The first word of a line or sentence, or after `: ; , ( [ > - * #` or a quotation mark.
+    pub(super) begins_clause: bool,
+    /// The first word after a quotation mark.
+    pub(super) begins_quotation: bool,
     /// What folding undid inside it, if the result is ASCII.
     pub(super) hiding: Option<Hiding>,
 }
@@ -47,9 +51,12 @@ pub(super) fn words(folded: &Folded) -> Vec<Word> {
             end: u32::try_from(end).unwrap_or(u32::MAX),
             begins_line: gap.line,
             begins_sentence: gap.sentence,
+            begins_clause: gap.clause || gap.line || gap.sentence,
+            begins_quotation: gap.quotation,
             hiding,
         });
     };
+    let mut breaks = folded.breaks.iter().peekable();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         if stands_alone(c) {
@@ -72,7 +79,8 @@ pub(super) fn words(folded: &Folded) -> Vec<Word> {
                 close(start, at, gap);
                 gap = Gap::none();
             }
-            gap.see(c, chars.peek().map(|next| next.1));
+            let is_break = breaks.next_if(|place| (**place as usize) <= at).is_some();
+            gap.see(if is_break { '\n' } else { c }, chars.peek().map(|next| next.1));
         }
     }
     if let Some(start) = open {
@@ -86,25 +94,34 @@ pub(super) fn words(folded: &Folded) -> Vec<Word> {
 struct Gap {
     line: bool,
     sentence: bool,
+    clause: bool,
+    quotation: bool,
 }
 
 impl Gap {
     const fn start() -> Self {
-        Self { line: true, sentence: false }
+        Self { line: true, sentence: false, clause: true, quotation: false }
     }
 
     const fn none() -> Self {
-        Self { line: false, sentence: false }
+        Self { line: false, sentence: false, clause: false, quotation: false }
     }
 
     fn see(&mut self, c: char, next: Option<char>) {
         match c {
             '\n' => {
+                self.sentence |= self.line;
                 self.line = true;
-                self.sentence |= next == Some('\n');
             }
             '.' | '!' | '?' => self.sentence |= next.is_none_or(|next| !next.is_alphanumeric()),
             '\u{3002}' | '\u{964}' | '\u{61F}' | '\u{6D4}' => self.sentence = true,
+            '"' | '\'' | '`' | '«' | '»' | '\u{300C}' | '\u{300E}' => {
+                self.clause = true;
+                self.quotation = true;
+            }
+            ':' | ';' | ',' | '(' | '[' | '{' | '<' | '>' | '*' | '#' | '|' | '/' | '=' | '\u{3001}'
+            | '\u{2022}' => self.clause = true,
+            '-' => self.clause |= next == Some(' '),
             _ => {}
         }
     }
@@ -130,12 +147,13 @@ const fn is_mark(c: char) -> bool {
     matches!(c, '\u{900}'..='\u{963}' | '\u{966}'..='\u{DFF}' | '\u{3099}' | '\u{309A}' | '\u{6D6}'..='\u{6ED}')
 }
 
-/// The letters of a word without the apostrophes that are left out.
+/// The letters of a word without the apostrophes, and without the `s` that one of them leads.
 pub(super) fn letters<'a>(text: &'a str, word: &Word, buffer: &'a mut Vec<u8>) -> &'a [u8] {
     let raw = text.as_bytes().get(word.start as usize..word.end as usize).unwrap_or_default();
     if !raw.contains(&b'\'') {
         return raw;
     }
+    let raw = raw.strip_suffix(b"'s").unwrap_or(raw);
     buffer.clear();
     buffer.extend(raw.iter().filter(|byte| **byte != b'\''));
     buffer
