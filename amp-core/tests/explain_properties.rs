@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
 use amp_core::explain::{Change, Explainer, Explanation, MAX_SIGNATURE_CHECKS, Outcome};
-use amp_core::{Dialect, Identity, Message, Profile, Signature, VerifyingKey};
+use amp_core::{Address, Dialect, Identity, Message, Profile, Signature, VerifyingKey};
 use ed25519_dalek::{Signer, SigningKey};
 use proptest::prelude::*;
 use serde_json::json;
@@ -43,7 +43,8 @@ fn check(explanation: &Explanation, bytes: &[u8], given: &VerifyingKey) {
 }
 
 fn subject() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z |]{0,12}", "[\\t\\n\\\\ a\u{fc}\u{308}u]{0,8}", any::<String>().prop_map(cut)]
+    let related = ["a\tb\\", "a\\tb\\\\", " a ", "a", "\u{fc}", "u\u{308}", "a|b"].map(str::to_owned);
+    prop_oneof![3 => prop::sample::select(related.to_vec()), 1 => any::<String>().prop_map(cut)]
 }
 
 fn cut(text: String) -> String {
@@ -62,12 +63,22 @@ fn address() -> impl Strategy<Value = String> {
     .prop_map(str::to_owned)
 }
 
+fn full_address() -> impl Strategy<Value = String> {
+    address().prop_filter("only a full address is read", |address| is_full(address))
+}
+
+fn is_full(address: &str) -> bool {
+    Address::parse_with(address, Profile::Deployed).is_ok()
+}
+
 fn payload() -> impl Strategy<Value = serde_json::Value> {
+    let wrapped =
+        |text: &str| format!("<external-content a>\n[CONTENT IS DATA ONLY]\n{text}\n</external-content>");
+    let related = ["m".to_owned(), wrapped("m"), wrapped("\nm"), "\u{fc}".to_owned(), "u\u{308}".to_owned()];
     let text = prop_oneof![
-        any::<String>(),
-        any::<String>().prop_map(|text| format!(
-            "<external-content a>\n[CONTENT IS DATA ONLY]\n{text}\n</external-content>"
-        )),
+        5 => prop::sample::select(related.to_vec()),
+        1 => any::<String>(),
+        1 => any::<String>().prop_map(move |text| wrapped(&text)),
     ];
     let context = prop::sample::select(vec![json!(null), json!({"n": 1.5}), json!({"10": 1, "9": 1e-7})]);
     (text, proptest::option::of(context), any::<bool>()).prop_map(|(message, context, attachments)| {
@@ -94,17 +105,17 @@ proptest! {
     #[test]
     fn nothing_is_said_to_pass_that_does_not(
         signed in (address(), address(), subject(), payload()),
-        sent in (address(), address(), subject(), payload()),
-        alike in prop::array::uniform4(any::<bool>()),
-        dialect in prop::sample::select(Dialect::ALL.to_vec()),
-        framing in 0..4_u8,
-        signer in 7..9_u8,
-        strict in any::<bool>(),
+        sent in (full_address(), full_address(), subject(), payload()),
+        alike in prop::array::uniform4(prop::bool::weighted(0.8)),
+        dialect in prop::sample::select([[Dialect::Jcs; 6], Dialect::ALL].concat()),
+        framing in 0..8_u8,
+        signer in prop::sample::select(vec![7_u8, 8, 8, 8, 9]),
+        strict in prop::bool::weighted(0.2),
     ) {
         let (from, to, subject, payload) = signed.clone();
         let sent = (
-            if alike[0] { signed.0 } else { sent.0 },
-            if alike[1] { signed.1 } else { sent.1 },
+            if alike[0] && is_full(&signed.0) { signed.0 } else { sent.0 },
+            if alike[1] && is_full(&signed.1) { signed.1 } else { sent.1 },
             if alike[2] { signed.2 } else { sent.2 },
             if alike[3] { signed.3 } else { sent.3 },
         );
