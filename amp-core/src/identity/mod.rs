@@ -7,6 +7,13 @@
 //! The records are the agent's own files: who it is, where it is registered, and a text that says both.
 
 mod agent_id;
+mod aid_document;
+mod aid_error;
+mod aid_form;
+mod aid_memory;
+mod aid_proof;
+mod aid_registration;
+mod aid_token;
 mod asserted;
 mod capability;
 mod card;
@@ -14,12 +21,24 @@ mod card_builder;
 mod card_error;
 mod card_memory;
 mod encryption_key;
+mod introspection;
 mod key_history;
+mod lifecycle;
 mod object;
 mod record_error;
 mod rotation;
 
 pub use agent_id::{AgentId, AgentIdError};
+pub use aid_document::{AidDocument, VerifiedAid};
+pub use aid_error::AidError;
+pub use aid_form::AidForm;
+pub use aid_memory::{ProofLedger, ProofMemory};
+pub use aid_proof::{Issuer, StatusProof, TokenProof};
+pub use aid_registration::{AidRegistration, RegistrationAnswer};
+pub use aid_token::{
+    AID_GRANT_TYPE, AccessToken, OtherTokenError, TokenAnswer, TokenError, TokenErrorCode, TokenRequest, TokenScopes,
+    token_is_fresh,
+};
 pub use asserted::ProviderAssertedCard;
 pub use capability::{Capability, OtherCapability};
 pub use card::{AgentCard, VerifiedCard};
@@ -27,7 +46,9 @@ pub use card_builder::CardBuilder;
 pub use card_error::CardError;
 pub use card_memory::{CardMemory, CardSeen, CurrentCard};
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};
+pub use introspection::{ActiveToken, Introspection};
 pub use key_history::KeyHistory;
+pub use lifecycle::{NoSuchStep, OtherStatus, RegistrationStatus, RegistrationStep};
 pub use record_error::RecordError;
 pub use rotation::{
     NewKeyStanding, PinView, Rotation, RotationPolicy, RotationRecord, RotationRefusal, RotationRequest,
