@@ -340,15 +340,18 @@ fn check_optional_members(card: &Object) -> Result<Option<EncryptionKey>, Fault>
 }
 
 /// A URL that can be shown and put into a request line: no white space, control or other script, no credentials.
-pub(super) fn check_endpoint(url: &str) -> Result<(), Fault> {
+pub(super) fn is_endpoint(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).unwrap_or_default();
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let fits = !authority.is_empty()
+    !authority.is_empty()
         && !authority.contains('@')
         && url.len() <= 2048
-        && url.bytes().all(|byte| byte.is_ascii_graphic());
+        && url.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+pub(super) fn check_endpoint(url: &str) -> Result<(), Fault> {
     let rule = "the value is an http or https URL in ASCII, without credentials";
-    if fits { Ok(()) } else { Err(Fault::Invalid("provider_endpoint", rule)) }
+    if is_endpoint(url) { Ok(()) } else { Err(Fault::Invalid("provider_endpoint", rule)) }
 }
 
 fn read_signature(card: &Object) -> Result<Signature, CardError> {

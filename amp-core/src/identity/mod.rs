@@ -21,12 +21,17 @@ mod card_builder;
 mod card_error;
 mod card_memory;
 mod encryption_key;
+mod identity_record;
+mod identity_text;
 mod introspection;
 mod key_history;
 mod lifecycle;
 mod object;
 mod record_error;
+mod registration;
 mod rotation;
+mod secret;
+mod sending;
 
 pub use agent_id::{AgentId, AgentIdError};
 pub use aid_document::{AidDocument, VerifiedAid};
@@ -46,11 +51,16 @@ pub use card_builder::CardBuilder;
 pub use card_error::CardError;
 pub use card_memory::{CardMemory, CardSeen, CurrentCard};
 pub use encryption_key::{EncryptionKey, EncryptionKeyError};
+pub use identity_record::IdentityRecord;
+pub use identity_text::identity_text;
 pub use introspection::{ActiveToken, Introspection};
 pub use key_history::KeyHistory;
 pub use lifecycle::{NoSuchStep, OtherStatus, RegistrationStatus, RegistrationStep};
 pub use record_error::RecordError;
+pub use registration::RegistrationRecord;
 pub use rotation::{
     NewKeyStanding, PinView, Rotation, RotationPolicy, RotationRecord, RotationRefusal, RotationRequest,
     check_rotation,
 };
+pub use secret::{ApiKey, SecretJson};
+pub use sending::address_to_send_from;
