@@ -17,7 +17,7 @@ mod checks;
 #[test]
 fn every_kept_input_passes_its_check() {
     let mut failed = Vec::new();
-    for (target, check) in checks::ALL {
+    for &(target, check) in checks::ALL {
         let inputs = files(&fuzz().join("corpus").join(target));
         assert!(!inputs.is_empty(), "no inputs are kept for {target}");
         for input in inputs {

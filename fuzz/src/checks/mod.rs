@@ -5,6 +5,7 @@
 mod address;
 mod canonicalize;
 mod decode;
+mod explain;
 mod filename;
 mod key_import;
 mod pattern;
@@ -15,6 +16,7 @@ mod verify;
 pub use address::address;
 pub use canonicalize::canonicalize;
 pub use decode::decode;
+pub use explain::explain;
 pub use filename::filename;
 pub use key_import::key_import;
 pub use pattern::pattern;
@@ -30,10 +32,11 @@ const PROFILES: [Profile; 2] = [Profile::Spec, Profile::Deployed];
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its target.
-pub const ALL: [(&str, Check); 9] = [
+pub const ALL: &[(&str, Check)] = &[
     ("address", address),
     ("canonicalize", canonicalize),
     ("decode", decode),
+    ("explain", explain),
     ("filename", filename),
     ("key_import", key_import),
     ("pattern", pattern),
