@@ -20,3 +20,8 @@ pub mod vectors;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct FirstPage;
+
+/// So does the example of explanations.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/explain.md")]
+struct ExplainPage;

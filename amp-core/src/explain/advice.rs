@@ -1,7 +1,49 @@
-//! What to do about each code of the protocol, in a sentence.
+//! What to do about each code of the protocol and each reason of a receiver, in a sentence.
+
+use crate::receive::RefusalReason;
+
+/// What a person can do about a receiver's refusal.
+pub(super) const fn about_refusal(reason: RefusalReason) -> &'static str {
+    match reason {
+        RefusalReason::Message(_) => "",
+        RefusalReason::NotForMe => {
+            "send it to one of the receiver's addresses, or give the receiver this address too"
+        }
+        RefusalReason::KeyNotFound => {
+            "resolve the sender's address at your own provider: a key that travels with a message connects nothing"
+        }
+        RefusalReason::KeyRevoked => {
+            "let the sender sign with a key that is not revoked; a revocation is not undone"
+        }
+        RefusalReason::KeyConflict => {
+            "ask the sender on another way which key is right: a rotation proof by the known key, or a person, decides"
+        }
+        RefusalReason::KeyMismatch => "look up which key the address has now, and name that one",
+        RefusalReason::Expired => "let the sender send it again with a later expires_at, or with none",
+        RefusalReason::TimestampExpired => {
+            "let the sender send it again: direct messages are taken for 5 minutes, relayed ones by queued_at"
+        }
+        RefusalReason::TimestampFuture => "set the clocks: a message may be 60 seconds ahead and no more",
+        RefusalReason::ContentReplay => {
+            "do nothing if it was delivered before; else let the sender sign it anew, with another nonce"
+        }
+        RefusalReason::IdConflict => "let the sender, or the provider, give the message an id of its own",
+        RefusalReason::SenderQuota => "wait until the sender's earlier messages may be forgotten",
+        RefusalReason::MemoryFull => "raise the limits, or wait until earlier messages may be forgotten",
+        RefusalReason::SenderRefused => "let the recipient put the sender on the list of those who may write",
+        RefusalReason::NotGranted => "let the recipient grant the sender the scope that the message needs",
+        RefusalReason::ContentBlocked => {
+            "read the finding's rule; a host that knows better overrides it for that rule alone"
+        }
+        RefusalReason::Decided => "nothing: an entry is decided once",
+        // A reason that is younger than this page.
+        #[allow(unreachable_patterns, reason = "reasons are added in another room")]
+        _ => "",
+    }
+}
 
 /// What a person can do about a failure with this code.
-pub(super) fn advice(code: &str) -> &'static str {
+pub(super) fn about_code(code: &str) -> &'static str {
     match code {
         "duplicate_key" => "write every member once: readers disagree about which of two counts",
         "too_deep" => "nest objects and arrays at most 128 deep",

@@ -18,6 +18,7 @@ use super::hint::Hint;
 use super::key::{self, KeyOrigin, Statement, TriedKey};
 use super::payload;
 use super::search::{Material, search};
+use crate::receive::{Refusal, RefusalReason};
 
 /// The most signatures that one explanation checks.
 pub const MAX_SIGNATURE_CHECKS: usize = 512;
@@ -146,6 +147,19 @@ impl<'a> Explainer<'a> {
                 explanation.hints = self.other_readings(bytes);
                 explanation
             }
+        }
+    }
+
+    /// Explains why a receiver refused these bytes.
+    ///
+    /// A refusal for the signature or the form is looked into; for any other the account is the rule and what to do.
+    #[must_use]
+    pub fn explain_refusal(&self, bytes: &[u8], refusal: &Refusal) -> Explanation {
+        match refusal.reason() {
+            RefusalReason::Message(_) => {
+                Explanation { outcome: Outcome::Refused(*refusal), ..self.explain(bytes) }
+            }
+            _ => Explanation::of_refusal(refusal),
         }
     }
 

@@ -5,13 +5,14 @@ use core::fmt;
 
 use amp_envelope::{Dialect, MessageError, Variant};
 
-use super::advice::advice;
+use super::advice;
 use super::difference::Difference;
 use super::fields::SignedParts;
 use super::form::CanonicalForm;
 use super::hint::{Hint, Remedy};
 use super::key::TriedKey;
 use super::show::Listed;
+use crate::receive::Refusal;
 
 /// Why bytes are no message, or why a message does not verify.
 ///
@@ -59,6 +60,8 @@ pub enum Outcome {
     NotVerified(MessageError),
     /// No key was given, so nothing was verified.
     NoKey,
+    /// A receiver refused the message.
+    Refused(Refusal),
 }
 
 impl Explanation {
@@ -76,6 +79,13 @@ impl Explanation {
         }
     }
 
+    /// Explains a receiver's refusal without the message: the rule, and what to do.
+    /// [`Explainer::explain_refusal`](super::Explainer::explain_refusal) also looks at the bytes.
+    #[must_use]
+    pub const fn of_refusal(refusal: &Refusal) -> Self {
+        Self::new(Outcome::Refused(*refusal))
+    }
+
     /// What became of the bytes.
     #[must_use]
     pub const fn outcome(&self) -> &Outcome {
@@ -85,25 +95,30 @@ impl Explanation {
     /// The protocol's code; `None` when nothing failed.
     #[must_use]
     pub fn code(&self) -> Option<&'static str> {
-        self.error().map(|error| error.code().as_str())
+        self.fault().map(|(code, _, _)| code)
     }
 
     /// The field at fault, as a dotted path such as `envelope.from`.
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
-        self.error().and_then(MessageError::field)
+        self.fault().and_then(|(_, field, _)| field)
     }
 
     /// The rule that was broken, as a sentence.
     #[must_use]
     pub fn rule(&self) -> Option<&'static str> {
-        self.error().map(MessageError::rule)
+        self.fault().map(|(_, _, rule)| rule)
     }
 
     /// What a person can do about it.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
-        self.code().map(advice).filter(|advice| !advice.is_empty())
+        let about_refusal = match &self.outcome {
+            Outcome::Refused(refusal) => advice::about_refusal(refusal.reason()),
+            _ => "",
+        };
+        let about_code = self.code().map_or("", advice::about_code);
+        [about_refusal, about_code].into_iter().find(|advice| !advice.is_empty())
     }
 
     /// The fields that the signature covers beside the payload; `None` when the bytes are no message.
@@ -164,9 +179,13 @@ impl Explanation {
         self.checks
     }
 
-    const fn error(&self) -> Option<&MessageError> {
+    /// Code, field and rule of what failed.
+    const fn fault(&self) -> Option<(&'static str, Option<&'static str>, &'static str)> {
         match &self.outcome {
-            Outcome::NotDecoded(error) | Outcome::NotVerified(error) => Some(error),
+            Outcome::NotDecoded(error) | Outcome::NotVerified(error) => {
+                Some((error.code().as_str(), error.field(), error.rule()))
+            }
+            Outcome::Refused(refusal) => Some((refusal.code(), refusal.field(), refusal.rule())),
             Outcome::Verifies { .. } | Outcome::NoKey => None,
         }
     }
@@ -178,6 +197,7 @@ impl Explanation {
                 writeln!(f, "the signature verifies under {dialect}{variant}")
             }
             Outcome::NotDecoded(error) | Outcome::NotVerified(error) => writeln!(f, "{error}"),
+            Outcome::Refused(refusal) => writeln!(f, "{refusal}"),
             Outcome::NoKey => writeln!(f, "no key was given: the signature was not verified"),
         }
     }

@@ -173,6 +173,7 @@ impl<'a> Search<'a> {
         trials.extend(Framing::OTHERS.map(|framing| Trial { framing, ..plain }));
         for key in 1..keys {
             trials.extend((0..bodies).map(|body| Trial { key, body, ..plain }));
+            trials.extend(Framing::OTHERS.map(|framing| Trial { key, framing, ..plain }));
         }
         for body in 1..bodies {
             trials.extend((0..fields).map(|field| Trial { body, field: Some(field), ..plain }));
