@@ -1,11 +1,13 @@
 //! What this library answers, suite by suite.
 
 mod addresses;
+mod aid;
 mod cards;
 mod input;
 mod keys;
 mod messages;
 mod names;
+mod policy;
 
 use serde_json::{Map, Value};
 
@@ -13,7 +15,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 14] = [
+pub const SUITES: [&str; 17] = [
     "address",
     "same-tenant",
     "expand",
@@ -28,6 +30,9 @@ pub const SUITES: [&str; 14] = [
     "thread",
     "filename",
     "card",
+    "policy",
+    "aid-identity",
+    "aid-proof",
 ];
 
 /// What an operation gives: the members of its output, or why it failed.
@@ -59,6 +64,9 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "decode" => messages::decode(input),
         "verify" => messages::verify(input),
         "card" => cards::card(input),
+        "policy" => policy::policy(input),
+        "aid-identity" => aid::identity(input),
+        "aid-proof" => aid::proof(input),
         _ => Err(Refusal::new(UNSUPPORTED_SUITE)),
     };
     match outcome {
