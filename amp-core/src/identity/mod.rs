@@ -41,8 +41,8 @@ pub use aid_memory::{ProofLedger, ProofMemory};
 pub use aid_proof::{Issuer, StatusProof, TokenProof};
 pub use aid_registration::{AidRegistration, RegistrationAnswer};
 pub use aid_token::{
-    AID_GRANT_TYPE, AccessToken, OtherTokenError, TokenAnswer, TokenError, TokenErrorCode, TokenRequest, TokenScopes,
-    token_is_fresh,
+    AID_GRANT_TYPE, AccessToken, OtherTokenError, TokenAnswer, TokenError, TokenErrorCode, TokenRequest,
+    TokenScopes, token_is_fresh,
 };
 pub use asserted::ProviderAssertedCard;
 pub use capability::{Capability, OtherCapability};
