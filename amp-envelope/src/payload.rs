@@ -83,6 +83,11 @@ impl<'a> Payload<'a> {
         self.object.get(name)
     }
 
+    /// All members in the order in which they were received, also those that this library does not know.
+    pub fn members(&self) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
+        self.object.members()
+    }
+
     /// The context as JSON; `None` when it is absent or null.
     #[must_use]
     pub fn context_json(&self) -> Option<JsonValue<'a>> {

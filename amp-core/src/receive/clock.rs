@@ -67,8 +67,7 @@ impl ClockPolicy {
     /// Sets how far ahead a stamp may be, at most 5 minutes: memory is kept that much longer than it has to be.
     #[must_use]
     pub const fn with_max_ahead(mut self, max_ahead: Duration) -> Self {
-        self.max_ahead =
-            if max_ahead.as_secs() < MOST_AHEAD.as_secs() { max_ahead } else { MOST_AHEAD };
+        self.max_ahead = if max_ahead.as_secs() < MOST_AHEAD.as_secs() { max_ahead } else { MOST_AHEAD };
         self
     }
 

@@ -51,9 +51,7 @@ pub(super) mod fingerprint {
         to.collect_str(value)
     }
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Fingerprint, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Fingerprint, D::Error> {
         let text = Cow::<'_, str>::deserialize(from)?;
         Fingerprint::parse(&text).map_err(|_| D::Error::custom("a fingerprint"))
     }

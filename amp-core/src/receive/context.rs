@@ -2,11 +2,12 @@
 
 use core::fmt;
 
+use amp_address::Address;
 use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::trust::RevocationFact;
+use crate::trust::{Attestation, AttestationVerifier, RevocationFact, TrustedIssuers};
 
 /// The way on which a message came. It decides which times are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,20 +130,36 @@ impl SenderKey {
 /// assert_eq!(context.now(), now);
 /// # Ok::<(), amp_core::TimestampError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
-pub struct Context {
+pub struct Context<'a> {
     now: Timestamp,
     via: Via,
     key: Option<SenderKey>,
     revocation: RevocationFact,
     look_up_again: bool,
+    attestation: Option<Slot<'a>>,
 }
 
-impl Context {
+/// An attestation, and who judges it.
+#[derive(Clone, Copy)]
+struct Slot<'a> {
+    token: &'a str,
+    verifier: &'a dyn AttestationVerifier,
+    trusted: &'a TrustedIssuers,
+}
+
+impl<'a> Context<'a> {
     /// The time by the host's clock, and the way on which the message came.
     pub const fn new(now: Timestamp, via: Via) -> Self {
-        Self { now, via, key: None, revocation: RevocationFact::Clear, look_up_again: false }
+        Self {
+            now,
+            via,
+            key: None,
+            revocation: RevocationFact::Clear,
+            look_up_again: false,
+            attestation: None,
+        }
     }
 
     /// Adds a key for the sender. A key that is pinned to the sender's address goes before it.
@@ -163,6 +180,18 @@ impl Context {
     /// It decides nothing: the reception's audit event asks the host to look the key up again.
     pub const fn with_revocation_hint(mut self) -> Self {
         self.look_up_again = true;
+        self
+    }
+
+    /// Adds the attestation that came in the message's slot `identity`, and by whom it is judged: it counts only if it is
+    /// about the key that turns out to have signed the message.
+    pub const fn with_attestation(
+        mut self,
+        token: &'a str,
+        verifier: &'a dyn AttestationVerifier,
+        trusted: &'a TrustedIssuers,
+    ) -> Self {
+        self.attestation = Some(Slot { token, verifier, trusted });
         self
     }
 
@@ -192,5 +221,27 @@ impl Context {
 
     pub(super) const fn asks_to_look_up_again(&self) -> bool {
         self.look_up_again
+    }
+
+    /// What the attestation says about the holder of this key. Keys without a DID have none.
+    pub(super) fn attestation(&self, key: &VerifyingKey, sender: &Address, now: Timestamp) -> Attestation {
+        match (self.attestation, key.did()) {
+            (Some(Slot { token, verifier, trusted }), Some(did)) => {
+                trusted.examine(verifier, Some(token), &did, sender, now)
+            }
+            _ => Attestation::Absent,
+        }
+    }
+}
+
+impl fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .field("via", &self.via)
+            .field("key", &self.key)
+            .field("revocation", &self.revocation)
+            .field("has_attestation", &self.attestation.is_some())
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! What has to be made durable: effects, and their stable JSON form (trust, replay).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use amp_address::Address;
@@ -12,6 +13,7 @@ use super::codec;
 use super::context::KeySource;
 use super::replay::Seen;
 use super::revocation::Revocation;
+use crate::admission::GrantEvent;
 use crate::trust::PinState;
 
 /// The version of the JSON form.
@@ -21,8 +23,8 @@ const VERSION: u64 = 1;
 ///
 /// The host writes the effects of a reception in the transaction in which it stores the message. A receiver that is
 /// given all of them again, in that order, remembers the same: see
-/// [`ReceiverBuilder::restore`](super::ReceiverBuilder::restore). An effect that is given twice changes nothing the
-/// second time.
+/// [`ReceiverBuilder::restore`](super::ReceiverBuilder::restore). An effect that is given twice in a row changes nothing
+/// the second time.
 ///
 /// ```
 /// use amp_core::receive::Effect;
@@ -75,6 +77,8 @@ pub enum Effect {
         /// The key that is.
         #[serde(with = "codec::key")]
         to: VerifyingKey,
+        /// The old key's signature over the new one, in base64.
+        proof: String,
         /// When.
         at: Timestamp,
     },
@@ -115,6 +119,11 @@ pub enum Effect {
         record: Revocation,
         /// When the receiver learnt of it.
         at: Timestamp,
+    },
+    /// Who may write changed, or somebody asks to.
+    Grant {
+        /// The transition.
+        event: Box<GrantEvent>,
     },
     /// A verified sender's message counts for its risk. For the host: the receiver does not remember it.
     RiskCounted {

@@ -140,7 +140,7 @@ pub(super) enum Standing {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownKeys {
     pins: BTreeMap<Address, KnownKey>,
-    /// The addresses at which a key stands or stood.
+    /// The addresses at which a key stands or stood, by either form of its fingerprint.
     by_key: BTreeMap<[u8; 32], BTreeSet<Address>>,
     /// Pairs of addresses that the host knows to be one agent, the lesser first.
     same_agent: BTreeSet<(Address, Address)>,
@@ -236,23 +236,19 @@ impl KnownKeys {
     /// Whether a pair is remembered, or one more fits.
     pub(super) fn check_room_for_pair(&self) -> Result<(), Refusal> {
         if self.same_agent.len() >= MOST_ADDRESSES {
-            return Err(Refusal::new(RefusalReason::MemoryFull, "address", "no more pairs can be remembered"));
+            return Err(Refusal::new(
+                RefusalReason::MemoryFull,
+                "address",
+                "no more pairs can be remembered",
+            ));
         }
         Ok(())
     }
 
     /// Whether a revocation is about a key that stands or stood at an address, or about an address that has a key.
     pub(super) fn knows(&self, record: &Revocation) -> bool {
-        self.pins.contains_key(record.agent_address()) || self.has_key(record.fingerprint())
-    }
-
-    /// Whether some address has or had the key with this fingerprint, in either form.
-    fn has_key(&self, fingerprint: &Fingerprint) -> bool {
-        self.by_key.contains_key(fingerprint.as_bytes())
-            || self.pins.values().any(|known| {
-                let retired = known.retired.iter().map(|retired| &retired.key);
-                retired.chain([&known.key]).any(|key| fingerprint.matches(key).is_some())
-            })
+        self.pins.contains_key(record.agent_address())
+            || self.by_key.contains_key(record.fingerprint().as_bytes())
     }
 
     pub(super) fn pairs(&self) -> impl Iterator<Item = &(Address, Address)> {
@@ -268,7 +264,7 @@ impl KnownKeys {
         source: KeySource,
         at: Timestamp,
     ) {
-        self.by_key.entry(*Fingerprint::of(key).as_bytes()).or_default().insert(address.clone());
+        self.link(address, key);
         match self.pins.get_mut(address) {
             Some(known) if known.key == *key => {
                 known.state = state;
@@ -305,17 +301,24 @@ impl KnownKeys {
         if known.state == PinState::Confirmed {
             known.state = PinState::Pinned;
         }
-        self.by_key.entry(*Fingerprint::of(key).as_bytes()).or_default().insert(address.clone());
+        self.link(address, key);
         self.unlink(address, dropped);
+    }
+
+    fn link(&mut self, address: &Address, key: &VerifyingKey) {
+        for fingerprint in both_forms(key) {
+            self.by_key.entry(fingerprint).or_default().insert(address.clone());
+        }
     }
 
     /// Forgets that a key stood at an address.
     fn unlink(&mut self, address: &Address, key: Option<VerifyingKey>) {
-        let Some(key) = key.map(|key| *Fingerprint::of(&key).as_bytes()) else { return };
-        if let Some(addresses) = self.by_key.get_mut(&key) {
-            addresses.remove(address);
-            if addresses.is_empty() {
-                self.by_key.remove(&key);
+        for fingerprint in key.iter().flat_map(both_forms) {
+            if let Some(addresses) = self.by_key.get_mut(&fingerprint) {
+                addresses.remove(address);
+                if addresses.is_empty() {
+                    self.by_key.remove(&fingerprint);
+                }
             }
         }
     }
@@ -332,11 +335,13 @@ impl KnownKeys {
         self.same_agent.insert(in_order(one, another));
     }
 
-    /// Restores a key that an address had before, as the oldest that is known of.
+    /// Restores a key that an address had before; the oldest comes first.
     pub(super) fn retire(&mut self, address: &Address, key: &VerifyingKey, until: Timestamp) {
-        if let Some(known) = self.pins.get_mut(address) {
-            known.retired.push_back(RetiredKey { key: key.clone(), until });
-            self.by_key.entry(*Fingerprint::of(key).as_bytes()).or_default().insert(address.clone());
+        let Some(known) = self.pins.get_mut(address) else { return };
+        let retired = RetiredKey { key: key.clone(), until };
+        if !known.retired.contains(&retired) && known.retired.len() < MOST_RETIRED {
+            known.retired.push_back(retired);
+            self.link(address, key);
         }
     }
 }
@@ -349,10 +354,19 @@ impl KnownKey {
         self.retired.push_back(RetiredKey { key: old, until: at });
         self.since = at;
         self.contender = None;
-        if self.retired.len() > MOST_RETIRED { self.retired.pop_front().map(|oldest| oldest.key) } else { None }
+        if self.retired.len() > MOST_RETIRED {
+            self.retired.pop_front().map(|oldest| oldest.key)
+        } else {
+            None
+        }
     }
 }
 
 fn in_order(one: &Address, another: &Address) -> (Address, Address) {
     if one <= another { (one.clone(), another.clone()) } else { (another.clone(), one.clone()) }
+}
+
+/// Either fingerprint of a key: records name keys by both.
+fn both_forms(key: &VerifyingKey) -> [[u8; 32]; 2] {
+    [*Fingerprint::of(key).as_bytes(), *Fingerprint::of_spki_der(key).as_bytes()]
 }

@@ -8,6 +8,7 @@ use super::effects::Effect;
 use super::keys::KnownKeys;
 use super::replay::{ReplayLimits, ReplayMemory};
 use super::revocation::{Revocation, Revocations};
+use crate::admission::PairGrants;
 
 /// What a receiver remembers, apart from its settings. It changes by effects alone.
 ///
@@ -17,7 +18,7 @@ use super::revocation::{Revocation, Revocations};
 /// let mut memory = Memory::default();
 /// memory.apply(&effect);
 ///
-/// // A host that keeps every effect may replace them now and then by a shorter list with the same sum.
+/// // Now and then a host may replace all effects but those of grants by a shorter list with the same sum.
 /// let mut again = Memory::default();
 /// memory.to_effects().iter().for_each(|effect| again.apply(effect));
 /// assert_eq!(again, memory);
@@ -28,6 +29,7 @@ pub struct Memory {
     pub(super) keys: KnownKeys,
     pub(super) revocations: Revocations,
     pub(super) replay: ReplayMemory,
+    pub(super) grants: PairGrants,
 }
 
 impl Memory {
@@ -52,6 +54,12 @@ impl Memory {
         self.revocations.iter().map(|(record, _)| record)
     }
 
+    /// Who was allowed to write, and who asks to be.
+    #[must_use]
+    pub const fn grants(&self) -> &PairGrants {
+        &self.grants
+    }
+
     /// Adds an effect. Effects that are for the host's records change nothing.
     pub fn apply(&mut self, effect: &Effect) {
         match effect {
@@ -67,24 +75,25 @@ impl Memory {
                 self.keys.raise_conflict(address, contender);
             }
             Effect::SameAgent { one, another } => self.keys.join(one, another),
-            Effect::Revoked { record, at } => {
-                let is_pinned = self.keys.knows(record);
-                self.revocations.record(record, *at, is_pinned);
-            }
+            Effect::Revoked { record, at } => self.revocations.record(record, *at, &self.keys),
+            // An event that was applied before does not follow from the state it led to.
+            Effect::Grant { event } => drop(self.grants.apply(event)),
             Effect::RiskCounted { .. } | Effect::Audit(_) => {}
         }
     }
 
-    /// Effects whose sum is this memory: at most a few for each thing that is remembered.
+    /// Effects whose sum is this memory, but for the grants: at most a few for each thing that is remembered. The
+    /// events of grants are their own record and are kept as they are.
     #[must_use]
     pub fn to_effects(&self) -> Vec<Effect> {
         let clock = self.replay.clock().map(|to| Effect::ClockSet { to });
-        let pairs = self.keys.pairs().map(|(one, another)| Effect::SameAgent {
-            one: one.clone(),
-            another: another.clone(),
-        });
+        let pairs = self
+            .keys
+            .pairs()
+            .map(|(one, another)| Effect::SameAgent { one: one.clone(), another: another.clone() });
         let keys = self.keys.iter().flat_map(|(address, known)| known.to_effects(address));
-        let revoked = self.revocations.iter().map(|(record, at)| Effect::Revoked { record: record.clone(), at });
+        let revoked =
+            self.revocations.iter().map(|(record, at)| Effect::Revoked { record: record.clone(), at });
         let seen = self.replay.entries().map(Effect::Seen);
         clock.into_iter().chain(pairs).chain(keys).chain(revoked).chain(seen).collect()
     }

@@ -18,8 +18,12 @@ pub enum RefusalReason {
     KeyRevoked,
     /// Another key is pinned to the address, or the key to another address.
     KeyConflict,
-    /// The key is not the one that the change is about.
+    /// The key is not the address's any more.
     KeyMismatch,
+    /// The key does not fit what it is for.
+    InvalidKey,
+    /// The address rotated its key a short while ago.
+    RotationTooSoon,
     /// The message's time is over.
     Expired,
     /// The message is older than the way on which it came allows.
@@ -55,13 +59,16 @@ impl RefusalReason {
             Self::KeyRevoked => "key_revoked",
             Self::KeyConflict => "key_conflict",
             Self::KeyMismatch => "key_mismatch",
+            Self::InvalidKey => "invalid_key",
+            Self::RotationTooSoon => "rotation_too_soon",
             Self::Expired => "expired",
             Self::TimestampExpired => "timestamp_expired",
             Self::TimestampFuture => "timestamp_future",
             Self::ContentReplay => "content_replay",
             Self::IdConflict => "id_conflict",
             Self::SenderQuota | Self::MemoryFull => "rate_limited",
-            Self::SenderRefused | Self::NotGranted | Self::ContentBlocked => "forbidden",
+            Self::NotGranted => "recipient_not_allowed",
+            Self::SenderRefused | Self::ContentBlocked => "forbidden",
             Self::Decided => "quarantine_expired",
         }
     }

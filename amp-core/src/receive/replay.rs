@@ -100,16 +100,42 @@ impl Sighting {
     /// When its freshness block does not obey its grammar: it is not taken for an absent one.
     pub fn of(message: &Verified<Message>) -> Result<Self, MessageError> {
         let freshness = message.payload().freshness()?;
-        let unsigned = message.unsigned();
         Ok(Self {
             sender: *message.key().fingerprint().as_bytes(),
-            id: unsigned.id(),
             digest: message.signing_digest(),
-            timestamp: unsigned.timestamp(),
             nonce: freshness.map(|freshness| *freshness.nonce()),
-            sent_at: freshness.map(|freshness| freshness.sent_at()),
-            expires_at: message.expires_at()?,
+            ..Self::unproven(message)?
         })
+    }
+
+    /// The id and the times of a message that nobody vouches for.
+    pub(super) fn unproven(message: &Message) -> Result<Self, MessageError> {
+        let freshness = message.payload().freshness()?;
+        let unsigned = message.unsigned();
+        let signed_expiry = freshness.and_then(|freshness| freshness.expires_at());
+        Ok(Self {
+            sender: [0; 32],
+            id: unsigned.id(),
+            digest: [0; 32],
+            timestamp: unsigned.timestamp(),
+            nonce: None,
+            sent_at: freshness.map(|freshness| freshness.sent_at()),
+            expires_at: signed_expiry.into_iter().chain(unsigned.expires_at()).min(),
+        })
+    }
+
+    pub(super) const fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// What is remembered of the sender names it: eight bytes that no other message shares but by design.
+    pub(super) fn short_name(&self) -> [u8; 8] {
+        let mut name = [0; 8];
+        let parts = self.digest.iter().zip(&self.sender).map(|(digest, sender)| digest ^ sender);
+        for (slot, byte) in name.iter_mut().zip(parts) {
+            *slot = byte;
+        }
+        name
     }
 
     /// A message known by its parts: the key that signed it, its id, the SHA-256 of its signing string, its stamp. It
@@ -141,13 +167,17 @@ impl Sighting {
         // What was signed before all that is remembered may have been seen and forgotten.
         let horizon = now.saturating_sub(HORIZON);
         if self.sent_at.is_some_and(|sent_at| sent_at < horizon) {
-            return Err(too_old("payload.context.amp.sent_at", "the memory of replays does not reach so far back"));
+            return Err(too_old(
+                "payload.context.amp.sent_at",
+                "the memory of replays does not reach so far back",
+            ));
         }
         let oldest = |arrival: Timestamp| arrival.saturating_sub(policy.max_age());
         match via {
-            Via::Direct if self.timestamp < oldest(now) => {
-                Err(too_old("envelope.timestamp", "a message that is delivered directly is at most 5 minutes old"))
-            }
+            Via::Direct if self.timestamp < oldest(now) => Err(too_old(
+                "envelope.timestamp",
+                "a message that is delivered directly is at most 5 minutes old",
+            )),
             Via::Relay { queued_at } if queued_at > latest => Err(ahead("queued_at")),
             Via::Relay { queued_at } if queued_at < horizon => {
                 Err(too_old("queued_at", "a queue keeps a message for 7 days"))
@@ -173,7 +203,11 @@ const EXPIRED: Refusal =
     Refusal::new(RefusalReason::Expired, "expires_at", "a message is not accepted after its time");
 
 const fn ahead(field: &'static str) -> Refusal {
-    Refusal::new(RefusalReason::TimestampFuture, field, "a stamp is at most 60 seconds ahead of the receiver's clock")
+    Refusal::new(
+        RefusalReason::TimestampFuture,
+        field,
+        "a stamp is at most 60 seconds ahead of the receiver's clock",
+    )
 }
 
 const fn too_old(field: &'static str, rule: &'static str) -> Refusal {

@@ -11,6 +11,7 @@ use amp_envelope::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::codec;
+use super::keys::KnownKeys;
 
 /// A record is kept at least this long, and for good when its key was ever pinned.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
@@ -147,8 +148,6 @@ struct Kept {
     record: Revocation,
     /// When the receiver learnt of it: a record that calls itself old is kept no shorter.
     at: Timestamp,
-    /// For good: the key was pinned, or the address had one.
-    is_permanent: bool,
 }
 
 impl Revocations {
@@ -163,30 +162,32 @@ impl Revocations {
     }
 
     /// Whether one more record fits, once those are forgotten that may be.
-    pub(super) fn has_room(&self, at: Timestamp) -> bool {
-        self.records.len() < MOST_RECORDS || self.oldest_forgettable(at).is_some()
+    pub(super) fn has_room(&self, at: Timestamp, keys: &KnownKeys) -> bool {
+        self.records.len() < MOST_RECORDS || self.oldest_forgettable(at, keys).is_some()
     }
 
     /// Keeps a record. The first one about a key stays.
-    pub(super) fn record(&mut self, record: &Revocation, at: Timestamp, is_permanent: bool) {
-        let key = *record.fingerprint.as_bytes();
-        if let Some(kept) = self.records.get_mut(&key) {
-            kept.is_permanent |= is_permanent;
+    pub(super) fn record(&mut self, record: &Revocation, at: Timestamp, keys: &KnownKeys) {
+        let fingerprint = *record.fingerprint.as_bytes();
+        if self.records.contains_key(&fingerprint) {
             return;
         }
         if self.records.len() >= MOST_RECORDS
-            && let Some(oldest) = self.oldest_forgettable(at)
+            && let Some(oldest) = self.oldest_forgettable(at, keys)
         {
             self.records.remove(&oldest);
         }
-        self.records.insert(key, Kept { record: record.clone(), at, is_permanent });
+        self.records.insert(fingerprint, Kept { record: record.clone(), at });
     }
 
-    /// The record that may be forgotten first: an old one, of a key that was never pinned.
-    fn oldest_forgettable(&self, at: Timestamp) -> Option<[u8; 32]> {
+    /// The record that may be forgotten first: an old one, of a key and an address that were never pinned.
+    fn oldest_forgettable(&self, at: Timestamp, keys: &KnownKeys) -> Option<[u8; 32]> {
         let kept_since = at.saturating_sub(KEPT);
-        let records = self.records.iter().filter(|(_, kept)| !kept.is_permanent && kept.at < kept_since);
-        records.min_by_key(|(key, kept)| (kept.at, **key)).map(|(key, _)| *key)
+        let may_go = |kept: &Kept| kept.at < kept_since && !keys.knows(&kept.record);
+        let records = self.records.iter().filter(|(_, kept)| may_go(kept));
+        records
+            .min_by_key(|(fingerprint, kept)| (kept.at, **fingerprint))
+            .map(|(fingerprint, _)| *fingerprint)
     }
 
     /// The records, and when each was learnt of.

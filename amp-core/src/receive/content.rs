@@ -1,0 +1,111 @@
+//! The texts of a message that a model could be shown (guardrails, injection scan; trust, what a model sees).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use amp_envelope::{JsonKind, JsonValue, Message};
+
+/// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
+pub(super) struct Content<'a> {
+    pub(super) subject: Cow<'a, str>,
+    pub(super) text: Cow<'a, str>,
+    /// Names of attachments.
+    pub(super) attachments: Vec<Cow<'a, str>>,
+    /// Texts and names of members, of the context and of what else the sender put into the payload.
+    others: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn of(message: &'a Message) -> Self {
+        let payload = message.payload();
+        let mut attachments = Vec::new();
+        let mut others = Vec::new();
+        for (name, value) in payload.attachments_json().flat_map(|attachment| attachment.members()) {
+            match (&*name, value.as_str()) {
+                ("filename" | "name", Some(text)) => attachments.push(text),
+                _ => texts(value, &mut others),
+            }
+        }
+        for (name, value) in payload.members() {
+            match &*name {
+                "type" | "message" | "attachments" => {}
+                "context" => context_members(value).for_each(|member| member_texts(member, &mut others)),
+                _ => member_texts((name, value), &mut others),
+            }
+        }
+        Self { subject: message.subject(), text: message.text(), attachments, others }
+    }
+
+    /// The texts one after the other, as they are scanned.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
+        let head = [&*self.subject, &*self.text];
+        head.into_iter().chain(self.attachments.iter().chain(&self.others).map(|text| &**text))
+    }
+}
+
+/// The context in lines, as a model is shown it: `name: value`, or `name:` and what is in it. Each name and each value
+/// stands once.
+pub(super) fn context_lines(message: &Message) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(context) = message.payload().context_json() {
+        context_members(context).for_each(|member| member_lines(member, &mut lines));
+    }
+    lines
+}
+
+/// The members of the context, without the freshness block, which holds nothing to read.
+fn context_members<'a>(
+    context: JsonValue<'a>,
+) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
+    // Deployed programs send contexts that are no objects: those have a value and no name.
+    let bare = (context.kind() != JsonKind::Object).then_some((Cow::Borrowed(""), context));
+    bare.into_iter().chain(context.members().filter(|(name, _)| name != "amp"))
+}
+
+fn member_texts<'a>((name, value): (Cow<'a, str>, JsonValue<'a>), into: &mut Vec<Cow<'a, str>>) {
+    into.push(name);
+    texts(value, into);
+}
+
+/// The strings and the names of members in a value. Its depth is limited where the message is read.
+fn texts<'a>(value: JsonValue<'a>, into: &mut Vec<Cow<'a, str>>) {
+    match value.kind() {
+        JsonKind::String => into.extend(value.as_str()),
+        JsonKind::Array => value.elements().for_each(|element| texts(element, into)),
+        JsonKind::Object => value.members().for_each(|member| member_texts(member, into)),
+        _ => {}
+    }
+}
+
+fn member_lines((name, value): (Cow<'_, str>, JsonValue<'_>), into: &mut Vec<String>) {
+    match scalar(value) {
+        Some(scalar) if name.is_empty() => into.push(scalar.into_owned()),
+        Some(scalar) => into.push(format!("{name}: {scalar}")),
+        None => {
+            into.push(format!("{name}:"));
+            lines(value, into);
+        }
+    }
+}
+
+fn lines(value: JsonValue<'_>, into: &mut Vec<String>) {
+    value.members().for_each(|member| member_lines(member, into));
+    for element in value.elements() {
+        match scalar(element) {
+            Some(scalar) => into.push(scalar.into_owned()),
+            None => lines(element, into),
+        }
+    }
+}
+
+/// The text of a string, a number or a literal.
+fn scalar<'a>(value: JsonValue<'a>) -> Option<Cow<'a, str>> {
+    match value.kind() {
+        JsonKind::Array | JsonKind::Object => None,
+        JsonKind::String => value.as_str(),
+        _ => Some(Cow::Borrowed(value.raw())),
+    }
+}

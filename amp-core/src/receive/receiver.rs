@@ -1,0 +1,312 @@
+//! The receiver: one agent's side of everything that arrives for it (trust).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use amp_address::Address;
+use amp_crypto::VerifyingKey;
+use amp_envelope::Timestamp;
+
+use super::context::{Context, KeySource, SenderKey};
+use super::disposition::{Change, Reception};
+use super::effects::{AuditEvent, AuditKind, Effect};
+use super::keys::Standing;
+use super::memory::Memory;
+use super::quarantine::QuarantineEntry;
+use super::received::Received;
+use super::refusal::{Refusal, RefusalReason};
+use super::revocation::Revocation;
+use super::settings::{ReceiverBuilder, Settings};
+use super::watch::Watch;
+use crate::admission::GrantEvent;
+use crate::identity::{
+    NewKeyStanding, PinView, RotationPolicy, RotationRefusal, RotationRequest, check_rotation,
+};
+use crate::trust::PinState;
+
+pub(super) use super::watch::Live;
+
+/// Decides about everything that arrives for one agent, and remembers what it has to.
+///
+/// It holds no key of its own, opens nothing and asks nobody: bytes, the time and what the host knows go in, a
+/// [`Reception`] comes out. A process that serves several agents has a receiver for each.
+///
+/// ```
+/// use amp_core::receive::{Context, Disposition, Receiver, SenderKey, Via};
+/// # use amp_core::prelude::*;
+/// # let alice = Identity::from_seed(&[7; 32]);
+/// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+/// #     .from(&"alice@acme.crabmail.ai".parse()?)
+/// #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+/// # let (bytes, key, now) = (signed.to_json(), alice.verifying_key().clone(), "2026-01-31T10:00:05Z".parse()?);
+/// let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse()?).build();
+/// let context = Context::new(now, Via::Direct).with_key(SenderKey::resolved(key));
+/// let reception = receiver.receive(bytes.as_bytes(), &context);
+/// // ... reception.effects() and reception.stored() go into one transaction of the host's database ...
+/// match reception.commit() {
+///     Disposition::Deliver(message) => println!("{}", message.for_prompt()),
+///     Disposition::Quarantine(entry) => println!("held until {}", entry.expires_at()),
+///     Disposition::Reject(refusal) => println!("{refusal}"), // code, field, rule; never the content
+///     Disposition::Duplicate(_) => println!("acknowledge again"),
+///     _ => {}
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Receiver {
+    pub(super) settings: Settings,
+    pub(super) memory: Memory,
+    pub(super) watch: Watch,
+}
+
+impl Receiver {
+    /// A receiver for the agent with this address.
+    pub fn builder(address: Address) -> ReceiverBuilder {
+        ReceiverBuilder::new(address)
+    }
+
+    pub(super) fn new(settings: Settings, memory: Memory) -> Self {
+        Self { settings, memory, watch: Watch::default() }
+    }
+
+    /// What the receiver remembers.
+    #[must_use]
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Decides about a message. Nothing changes until the reception is committed.
+    ///
+    /// In this order: its form and its limits, the recipient, the sender's key, the signature, revocation, conflict,
+    /// replay and times, trust, who may write, the scan, and what follows from it. Whatever fails first decides.
+    pub fn receive(&mut self, bytes: &[u8], context: &Context<'_>) -> Reception<'_> {
+        let decision = self.decide(bytes, context);
+        Reception::new(self, decision)
+    }
+
+    /// Hands out a held message that a person has approved.
+    ///
+    /// Signature, key and trust are judged anew; the message was counted as seen when it was held. Nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// [`RefusalReason::Decided`] when the entry is not approved or is about another message; else as a message is
+    /// refused.
+    pub fn release(
+        &self,
+        bytes: &[u8],
+        entry: &QuarantineEntry,
+        context: &Context<'_>,
+    ) -> Result<Received, Refusal> {
+        self.judge_released(bytes, entry, context)
+    }
+
+    /// Remembers effects that the host has made durable.
+    pub(super) fn remember(&mut self, effects: &[Effect], live: Option<Live>) {
+        effects.iter().for_each(|effect| self.memory.apply(effect));
+        if let Some(live) = live {
+            self.watch.remember(live);
+        }
+    }
+
+    /// Takes note of a key that an authenticated source names for an address, apart from any message.
+    ///
+    /// The first one is pinned. The same one, a day later or more, is pinned firmly. Another one raises a conflict.
+    ///
+    /// # Errors
+    /// [`RefusalReason::KeyNotFound`] for a key that was only carried along; `key_revoked`; `key_conflict` for a key that is another address's;
+    /// [`RefusalReason::MemoryFull`].
+    pub fn name_key(
+        &mut self,
+        address: &Address,
+        key: &SenderKey,
+        now: Timestamp,
+    ) -> Result<Change<'_>, Refusal> {
+        if !key.source().is_authenticated() {
+            return Err(CARRIED);
+        }
+        let (source, key) = (key.source(), key.key());
+        self.check_usable(address, key)?;
+        let effects = match self.memory.keys.standing(address, key) {
+            Standing::Unknown | Standing::Pinned => {
+                let state = self.memory.keys.named(address, source, now);
+                state.map(|state| pinned(address, key, state, source, now)).into_iter().collect()
+            }
+            Standing::Other => Vec::from([conflict(address, key, now)]),
+            // An answer from before the rotation.
+            Standing::Retired => Vec::new(),
+        };
+        Ok(Change::new(self, effects))
+    }
+
+    /// Pins a key because a person, or another channel that proves it, says that it is the address's. This resolves a
+    /// conflict, whichever key is chosen.
+    ///
+    /// # Errors
+    /// `key_revoked`; `key_conflict` for a key that is another address's; [`RefusalReason::MemoryFull`].
+    pub fn confirm_key(
+        &mut self,
+        address: &Address,
+        key: &VerifyingKey,
+        now: Timestamp,
+    ) -> Result<Change<'_>, Refusal> {
+        self.check_usable(address, key)?;
+        let audit = AuditEvent::new(AuditKind::KeyDecided, now).about(address.clone());
+        let pin = pinned(address, key, PinState::Confirmed, KeySource::Confirmed, now);
+        Ok(Change::new(self, Vec::from([pin, Effect::Audit(audit)])))
+    }
+
+    /// Replaces the pinned key by the one that its owner names, and resolves a conflict thereby.
+    ///
+    /// For 24 hours afterwards messages of the address are marked, and no further rotation is taken: whoever stole the
+    /// old key could have made this one too.
+    ///
+    /// # Errors
+    /// [`RefusalReason::KeyNotFound`] when no key is pinned; `key_revoked` when the old or the new one is;
+    /// `signature_invalid` for the proof, which is over the key's hexadecimal form; `key_conflict` for a key that the
+    /// address had before, or that is another address's; `rotation_too_soon`.
+    pub fn rotate_key(
+        &mut self,
+        address: &Address,
+        request: &RotationRequest,
+        now: Timestamp,
+    ) -> Result<Change<'_>, Refusal> {
+        let Memory { keys, revocations, replay, .. } = &self.memory;
+        let judged = replay.judged_at(now);
+        let known = keys.get(address).ok_or(NOT_PINNED)?;
+        let mut pin = PinView::new(address, known.key());
+        if revocations.of(known.key()).is_some() {
+            pin = pin.revoked();
+        }
+        let standing_of = |key: &VerifyingKey| {
+            if revocations.of(key).is_some() {
+                NewKeyStanding::Revoked
+            } else if keys.check_free(address, key).is_err() {
+                NewKeyStanding::PinnedElsewhere
+            } else {
+                NewKeyStanding::Free
+            }
+        };
+        check_rotation(pin, request, standing_of, RotationPolicy::new(), judged).map_err(rotation_refused)?;
+        if keys.standing(address, request.new_key()) == Standing::Retired {
+            return Err(rotation_refused(RotationRefusal::NewKeyRetired));
+        }
+        if known.is_fresh_rotation(judged) {
+            return Err(TOO_SOON);
+        }
+        let rotated = Effect::KeyRotated {
+            address: address.clone(),
+            from: known.key().clone(),
+            to: request.new_key().clone(),
+            proof: request.proof().to_base64(),
+            at: now,
+        };
+        let audit = AuditEvent::new(AuditKind::KeyRotated, now).about(address.clone());
+        Ok(Change::new(self, Vec::from([rotated, Effect::Audit(audit)])))
+    }
+
+    /// Takes note of a revocation that an authenticated source states.
+    ///
+    /// It is kept for 90 days or more, and for good when the key or the address was ever pinned. A header that nobody
+    /// signed is no such source: see [`Context::with_revocation_hint`].
+    ///
+    /// # Errors
+    /// [`RefusalReason::MemoryFull`] when no room can be made for it.
+    pub fn revoke_key(&mut self, record: Revocation, now: Timestamp) -> Result<Change<'_>, Refusal> {
+        let Memory { keys, revocations, .. } = &self.memory;
+        if revocations.contains(record.fingerprint()) {
+            return Ok(Change::new(self, Vec::new()));
+        }
+        if !revocations.has_room(now, keys) {
+            return Err(Refusal::new(
+                RefusalReason::MemoryFull,
+                "fingerprint",
+                "no more revocations can be remembered",
+            ));
+        }
+        Ok(Change::new(self, Vec::from([Effect::Revoked { record, at: now }])))
+    }
+
+    /// Lets two addresses have one key: the host knows them to be one agent's.
+    ///
+    /// # Errors
+    /// [`RefusalReason::MemoryFull`].
+    pub fn join_addresses(&mut self, one: &Address, another: &Address) -> Result<Change<'_>, Refusal> {
+        if self.memory.keys.is_same_agent(one, another) {
+            return Ok(Change::new(self, Vec::new()));
+        }
+        self.memory.keys.check_room_for_pair()?;
+        let joined = Effect::SameAgent { one: one.clone(), another: another.clone() };
+        Ok(Change::new(self, Vec::from([joined])))
+    }
+
+    /// Takes note of a transition of a grant: one that [`PairGrants`](crate::admission::PairGrants) made.
+    pub fn grant(&mut self, event: GrantEvent) -> Change<'_> {
+        Change::new(self, Vec::from([Effect::Grant { event: event.into() }]))
+    }
+
+    /// Sets the clock's high-water mark, when a person has found that the host's clock was wrong. What was seen stays
+    /// remembered.
+    pub fn set_clock(&mut self, to: Timestamp) -> Change<'_> {
+        Change::new(self, Vec::from([Effect::ClockSet { to }]))
+    }
+
+    /// Whether a key may be pinned to an address at all.
+    fn check_usable(&self, address: &Address, key: &VerifyingKey) -> Result<(), Refusal> {
+        if self.memory.revocations.of(key).is_some() {
+            return Err(REVOKED);
+        }
+        self.memory.keys.check_free(address, key)?;
+        self.memory.keys.check_room(address)
+    }
+}
+
+pub(super) const REVOKED: Refusal =
+    Refusal::new(RefusalReason::KeyRevoked, "envelope.from", "the sender's key is not revoked");
+pub(super) const CARRIED: Refusal = Refusal::new(
+    RefusalReason::KeyNotFound,
+    "envelope.from",
+    "an authenticated source names the sender's key; one that travels with a message names itself",
+);
+const NOT_PINNED: Refusal =
+    Refusal::new(RefusalReason::KeyNotFound, "address", "a rotation starts from a pinned key");
+const TOO_SOON: Refusal =
+    Refusal::new(RefusalReason::RotationTooSoon, "address", "an address rests for 24 hours after a rotation");
+
+pub(super) fn pinned(
+    address: &Address,
+    key: &VerifyingKey,
+    state: PinState,
+    source: KeySource,
+    at: Timestamp,
+) -> Effect {
+    Effect::KeyPinned { address: address.clone(), key: key.clone(), state, source, at }
+}
+
+pub(super) fn conflict(address: &Address, contender: &VerifyingKey, at: Timestamp) -> Effect {
+    Effect::ConflictRaised { address: address.clone(), contender: contender.clone(), at }
+}
+
+fn rotation_refused(refusal: RotationRefusal) -> Refusal {
+    let reason = match refusal.code() {
+        "key_revoked" => RefusalReason::KeyRevoked,
+        "signature_invalid" => RefusalReason::Message(amp_envelope::ErrorCode::SignatureInvalid),
+        "rotation_too_soon" => RefusalReason::RotationTooSoon,
+        "invalid_key" => RefusalReason::InvalidKey,
+        _ => RefusalReason::KeyConflict,
+    };
+    let (field, rule) = match refusal {
+        RotationRefusal::OldKeyRevoked => ("address", "a revoked key names no successor"),
+        RotationRefusal::ProofInvalid => ("proof", "the pinned key signs the new key"),
+        RotationRefusal::ProofForm => ("proof", "a proof is over the key's 64 lower-case hex digits"),
+        RotationRefusal::SameKey => ("new_public_key", "the new key is not the old one"),
+        RotationRefusal::NewKeyAlgorithm => ("new_public_key", "a rotation leads to an Ed25519 key"),
+        RotationRefusal::NewKeyRetired => ("new_public_key", "a key that was given up does not come back"),
+        RotationRefusal::NewKeyPinnedElsewhere => {
+            ("new_public_key", "a key that is pinned to one address is not another's")
+        }
+        RotationRefusal::NewKeyRevoked => ("new_public_key", "the new key is not revoked"),
+        _ => ("address", "a rotation continues the address's history"),
+    };
+    Refusal::new(reason, field, rule)
+}

@@ -1,0 +1,188 @@
+//! What a host decides once: addresses, limits, whom it lets in (trust; guardrails, policy).
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use amp_address::{Address, KnownProviders, PatternSet, Profile};
+use amp_envelope::Dialect;
+
+use super::clock::ClockPolicy;
+use super::effects::Effect;
+use super::memory::Memory;
+use super::receiver::Receiver;
+use super::replay::ReplayLimits;
+use super::watch::Overrides;
+use crate::scan::Scanner;
+
+/// What a [`Receiver`] is set to.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) addresses: BTreeSet<Address>,
+    pub(super) providers: KnownProviders,
+    pub(super) profile: Profile,
+    pub(super) dialects: Vec<Dialect>,
+    pub(super) dialects_of: BTreeMap<Address, Vec<Dialect>>,
+    pub(super) allowed_senders: Option<PatternSet>,
+    pub(super) demands_grants: bool,
+    pub(super) shows_untrusted: bool,
+    pub(super) scanner: Arc<Scanner>,
+    pub(super) overrides: Overrides,
+}
+
+impl Settings {
+    /// The forms under which a sender's signature is tried, in order.
+    pub(super) fn dialects_for(&self, sender: &Address) -> &[Dialect] {
+        self.dialects_of.get(sender).unwrap_or(&self.dialects)
+    }
+}
+
+/// Makes a [`Receiver`].
+///
+/// ```
+/// use amp_core::receive::{Effect, Receiver};
+/// let from_my_database = [Effect::from_json(br#"{"v":1,"effect":"clock_set","to":"2026-01-31T10:00:00Z"}"#)?];
+/// let receiver = Receiver::builder("bob@acme.crabmail.ai".parse()?)
+///     .also("bob@acme.aimaestro.local".parse()?)
+///     .restore(&from_my_database)
+///     .build();
+/// assert_eq!(receiver.memory().replay().clock(), Some("2026-01-31T10:00:00Z".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ReceiverBuilder {
+    addresses: BTreeSet<Address>,
+    providers: KnownProviders,
+    profile: Profile,
+    dialects: Vec<Dialect>,
+    dialects_of: BTreeMap<Address, Vec<Dialect>>,
+    allowed_senders: Option<PatternSet>,
+    demands_grants: bool,
+    shows_untrusted: bool,
+    scanner: Option<Arc<Scanner>>,
+    overrides: Overrides,
+    clock: ClockPolicy,
+    limits: ReplayLimits,
+    memory: Memory,
+}
+
+impl ReceiverBuilder {
+    pub(super) fn new(address: Address) -> Self {
+        Self {
+            addresses: BTreeSet::from([address]),
+            providers: KnownProviders::new(),
+            profile: Profile::Deployed,
+            dialects: Vec::from([Dialect::Jcs]),
+            dialects_of: BTreeMap::new(),
+            allowed_senders: None,
+            demands_grants: false,
+            shows_untrusted: false,
+            scanner: None,
+            overrides: Overrides::default(),
+            clock: ClockPolicy::default(),
+            limits: ReplayLimits::default(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// Adds an address of the same agent.
+    pub fn also(mut self, address: Address) -> Self {
+        self.addresses.insert(address);
+        self
+    }
+
+    /// Sets the provider domains that are known to be providers. Without them a boundary between scope and provider is
+    /// assumed, and only equal scopes are one tenant.
+    pub fn known_providers(mut self, providers: KnownProviders) -> Self {
+        self.providers = providers;
+        self
+    }
+
+    /// Sets the profile under which messages are read: [`Profile::Deployed`] unless it is set.
+    pub const fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// Sets the canonical forms under which signatures are tried, in order: RFC 8785 alone unless they are set. Each
+    /// one more costs another pass over a message that does not verify.
+    pub fn dialects(mut self, dialects: impl IntoIterator<Item = Dialect>) -> Self {
+        self.dialects = dialects.into_iter().collect();
+        self
+    }
+
+    /// Sets the canonical forms for one sender, whose program is known to need them.
+    pub fn dialects_for(mut self, sender: Address, dialects: impl IntoIterator<Item = Dialect>) -> Self {
+        self.dialects_of.insert(sender, dialects.into_iter().collect());
+        self
+    }
+
+    /// Takes messages only from senders whom a pattern matches.
+    pub fn allowed_senders(mut self, senders: PatternSet) -> Self {
+        self.allowed_senders = Some(senders);
+        self
+    }
+
+    /// Takes messages only from senders with a grant. The first message of another becomes a request for one.
+    pub fn demand_grants(mut self) -> Self {
+        self.demands_grants = true;
+        self
+    }
+
+    /// Shows messages that nothing vouches for, wrapped and with a warning, instead of refusing them.
+    pub const fn show_untrusted(mut self) -> Self {
+        self.shows_untrusted = true;
+        self
+    }
+
+    /// Sets the scanner. One is built from this crate's rules unless it is set, which takes milliseconds: a host with
+    /// many receivers shares one.
+    pub fn scanner(mut self, scanner: Arc<Scanner>) -> Self {
+        self.scanner = Some(scanner);
+        self
+    }
+
+    /// Sets what single rules of the scan lead to.
+    pub fn overrides(mut self, overrides: Overrides) -> Self {
+        self.overrides = overrides;
+        self
+    }
+
+    /// Sets how far clocks may be apart.
+    pub const fn clock(mut self, policy: ClockPolicy) -> Self {
+        self.clock = policy;
+        self
+    }
+
+    /// Sets how many messages are remembered.
+    pub const fn replay_limits(mut self, limits: ReplayLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Remembers what earlier receptions and changes had as effects, in the order in which they were committed.
+    pub fn restore<'e>(mut self, effects: impl IntoIterator<Item = &'e Effect>) -> Self {
+        effects.into_iter().for_each(|effect| self.memory.apply(effect));
+        self
+    }
+
+    /// The receiver.
+    #[must_use]
+    pub fn build(self) -> Receiver {
+        let known = |address: Address| address.with_known_providers(&self.providers);
+        let settings = Settings {
+            addresses: self.addresses.into_iter().map(known).collect(),
+            providers: self.providers.clone(),
+            profile: self.profile,
+            dialects: self.dialects,
+            dialects_of: self.dialects_of,
+            allowed_senders: self.allowed_senders,
+            demands_grants: self.demands_grants,
+            shows_untrusted: self.shows_untrusted,
+            scanner: self.scanner.unwrap_or_default(),
+            overrides: self.overrides,
+        };
+        Receiver::new(settings, self.memory.with_settings(self.clock, self.limits))
+    }
+}
