@@ -1,4 +1,4 @@
-//! What the example programs share: the runner of test vectors.
+//! What the example programs share: the runner of test vectors, and what measures the injection scan.
 //!
 //! ```
 //! use amp_examples::vectors::{Answer, answer};
@@ -14,6 +14,7 @@
     reason = "programs have the standard library; the crates they show do not need it"
 )]
 
+pub mod scan_report;
 pub mod vectors;
 
 /// The first page's example runs as a test of its own.
