@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use aho_corasick::AhoCorasick;
 
 use super::category::{Category, Severity};
+use super::ciphers;
 use super::dictionary::{Dictionary, Slot, Words};
 use super::language::{Fault, Guard, MAX_SPAN, Node, Pattern, RuleError, RuleFile, RuleText, Side};
 use super::normalize::Folded;
@@ -25,7 +26,8 @@ pub(super) const URL: Slot = 2;
 pub(super) const EMAIL: Slot = 3;
 /// The slot of words behind a quotation mark.
 pub(super) const QUOTE: Slot = 4;
-const FIRST_FREE: Slot = 5;
+/// After the slots of [`super::ciphers`].
+const FIRST_FREE: Slot = 7;
 
 pub(super) type SetId = usize;
 
@@ -93,7 +95,10 @@ pub(super) struct Compiled {
 }
 
 /// Words too common to tell where a rule might match.
-const COMMON: &str = "a all an and any are as at be but by can do for from have i if in is it me my new no not now of on \
+const COMMON: &str = "about after also back because been before could did does done few first get give go good got had has he her him his how into \
+    its just know like look made make many may more most much must need only other over own said same see she should some such take \
+    tell than their them these they think those through time too two under until very want way well were where which while who why \
+    work would yes a all an and any are as at be but by can do for from have i if in is it me my new no not now of on \
     or our out please so that the then there this to up us use was we what when will with you your de la el le les un una \
     der die das und zu en et que o e os as";
 
@@ -123,6 +128,7 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
             }
         }
     }
+    compiler.give_away();
     let patterns: Vec<&String> = compiler.literals.keys().collect();
     let compiled = Compiled {
         dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy),
@@ -185,6 +191,35 @@ impl<'a> Compiler<'a> {
                 self.errors.push(RuleError::new(line, fault));
                 self.words = known;
             }
+        }
+    }
+
+    /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common
+    /// words, which are known but mean nothing.
+    fn give_away(&mut self) {
+        let telling: Vec<(String, bool)> = self
+            .words
+            .keys()
+            .filter(|(word, _)| {
+                word.len() >= ciphers::LEAST_LETTERS && word.bytes().all(|byte| byte.is_ascii_lowercase())
+            })
+            .cloned()
+            .collect();
+        for (word, is_prefix) in telling {
+            let moved = word.bytes().map(|letter| char::from(ciphers::shift_back(letter, 13))).collect();
+            self.words.entry((moved, is_prefix)).or_default().push(ciphers::ROT13);
+            let backwards: String = word.chars().rev().collect();
+            if !is_prefix && backwards != word {
+                self.words.entry((backwards, false)).or_default().push(ciphers::REVERSED);
+            }
+        }
+        for common in &self.common {
+            self.words.entry((String::from(*common), false)).or_default();
+        }
+        for backwards in
+            ["snoitcurtsni", "noitcurtsni", "tpmorp", "stpmorp", "erongi", "suoiverp", "metsys", "drawrof"]
+        {
+            self.words.entry((String::from(backwards), false)).or_default().push(ciphers::REVERSED);
         }
     }
 

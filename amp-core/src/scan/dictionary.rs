@@ -132,6 +132,21 @@ impl Dictionary {
         by_head.or_else(|| word.last_chunk().and_then(|tail| one_slip_away(&self.fuzzy_tails, *tail, word)))
     }
 
+    /// The entry of exactly this word.
+    pub(super) fn exact(&self, word: &[u8]) -> Option<Entry> {
+        self.at(word_hash(word))
+    }
+
+    /// The entry of exactly this prefix.
+    pub(super) fn prefix(&self, word: &[u8]) -> Option<Entry> {
+        if word.len() > MAX_PREFIX { None } else { self.at(prefix_hash(word)) }
+    }
+
+    /// Whether some rule asks for a word of four letters or more that this one is.
+    pub(super) fn is_telling(&self, word: &[u8]) -> bool {
+        word.len() >= 4 && self.find(word).is_some_and(|entry| !self.slots(entry).is_empty())
+    }
+
     /// The slots that an entry fills.
     pub(super) fn slots(&self, entry: Entry) -> &[Slot] {
         self.entries.get(entry as usize).map_or(&[], Vec::as_slice)

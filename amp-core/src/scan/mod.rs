@@ -9,10 +9,14 @@
 //! outside text reaches a model wrapped, and that types keep it apart from instructions (see [`crate::trust`]).
 
 mod category;
+mod ciphers;
 mod compile;
 mod dictionary;
+mod encoded;
+mod escapes;
 mod fold;
 mod language;
+mod leetspeak;
 mod lookalikes;
 mod matcher;
 mod normalize;
@@ -20,6 +24,10 @@ mod report;
 #[path = "rules/files.rs"]
 mod rule_files;
 mod scanner;
+mod spacing;
+mod split;
+mod tags;
+mod view;
 mod words;
 
 pub use category::{Category, Severity, UnknownName};

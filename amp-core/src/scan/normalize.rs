@@ -71,7 +71,7 @@ impl Folded {
                 self.space(out, &original);
             } else {
                 self.open_space = None;
-                self.mark(&original, c == out || (c.is_ascii() && out.is_ascii()));
+                self.mark(&original, c.len_utf8() == original.len() && c.len_utf8() == out.len_utf8());
                 self.text.push(out);
             }
         });
@@ -127,11 +127,17 @@ impl Folded {
         self.pieces.push(Piece { folded, original: start, stands_for });
     }
 
+    /// Whether the space at this place stands for a line break.
+    pub(super) fn is_break(&self, folded: usize) -> bool {
+        self.breaks.binary_search(&short(folded)).is_ok()
+    }
+
     /// The bytes of the original that a range of the folded text stands for.
     pub(super) fn original(&self, folded: Range<usize>) -> Range<usize> {
-        let start = self.span_of(folded.start).start;
-        let end = self.span_of(folded.end.saturating_sub(1).max(folded.start)).end;
-        start..end.max(start)
+        let first = self.span_of(folded.start);
+        let last = self.span_of(folded.end.saturating_sub(1).max(folded.start));
+        // Text that was written backwards runs the other way.
+        first.start.min(last.start)..first.end.max(last.end)
     }
 
     /// The original bytes that one folded byte stands for.

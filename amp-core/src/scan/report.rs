@@ -182,6 +182,21 @@ impl ScanReport {
         self.findings.iter().map(Finding::severity).max()
     }
 
+    /// Whether a rule was found at a place that overlaps this one.
+    pub(super) fn has(&self, rule: &str, range: &Range<usize>) -> bool {
+        let overlaps = |finding: &Finding| finding.range.start < range.end && range.start < finding.range.end;
+        self.findings
+            .iter()
+            .any(|finding| *finding.rule == *rule && (finding.range == *range || overlaps(finding)))
+    }
+
+    /// Puts the findings in the order of their places.
+    pub(super) fn tidy(&mut self) {
+        self.findings.sort_by(|a, b| {
+            (a.part, a.range.start, a.range.end, &a.rule).cmp(&(b.part, b.range.start, b.range.end, &b.rule))
+        });
+    }
+
     fn flagged(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.severity >= Severity::Medium)
     }

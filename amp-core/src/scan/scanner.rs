@@ -9,11 +9,13 @@ use core::ops::Range;
 
 use super::category::{Category, Severity};
 use super::compile::{Compiled, compile};
+use super::dictionary::Entry;
 use super::language::{RuleError, RuleFile, read};
 use super::matcher::{Filled, builtin, find};
 use super::normalize::Folded;
 use super::report::{Finding, Hiding, ScanReport};
 use super::rule_files::FILES;
+use super::view::{Reading, View, views};
 use super::words::{Word, letters, words};
 
 /// The most bytes that are looked at.
@@ -71,25 +73,58 @@ impl Scanner {
             cut = cut.saturating_sub(1);
         }
         report.truncated = cut < text.len();
-        let folded = Folded::of(text.get(..cut).unwrap_or_default());
-        report.truncated |= folded.truncated;
-        self.look(&folded, &mut report);
-        report.findings.sort_by(|a, b| {
-            (a.range.start, a.range.end, &a.rule).cmp(&(b.range.start, b.range.end, &b.rule))
-        });
+        let text = text.get(..cut).unwrap_or_default();
+        let folded = Folded::of(text);
+        let words = words(&folded);
+        let (entries, filled) = self.look_up(&folded, &words);
+        self.look(&folded, &words, &filled, None, &mut report);
+        let reading = Reading {
+            folded: &folded,
+            words: &words,
+            entries: &entries,
+            dictionary: &self.compiled.dictionary,
+        };
+        for view in views(text, &reading) {
+            self.look_behind(&view, &mut report);
+        }
+        report.tidy();
         report
     }
 
-    fn look(&self, folded: &Folded, report: &mut ScanReport) {
-        let words = words(folded);
-        let filled = self.filled(folded, &words);
-        let hits = find(&self.compiled, &words, &filled, MAX_FINDINGS);
+    /// Looks at a text without one of its disguises.
+    fn look_behind(&self, view: &View, report: &mut ScanReport) {
+        let words = words(&view.folded);
+        let (_, filled) = self.look_up(&view.folded, &words);
+        self.look(&view.folded, &words, &filled, Some(view.hiding), report);
+        if view.suspicious {
+            self.hidden(view.folded.original(0..view.folded.text.len()), view.hiding, report);
+        }
+    }
+
+    /// Adds what the rules find; behind a disguise only what was not found without undoing it.
+    fn look(
+        &self,
+        folded: &Folded,
+        words: &[Word],
+        filled: &[Filled],
+        disguise: Option<Hiding>,
+        report: &mut ScanReport,
+    ) {
+        report.truncated |= folded.truncated;
+        let hits = find(&self.compiled, words, filled, MAX_FINDINGS);
         report.truncated |= hits.overflow;
         for hit in hits.hits {
             let Some(rule) = self.compiled.rules.get(hit.rule as usize) else { continue };
             let inside = words.get(hit.words.start..hit.words.end.min(words.len())).unwrap_or_default();
-            let range = folded.original(span(inside, &words, hit.words.start));
-            let hiding = inside.iter().find_map(|word| word.hiding);
+            let range = folded.original(span(inside, words, hit.words.start));
+            let hiding = disguise.or_else(|| inside.iter().find_map(|word| word.hiding));
+            if report.has(&rule.id, &range) {
+                continue;
+            }
+            if report.findings.len() >= MAX_FINDINGS {
+                report.truncated = true;
+                break;
+            }
             report.findings.push(Finding {
                 rule: Arc::clone(&rule.id),
                 category: rule.category,
@@ -99,7 +134,7 @@ impl Scanner {
                 hiding,
                 window: false,
             });
-            if let Some(hiding) = hiding {
+            if let Some(hiding) = hiding.filter(|_| rule.severity >= Severity::Medium) {
                 self.hidden(range, hiding, report);
             }
         }
@@ -107,8 +142,7 @@ impl Scanner {
 
     fn hidden(&self, range: Range<usize>, hiding: Hiding, report: &mut ScanReport) {
         let Some((id, severity)) = &self.hidden_text else { return };
-        let known = |finding: &Finding| finding.rule == *id && finding.range == range;
-        if !report.findings.iter().any(known) {
+        if !report.has(id, &range) {
             report.findings.push(Finding {
                 rule: Arc::clone(id),
                 category: Category::EncodingTricks,
@@ -121,23 +155,26 @@ impl Scanner {
         }
     }
 
-    /// Which slots are filled at which words, by word.
-    fn filled(&self, folded: &Folded, words: &[Word]) -> Vec<Filled> {
+    /// What the dictionary says of each word, and which slots are filled at which words, by word.
+    fn look_up(&self, folded: &Folded, words: &[Word]) -> (Vec<Option<Entry>>, Vec<Filled>) {
+        let mut entries = Vec::with_capacity(words.len());
         let mut filled = Vec::new();
         let mut buffer = Vec::new();
         for (at, word) in (0_u32..).zip(words) {
             let letters = letters(&folded.text, word, &mut buffer);
-            if let Some(entry) = self.compiled.dictionary.find(letters) {
+            let entry = self.compiled.dictionary.find(letters);
+            if let Some(entry) = entry {
                 let slots = self.compiled.dictionary.slots(entry);
                 filled.extend(slots.iter().map(|slot| Filled { word: at, slot: *slot }));
             }
+            entries.push(entry);
             let behind = folded.text.as_bytes().get(word.end as usize..).unwrap_or_default();
             builtin(letters, behind, word, |slot| filled.push(Filled { word: at, slot }));
         }
         if self.literals(folded, words, &mut filled) {
             filled.sort_by_key(|filled| filled.word);
         }
-        filled
+        (entries, filled)
     }
 
     /// Adds where literals are; whether there are any.

@@ -1,0 +1,114 @@
+//! Digits and signs in place of letters (guardrails, hidden text).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use super::normalize::Folded;
+use super::report::Hiding;
+use super::view::{Reading, View};
+
+/// How many signs of a word are tried in both of their readings.
+const BOTH_READINGS: usize = 3;
+/// The longest word that is tried.
+const MAX_WORD: usize = 40;
+
+/// The text with leetspeak written out, where that makes words that the rules know.
+pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+    let text = reading.folded.text.as_str();
+    let mut out: Option<Folded> = None;
+    let mut telling = false;
+    let mut copied = 0_usize;
+    let mut at = 0_usize;
+    for chunk in text.split(|c: char| !is_part(c)) {
+        let start = at;
+        at = start.saturating_add(chunk.len());
+        // The separator is one character, whatever its length.
+        at = at.saturating_add(text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8));
+        let mut core = chunk;
+        if core.len() < 3
+            || core.len() > MAX_WORD
+            || !core.bytes().any(|byte| letter_for(byte).is_some())
+            || !core.is_ascii()
+        {
+            continue;
+        }
+        let mut word = written_out(reading, core.as_bytes());
+        if word.is_none() {
+            core = chunk.trim_end_matches(['!', '+', '|', '@', '$']);
+            word = written_out(reading, core.as_bytes());
+        }
+        let Some(word) = word else { continue };
+        telling |= reading.dictionary.is_telling(&word);
+        let out = out.get_or_insert_with(Folded::default);
+        copy_with_breaks(reading, copied..start, out);
+        for (offset, byte) in word.iter().enumerate() {
+            let place = start.saturating_add(offset);
+            out.push(char::from(*byte), reading.folded.original(place..place.saturating_add(1)));
+        }
+        copied = start.saturating_add(core.len());
+    }
+    let mut out = out.filter(|_| telling)?;
+    copy_with_breaks(reading, copied..text.len(), &mut out);
+    Some(View::new(out, Hiding::Leetspeak))
+}
+
+fn copy_with_breaks(reading: &Reading<'_>, range: core::ops::Range<usize>, out: &mut Folded) {
+    let text = reading.folded.text.get(range.clone()).unwrap_or_default();
+    for (at, c) in text.char_indices() {
+        let start = range.start.saturating_add(at);
+        let c = if c == ' ' && reading.folded.is_break(start) { '\n' } else { c };
+        out.push(c, reading.folded.original(start..start.saturating_add(c.len_utf8())));
+    }
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '@' | '$' | '!' | '|' | '+')
+}
+
+/// The letters that a sign may stand for.
+const fn letter_for(sign: u8) -> Option<(u8, u8)> {
+    Some(match sign {
+        b'0' => (b'o', b'o'),
+        b'1' | b'!' | b'|' => (b'i', b'l'),
+        b'2' => (b'z', b'z'),
+        b'3' => (b'e', b'e'),
+        b'4' | b'@' => (b'a', b'a'),
+        b'5' | b'$' => (b's', b's'),
+        b'6' => (b'g', b'b'),
+        b'7' | b'+' => (b't', b't'),
+        b'8' => (b'b', b'b'),
+        b'9' => (b'g', b'q'),
+        _ => return None,
+    })
+}
+
+/// The word that the rules know, of those that the signs may stand for.
+fn written_out(reading: &Reading<'_>, core: &[u8]) -> Option<Vec<u8>> {
+    // A number is a number, and a sign between words is no letter.
+    let plain = core.iter().all(|byte| letter_for(*byte).is_none());
+    if plain || (core.iter().all(u8::is_ascii_digit) && core.len() > 3) {
+        return None;
+    }
+    for choice in 0..1_u32.unbounded_shl(u32::try_from(BOTH_READINGS).unwrap_or(0)) {
+        let mut doubtful = 0_u32;
+        let word: Vec<u8> = core
+            .iter()
+            .map(|byte| match letter_for(*byte) {
+                None => *byte,
+                Some((first, second)) if first == second => first,
+                Some((first, second)) => {
+                    let other = choice.unbounded_shr(doubtful) & 1 == 1;
+                    doubtful = doubtful.saturating_add(1);
+                    if other { second } else { first }
+                }
+            })
+            .collect();
+        if reading.dictionary.find(&word).is_some() {
+            return Some(word);
+        }
+        if choice.saturating_add(1) >= 1_u32.unbounded_shl(doubtful) {
+            break;
+        }
+    }
+    None
+}

@@ -1,0 +1,195 @@
+//! Letters with spaces or signs between them, and words without any (guardrails, hidden text).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::normalize::Folded;
+use super::report::Hiding;
+use super::view::{Reading, View};
+
+/// The least single letters in a row that are read as words.
+const LEAST_LETTERS: usize = 5;
+/// The least letters of a word that may be several.
+const LEAST_JOINED: usize = 15;
+/// The longest word that is looked for.
+const MAX_WORD: usize = 20;
+/// The most letters that follow a known beginning.
+const MAX_ENDING: usize = 7;
+/// Words kept on both sides, so that a match may reach out of the run.
+const CONTEXT: usize = 8;
+
+/// The spaced-out runs and what is around them, as words; where any word of them is known to the rules.
+pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+    let mut folded = Folded::default();
+    let mut copied = 0_usize;
+    let mut telling = false;
+    for run in runs(reading) {
+        for at in run.start.saturating_sub(CONTEXT).max(copied)..run.start {
+            reading.copy_gap(at, &mut folded);
+            reading.copy_word(at, &mut folded);
+        }
+        telling |= spell(reading, run.clone(), &mut folded);
+        // The next run may begin within the context; its copy goes on from there.
+        copied = run.end;
+        let until = run.end.saturating_add(CONTEXT).min(reading.words.len());
+        for at in run.end..until {
+            if is_single(reading, at) || is_joined(reading, at) {
+                break;
+            }
+            reading.copy_gap(at, &mut folded);
+            reading.copy_word(at, &mut folded);
+            copied = at.saturating_add(1);
+        }
+    }
+    telling.then(|| View::new(folded, Hiding::Spacing))
+}
+
+/// Rows of single letters, and single words that are long enough to be several.
+fn runs(reading: &Reading<'_>) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = None;
+    for at in 0..=reading.words.len() {
+        let single = at < reading.words.len() && is_single(reading, at);
+        if single && reading.gap(at).len() <= 3 && start.is_some() {
+            continue;
+        }
+        if let Some(from) = start.take()
+            && at.saturating_sub(from) >= LEAST_LETTERS
+        {
+            runs.push(from..at);
+        }
+        if single {
+            start = Some(at);
+        } else if is_joined(reading, at) {
+            runs.push(at..at.saturating_add(1));
+        }
+    }
+    runs
+}
+
+fn is_single(reading: &Reading<'_>, at: usize) -> bool {
+    matches!(reading.raw(at).as_bytes(), [byte] if byte.is_ascii_alphanumeric())
+}
+
+fn is_joined(reading: &Reading<'_>, at: usize) -> bool {
+    let word = reading.raw(at).as_bytes();
+    word.len() >= LEAST_JOINED
+        && word.len() <= 400
+        && !reading.is_known(at)
+        && word.iter().all(u8::is_ascii_lowercase)
+}
+
+/// Appends the letters of a run as words; whether two of them are known to the rules.
+fn spell(reading: &Reading<'_>, run: Range<usize>, out: &mut Folded) -> bool {
+    let mut letters: Vec<(u8, usize)> = Vec::new();
+    let mut ends: Vec<usize> = Vec::new();
+    let usual = usual_gap(reading, &run);
+    for at in run.clone() {
+        let unusual = at > run.start
+            && (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line)) != usual;
+        if unusual {
+            ends.push(letters.len());
+        }
+        let start = reading.words.get(at).map_or(0, |word| word.start as usize);
+        letters.extend(reading.raw(at).bytes().zip(start..));
+    }
+    ends.push(letters.len());
+    let mut telling = 0_u32;
+    let mut from = 0_usize;
+    let whole_words = ends.len() > 1 && ends.len().saturating_mul(2) <= letters.len();
+    if !whole_words {
+        ends = vec![letters.len()];
+    }
+    for end in ends {
+        let piece = letters.get(from..end).unwrap_or_default();
+        from = end;
+        for word in segment(reading, piece) {
+            let bytes: Vec<u8> = word.iter().map(|letter| letter.0).collect();
+            telling = telling.saturating_add(u32::from(reading.dictionary.is_telling(&bytes)));
+            let begin = word.first().map_or(0, |letter| letter.1);
+            let original = reading.folded.original(begin..begin.saturating_add(1));
+            out.push(' ', original.start..original.start);
+            for (letter, place) in word {
+                out.push(char::from(*letter), reading.folded.original(*place..place.saturating_add(1)));
+            }
+        }
+    }
+    telling >= 1
+}
+
+/// What stands between most letters of the run.
+fn usual_gap<'a>(reading: &Reading<'a>, run: &Range<usize>) -> (&'a str, bool) {
+    let mut gaps: Vec<(&str, bool)> = (run.start.saturating_add(1)..run.end)
+        .map(|at| (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line)))
+        .collect();
+    gaps.sort_unstable();
+    let mut best = (0_usize, ("", false));
+    for group in gaps.chunk_by(|a, b| a == b) {
+        if let Some(first) = group.first().filter(|_| group.len() > best.0) {
+            best = (group.len(), *first);
+        }
+    }
+    best.1
+}
+
+/// How a piece of letters is read: up to where, and at what cost.
+#[derive(Clone, Copy)]
+struct Best {
+    cost: u32,
+    from: usize,
+    known: bool,
+}
+
+/// Letters as the words that cost least: known words are cheap, letters of no word dear.
+fn segment<'l>(reading: &Reading<'_>, letters: &'l [(u8, usize)]) -> Vec<&'l [(u8, usize)]> {
+    let bytes: Vec<u8> = letters.iter().map(|letter| letter.0).collect();
+    let mut best = vec![Best { cost: u32::MAX, from: 0, known: false }; bytes.len().saturating_add(1)];
+    if let Some(first) = best.first_mut() {
+        first.cost = 0;
+    }
+    for from in 0..bytes.len() {
+        let Some(base) = best.get(from).copied() else { break };
+        // A letter of no word continues an unknown word, or begins one.
+        let begin = if from > 0 && !base.known { base.from } else { from };
+        let extra = if begin == from { 6 } else { 4 };
+        improve(&mut best, from.saturating_add(1), base.cost.saturating_add(extra), begin, false);
+        for length in 1..=MAX_WORD.min(bytes.len().saturating_sub(from)) {
+            let end = from.saturating_add(length);
+            let word = bytes.get(from..end).unwrap_or_default();
+            let price = match length {
+                1 => 5,
+                2 => 3,
+                _ => 2,
+            };
+            if reading.dictionary.exact(word).is_some() {
+                improve(&mut best, end, base.cost.saturating_add(price), from, true);
+            }
+            if length >= 4 && reading.dictionary.prefix(word).is_some() {
+                for ending in 0..=MAX_ENDING {
+                    let cost =
+                        base.cost.saturating_add(price).saturating_add(u32::try_from(ending).unwrap_or(0));
+                    improve(&mut best, end.saturating_add(ending), cost, from, true);
+                }
+            }
+        }
+    }
+    let mut words = Vec::new();
+    let mut end = bytes.len();
+    while end > 0 {
+        let from = best.get(end).map_or(0, |best| best.from).min(end.saturating_sub(1));
+        words.push(letters.get(from..end).unwrap_or_default());
+        end = from;
+    }
+    words.reverse();
+    words
+}
+
+fn improve(best: &mut [Best], end: usize, cost: u32, from: usize, known: bool) {
+    if let Some(best) = best.get_mut(end)
+        && cost < best.cost
+    {
+        *best = Best { cost, from, known };
+    }
+}

@@ -1,0 +1,107 @@
+//! Words cut into pieces: by line ends, by string concatenation, by signs (guardrails, hidden text).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use super::normalize::Folded;
+use super::report::Hiding;
+use super::view::{Reading, View};
+
+/// The most pieces that a word is put together from.
+const MAX_PIECES: usize = 5;
+const MAX_WORD: usize = 20;
+/// The shortest word that is put together.
+const MIN_WORD: usize = 4;
+/// The longest that may stand between two pieces, in bytes.
+const MAX_CUT: usize = 12;
+
+/// The text with cut words put together, where that makes words that the rules know.
+pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+    let mut out: Option<Folded> = None;
+    let mut copied = 0_usize;
+    let mut at = 0_usize;
+    let mut word = Vec::new();
+    while at < reading.words.len() {
+        let Some(pieces) = pieces(reading, at, &mut word) else {
+            at = at.saturating_add(1);
+            continue;
+        };
+        let out = out.get_or_insert_with(Folded::default);
+        for before in copied..at {
+            reading.copy_gap(before, out);
+            reading.copy_word(before, out);
+        }
+        reading.copy_gap(at, out);
+        for piece in at..at.saturating_add(pieces) {
+            reading.copy_word(piece, out);
+        }
+        at = at.saturating_add(pieces);
+        copied = at;
+    }
+    let mut out = out?;
+    for rest in copied..=reading.words.len() {
+        reading.copy_gap(rest, &mut out);
+        reading.copy_word(rest, &mut out);
+    }
+    Some(View::new(out, Hiding::Split))
+}
+
+/// How many words from `at` on are the pieces of one that the rules know; the most, if several are.
+fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize> {
+    let first = reading.raw(at).as_bytes();
+    if !first.iter().all(u8::is_ascii_alphabetic) || first.len() > MAX_WORD {
+        return None;
+    }
+    word.clear();
+    word.extend_from_slice(first);
+    let mut all_known = reading.is_known(at);
+    let mut cut = Cut::Space;
+    let mut found = None;
+    for more in 1..MAX_PIECES {
+        let next = at.saturating_add(more);
+        let piece = reading.raw(next).as_bytes();
+        let length = word.len().saturating_add(piece.len());
+        if next >= reading.words.len() || length > MAX_WORD || !piece.iter().all(u8::is_ascii_alphabetic) {
+            break;
+        }
+        let Some(this) = cut_before(reading, next) else { break };
+        cut = cut.max(this);
+        all_known &= reading.is_known(next);
+        word.extend_from_slice(piece);
+        // Two words with a space or line end between are two words; with a hyphen at the line end, or quotation marks and
+        // a plus sign, they may be one.
+        let plausible = length >= MIN_WORD && (cut == Cut::Sign || !all_known);
+        if plausible && names_word(reading, word) {
+            found = Some(more.saturating_add(1));
+        }
+    }
+    found
+}
+
+/// What cuts a word, the least telling first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Space,
+    Sign,
+}
+
+fn cut_before(reading: &Reading<'_>, at: usize) -> Option<Cut> {
+    let gap = reading.gap(at);
+    if gap.len() > MAX_CUT || !gap.bytes().all(|byte| b" '\"`+.-_\\|/~*&,()=<>".contains(&byte)) {
+        return None;
+    }
+    if gap.trim().is_empty() { Some(Cut::Space) } else { Some(Cut::Sign) }
+}
+
+/// Whether the rules ask for just this word, or for words that begin with most of it.
+fn names_word(reading: &Reading<'_>, word: &[u8]) -> bool {
+    let telling = |entry| !reading.dictionary.slots(entry).is_empty();
+    if reading.dictionary.exact(word).is_some_and(telling) {
+        return true;
+    }
+    let least = word.len().saturating_sub(7).max(5);
+    (least..=word.len()).any(|length| {
+        let prefix = word.get(..length).unwrap_or_default();
+        reading.dictionary.prefix(prefix).is_some_and(telling)
+    })
+}

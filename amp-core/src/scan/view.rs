@@ -1,0 +1,102 @@
+//! The disguises that are undone before the rules look again (guardrails, hidden text).
+//!
+//! A view is the text, or a part of it, as it reads without one disguise; it knows the way back to the original bytes.
+//! Each is made only where something speaks for it, and none is made from another: one level deep.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use super::dictionary::{Dictionary, Entry};
+use super::normalize::Folded;
+use super::report::Hiding;
+use super::words::Word;
+use super::{ciphers, encoded, escapes, leetspeak, spacing, split, tags};
+
+/// A text without one of its disguises.
+#[derive(Debug)]
+pub(super) struct View {
+    pub(super) folded: Folded,
+    pub(super) hiding: Hiding,
+    /// Bytes of the original that hide text whatever it says.
+    pub(super) suspicious: bool,
+}
+
+impl View {
+    pub(super) const fn new(folded: Folded, hiding: Hiding) -> Self {
+        Self { folded, hiding, suspicious: false }
+    }
+}
+
+/// A folded text, its words and what the dictionary says of each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) folded: &'a Folded,
+    pub(super) words: &'a [Word],
+    pub(super) entries: &'a [Option<Entry>],
+    pub(super) dictionary: &'a Dictionary,
+}
+
+impl<'a> Reading<'a> {
+    /// The folded bytes of a word, apostrophes and all.
+    pub(super) fn raw(&self, at: usize) -> &'a str {
+        let range = self.words.get(at).map_or(0..0, |word| word.start as usize..word.end as usize);
+        self.folded.text.get(range).unwrap_or_default()
+    }
+
+    /// What stands between a word and the one before it.
+    pub(super) fn gap(&self, at: usize) -> &'a str {
+        let before =
+            at.checked_sub(1).and_then(|before| self.words.get(before)).map_or(0, |word| word.end as usize);
+        let until = self.words.get(at).map_or(self.folded.text.len(), |word| word.start as usize);
+        self.folded.text.get(before..until).unwrap_or_default()
+    }
+
+    /// Whether the rules, or any text, know the word.
+    pub(super) fn is_known(&self, at: usize) -> bool {
+        self.entries.get(at).is_some_and(Option::is_some)
+    }
+
+    /// Appends a piece of the folded text to `out`, each character with its own place.
+    pub(super) fn copy(&self, range: core::ops::Range<usize>, out: &mut Folded) {
+        let text = self.folded.text.get(range.clone()).unwrap_or_default();
+        for (at, c) in text.char_indices() {
+            let start = range.start.saturating_add(at);
+            out.push(c, self.folded.original(start..start.saturating_add(c.len_utf8())));
+        }
+    }
+
+    /// Appends a word.
+    pub(super) fn copy_word(&self, at: usize, out: &mut Folded) {
+        if let Some(word) = self.words.get(at) {
+            self.copy(word.start as usize..word.end as usize, out);
+        }
+    }
+
+    /// Appends what stands before a word, with its line breaks.
+    pub(super) fn copy_gap(&self, at: usize, out: &mut Folded) {
+        let until = self.words.get(at).map_or(self.folded.text.len(), |word| word.start as usize);
+        let gap = self.gap(at);
+        let from = until.saturating_sub(gap.len());
+        for (offset, c) in gap.char_indices() {
+            let start = from.saturating_add(offset);
+            let is_break = self.folded.is_break(start);
+            out.push(
+                if is_break { '\n' } else { c },
+                self.folded.original(start..start.saturating_add(c.len_utf8())),
+            );
+        }
+    }
+}
+
+/// All views that something speaks for.
+pub(super) fn views(text: &str, reading: &Reading<'_>) -> Vec<View> {
+    let mut views = Vec::new();
+    views.extend(tags::views(text, reading.folded));
+    views.extend(escapes::view(text));
+    encoded::views(text, reading, &mut views);
+    views.extend(leetspeak::view(reading));
+    views.extend(spacing::view(reading));
+    views.extend(split::view(reading));
+    ciphers::views(reading, &mut views);
+    views
+}
