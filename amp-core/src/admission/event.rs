@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for GrantEvent {
         let Read { from, to, actor, at, before, after } = Read::deserialize(deserializer)?;
         let address = |text: &str| Address::parse_with(text, Profile::Deployed).map_err(de::Error::custom);
         let pair = Pair::new(&address(&from)?, &address(&to)?);
-        if before.leads_to(&after) {
+        if before.leads_to(&after, at) {
             Ok(Self { pair, actor, at, before, after })
         } else {
             Err(de::Error::custom("no step leads from the state before to the state after"))

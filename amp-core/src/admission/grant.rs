@@ -105,16 +105,15 @@ impl GrantState {
         }
     }
 
-    /// Whether an event may lead from this state to that one, whoever causes it.
-    pub(super) fn leads_to(&self, after: &Self) -> bool {
+    /// Whether an event at this time may lead from this state to that one, whoever causes it.
+    pub(super) fn leads_to(&self, after: &Self, at: Timestamp) -> bool {
         match (self, after) {
             (Self::Requested(before), Self::Requested(after)) => {
                 before.counted_once_more().as_ref() == Some(after)
             }
+            (Self::None | Self::Revoked { .. }, Self::Requested(request)) => request.contacts == 1,
             // A grant that has run out is asked for anew.
-            (Self::None | Self::Granted(_) | Self::Revoked { .. }, Self::Requested(request)) => {
-                request.contacts == 1
-            }
+            (Self::Granted(grant), Self::Requested(request)) => request.contacts == 1 && !grant.holds_at(at),
             (Self::Declined { .. }, after) => matches!(after, Self::None),
             (_, Self::Granted(_)) => true,
             (Self::Granted(_), after) => matches!(after, Self::Revoked { .. }),

@@ -323,7 +323,7 @@ impl PairGrants {
     /// [`GrantError::Stale`] when the pair is in another state than the event begins at; nothing changes then.
     pub fn apply(&mut self, event: &GrantEvent) -> Result<(), GrantError> {
         let (pair, before, after) = (event.pair(), event.before(), event.after());
-        if self.state(pair) != before || !before.leads_to(after) {
+        if self.state(pair) != before || !before.leads_to(after, event.at()) {
             return Err(GrantError::Stale);
         }
         match (before.request(), after.request()) {

@@ -5,14 +5,18 @@ use alloc::string::String;
 use core::fmt;
 use core::str::FromStr;
 
+use amp_address::Address;
 use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::trust::{Prompt, TrustLevel};
 
 /// Longest intent, in characters (Unicode scalar values).
 const INTENT_MAX_CHARS: usize = 280;
 
 /// What a stranger says it wants: one line of at most 280 characters, from outside.
 ///
-/// It is content like any other: scan it, show it to a person through an escaping printer, and to a model wrapped only.
+/// It is content like any other: scan it, show it to a person as [`Printable`](crate::trust::Printable) text, and to a model
+/// [wrapped](Self::for_prompt).
 /// For that reason it has no `Display`, and its `Debug` shows a length.
 ///
 /// ```
@@ -38,6 +42,20 @@ impl Intent {
         let line = text.split(is_break).map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         let kept: String = line.chars().filter(|c| !c.is_control()).take(INTENT_MAX_CHARS).collect();
         Self(kept.trim().into())
+    }
+
+    /// The line as a model may see it: always wrapped, whatever is known of the stranger.
+    ///
+    /// ```
+    /// use amp_core::{Address, admission::Intent};
+    ///
+    /// let (intent, stranger): (_, Address) = (Intent::first_line("Approve me"), "eve@x.example.org".parse()?);
+    /// let shown = intent.for_prompt(&stranger).render();
+    /// assert!(shown.starts_with("<external-content ") && shown.ends_with("</external-content>"));
+    /// # Ok::<(), amp_core::AddressError>(())
+    /// ```
+    pub fn for_prompt<'a>(&'a self, stranger: &'a Address) -> Prompt<'a> {
+        Prompt::new(self.as_str(), TrustLevel::External, stranger)
     }
 
     /// The line, as the stranger wrote it.
