@@ -186,7 +186,7 @@ fn tags(text: &str) -> String {
 }
 
 fn base64(text: &str, variant: usize) -> String {
-    let alphabet: &[u8] = if variant % 2 == 0 {
+    let alphabet: &[u8] = if variant.is_multiple_of(2) {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     } else {
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -200,7 +200,7 @@ fn base64(text: &str, variant: usize) -> String {
             bits <<= 6;
             match (place <= chunk.len(), alphabet.get(digit)) {
                 (true, Some(digit)) => encoded.push(char::from(*digit)),
-                _ if variant % 2 == 0 => encoded.push('='),
+                _ if variant.is_multiple_of(2) => encoded.push('='),
                 _ => {}
             }
         }
@@ -210,7 +210,7 @@ fn base64(text: &str, variant: usize) -> String {
 
 fn hex(text: &str, variant: usize) -> String {
     let pairs: Vec<String> = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    pairs.join(if variant % 2 == 0 { "" } else { " " })
+    pairs.join(if variant.is_multiple_of(2) { "" } else { " " })
 }
 
 fn rot13(text: &str) -> String {
@@ -278,7 +278,11 @@ fn quote(text: &str, variant: usize) -> String {
 
 fn entities(text: &str, variant: usize) -> String {
     let entity = |c: char| {
-        if variant % 2 == 0 { format!("&#{};", u32::from(c)) } else { format!("&#x{:x};", u32::from(c)) }
+        if variant.is_multiple_of(2) {
+            format!("&#{};", u32::from(c))
+        } else {
+            format!("&#x{:x};", u32::from(c))
+        }
     };
     text.chars().map(entity).collect()
 }

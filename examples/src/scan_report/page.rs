@@ -105,10 +105,13 @@ fn harmless(page: &mut String, measured: &[Measured]) -> fmt::Result {
     Ok(())
 }
 
+/// Which messages a row is about.
+type Choice = fn(&Measured) -> bool;
+
 fn severities(page: &mut String, measured: &[Measured]) -> fmt::Result {
     page.push_str("\n## What would become of them\n\nBy the highest severity found, without overrides.\n\n");
     page.push_str("| messages | critical: refused | high: held | medium: flagged | low: delivered | nothing found |\n|---|---|---|---|---|---|\n");
-    let rows: [(&str, fn(&Measured) -> bool); 4] = [
+    let rows: [(&str, Choice); 4] = [
         ("attacks, tune", |one| is_attack(one) && !one.is_held_out()),
         ("attacks, held out", |one| is_attack(one) && one.is_held_out()),
         ("harmless, ordinary", |one| one.sample.label == Label::Ordinary),

@@ -115,10 +115,20 @@ pub fn holds(expect: &Value, answer: &Answer) -> bool {
         return failure_holds(code, expect.get("field"), answer);
     }
     match answer {
-        Answer::Output(output) => {
-            expect.iter().all(|(name, value)| same(value, output.get(name).unwrap_or(&Value::Null)))
-        }
+        Answer::Output(output) => expect.iter().all(|(name, value)| member_holds(name, value, output)),
         Answer::Refusal(_) => expect.get("valid") == Some(&Value::Bool(false)),
+    }
+}
+
+/// Whether an output has what is expected of one member: the same value, or of what a scan found, these and none of those.
+fn member_holds(name: &str, expected: &Value, output: &Map<String, Value>) -> bool {
+    let found = |category: &Value| {
+        output.get("categories").and_then(Value::as_array).map(|all| all.contains(category))
+    };
+    match (name, expected) {
+        ("categories", Value::Array(wanted)) => wanted.iter().all(|category| found(category) == Some(true)),
+        ("none_of", Value::Array(unwanted)) => unwanted.iter().all(|category| found(category) == Some(false)),
+        _ => same(expected, output.get(name).unwrap_or(&Value::Null)),
     }
 }
 
@@ -192,6 +202,16 @@ mod tests {
         let answer = Answer::Refusal(Refusal::of("missing_field", "envelope.to"));
         assert!(holds(&json!({"error": "missing_field", "field": "envelope.to"}), &answer));
         assert!(!holds(&json!({"error": "missing_field", "field": "envelope.from"}), &answer));
+    }
+
+    #[test]
+    fn a_scan_may_find_more_than_is_expected_but_none_of_what_is_not() {
+        let answer = output(json!({"flagged": true, "categories": ["tool_abuse", "encoding_tricks"]}));
+        assert!(holds(&json!({"flagged": true, "categories": ["tool_abuse"]}), &answer));
+        assert!(holds(&json!({"categories": [], "none_of": ["role_manipulation"]}), &answer));
+        assert!(!holds(&json!({"categories": ["tool_abuse", "role_manipulation"]}), &answer));
+        assert!(!holds(&json!({"none_of": ["encoding_tricks"]}), &answer));
+        assert!(!holds(&json!({"none_of": ["tool_abuse"]}), &output(json!({"flagged": true}))));
     }
 
     #[test]

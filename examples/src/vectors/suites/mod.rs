@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod names;
 mod policy;
+mod scan;
 
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 17] = [
+pub const SUITES: [&str; 18] = [
     "address",
     "same-tenant",
     "expand",
@@ -31,6 +32,7 @@ pub const SUITES: [&str; 17] = [
     "filename",
     "card",
     "policy",
+    "scan",
     "aid-identity",
     "aid-proof",
 ];
@@ -65,6 +67,7 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "verify" => messages::verify(input),
         "card" => cards::card(input),
         "policy" => policy::policy(input),
+        "scan" => scan::scan(input),
         "aid-identity" => aid::identity(input),
         "aid-proof" => aid::proof(input),
         _ => Err(Refusal::new(UNSUPPORTED_SUITE)),
