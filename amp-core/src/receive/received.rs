@@ -7,7 +7,8 @@ use core::fmt;
 
 use amp_address::Address;
 use amp_envelope::{
-    Dialect, Draft, Message, QuarantineId, SecurityNotes, StoredMessage, Timestamp, Verified,
+    Answer, Dialect, Draft, Message, QuarantineId, SecurityNotes, SignedMessage, StoredMessage, Timestamp,
+    Verified,
 };
 
 use super::content::{Content, context_lines};
@@ -156,6 +157,14 @@ impl Received {
     /// Starts an answer: to the sender whose key signed, in the thread, with the digest of what it answers.
     pub fn reply(&self, text: &str) -> Draft {
         self.message.reply(text)
+    }
+
+    /// Whether the one to whom the host has sent a message has signed that this answers it.
+    ///
+    /// The ids of both were assigned on the way, so an id that fits proves nothing: what the sender signed does.
+    #[must_use]
+    pub fn is_answer_to(&self, sent: &SignedMessage) -> bool {
+        self.from == sent.to() && sent.answered_by(&self.message) == Answer::Yes
     }
 
     /// The verified message, for hosts that need more of it. Its text is as it was sent: see [`text`](Self::text).
