@@ -102,7 +102,7 @@ impl Disguise {
         if needs_latin && latin * 10 < letters * 9 {
             return None;
         }
-        let variant = usize::try_from(fnv1a(id) >> 20 & 0xffff).unwrap_or_default();
+        let variant = usize::try_from(fnv1a(id) % 1013).unwrap_or_default();
         Some(match self {
             Self::Case => vec![alternate_case(text)],
             Self::Spacing => vec![space_out(text, variant)],
