@@ -75,6 +75,17 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding that no rule makes.
+    pub(super) fn builtin(
+        id: &Arc<str>,
+        severity: Severity,
+        range: Range<usize>,
+        hiding: Option<Hiding>,
+    ) -> Self {
+        let category = Category::EncodingTricks;
+        Self { rule: Arc::clone(id), category, severity, range, part: 0, hiding, window: false }
+    }
+
     /// The id of the rule that matched.
     #[must_use]
     pub fn rule(&self) -> &str {
@@ -142,7 +153,8 @@ impl ScanReport {
         &self.findings
     }
 
-    /// Whether a budget ran out, so that not everything was looked at. It counts as a finding of medium severity.
+    /// Whether a budget ran out, so that not everything was looked at. There is a finding `scan-truncated` of it, of medium
+    /// severity unless a host graded it otherwise.
     #[must_use]
     pub const fn truncated(&self) -> bool {
         self.truncated

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::category::{Category, Severity};
+use super::category::Severity;
 use super::compile::{Compiled, compile};
 use super::dictionary::Entry;
 use super::language::{RuleError, RuleFile, read};
@@ -25,6 +25,10 @@ const MAX_FINDINGS: usize = 256;
 
 /// The id of findings about text that is hidden from people.
 const HIDDEN_TEXT: &str = "hidden-text";
+/// The id of the finding that a budget ran out.
+const TRUNCATED: &str = "scan-truncated";
+/// The most bytes of the current message that are joined to earlier ones: far more than a match spans.
+const WINDOW_HEAD: usize = 4096;
 
 /// Finds signs of injections in texts.
 ///
@@ -44,6 +48,7 @@ const HIDDEN_TEXT: &str = "hidden-text";
 pub struct Scanner {
     compiled: Compiled,
     hidden_text: Option<(Arc<str>, Severity)>,
+    truncated: Option<(Arc<str>, Severity)>,
 }
 
 impl Default for Scanner {
@@ -73,7 +78,7 @@ impl Scanner {
             cut = cut.saturating_sub(1);
         }
         report.truncated = cut < text.len();
-        let text = text.get(..cut).unwrap_or_default();
+        let (whole, text) = (text.len(), text.get(..cut).unwrap_or_default());
         let folded = Folded::of(text);
         let words = words(&folded);
         let (entries, filled) = self.look_up(&folded, &words);
@@ -87,8 +92,70 @@ impl Scanner {
         for view in views(text, &reading) {
             self.look_behind(&view, &mut report);
         }
+        if report.truncated
+            && let Some((id, severity)) = &self.truncated
+        {
+            report.findings.push(Finding::builtin(id, *severity, 0..whole, None));
+        }
         report.tidy();
         report
+    }
+
+    /// What the parts of one message show: its subject, its text, the names of its attachments, strings of its context.
+    ///
+    /// The parts are read as lines of one text, so that what is split over them is found too. A finding is in the part
+    /// in which it begins.
+    #[must_use]
+    pub fn scan_parts<'p>(&self, parts: impl IntoIterator<Item = &'p str>) -> ScanReport {
+        let (text, ends) = joined(parts);
+        let mut report = self.scan(&text);
+        for finding in &mut report.findings {
+            let part =
+                ends.partition_point(|end| *end < finding.range.start).min(ends.len().saturating_sub(1));
+            let start = part
+                .checked_sub(1)
+                .and_then(|before| ends.get(before))
+                .map_or(0, |end| end.saturating_add(1));
+            let end = ends.get(part).copied().unwrap_or(text.len());
+            finding.part = part;
+            let first = finding.range.start.clamp(start, end).saturating_sub(start);
+            finding.range = first..finding.range.end.clamp(start, end).saturating_sub(start);
+        }
+        report.tidy();
+        report
+    }
+
+    /// Adds what begins in earlier messages and reaches into the parts of this one.
+    pub(super) fn scan_window(&self, earlier: &str, parts: &[&str], report: &mut ScanReport) {
+        let (current, ends) = joined(parts.iter().copied());
+        let mut text = String::from(earlier);
+        text.push('\n');
+        let begins = text.len();
+        let mut cut = current.len().min(WINDOW_HEAD);
+        while !current.is_char_boundary(cut) {
+            cut = cut.saturating_sub(1);
+        }
+        text.push_str(current.get(..cut).unwrap_or_default());
+        let known = report.rules().into_iter().map(Arc::from).collect::<BTreeSet<Arc<str>>>();
+        let windowed = self.scan(&text).findings.into_iter();
+        for mut finding in
+            windowed.filter(|finding| finding.range.start < begins && finding.range.end > begins)
+        {
+            if known.contains(&finding.rule) || *finding.rule == *TRUNCATED {
+                continue;
+            }
+            let end = finding.range.end.saturating_sub(begins);
+            let part = ends.partition_point(|part_end| *part_end < end).min(ends.len().saturating_sub(1));
+            let start = part
+                .checked_sub(1)
+                .and_then(|before| ends.get(before))
+                .map_or(0, |end| end.saturating_add(1));
+            finding.part = part;
+            finding.range = 0..end.saturating_sub(start);
+            finding.window = true;
+            report.findings.push(finding);
+        }
+        report.tidy();
     }
 
     /// Looks at a text without one of its disguises.
@@ -143,15 +210,7 @@ impl Scanner {
     fn hidden(&self, range: Range<usize>, hiding: Hiding, report: &mut ScanReport) {
         let Some((id, severity)) = &self.hidden_text else { return };
         if !report.has(id, &range) {
-            report.findings.push(Finding {
-                rule: Arc::clone(id),
-                category: Category::EncodingTricks,
-                severity: *severity,
-                range,
-                part: 0,
-                hiding: Some(hiding),
-                window: false,
-            });
+            report.findings.push(Finding::builtin(id, *severity, range, Some(hiding)));
         }
     }
 
@@ -200,6 +259,20 @@ impl Scanner {
         }
         filled.len() > before
     }
+}
+
+/// The parts as lines of one text, and where each ends in it.
+pub(super) fn joined<'p>(parts: impl IntoIterator<Item = &'p str>) -> (String, Vec<usize>) {
+    let mut text = String::new();
+    let mut ends = Vec::new();
+    for part in parts {
+        if !ends.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(part);
+        ends.push(text.len());
+    }
+    (text, ends)
 }
 
 /// The folded bytes of the words that matched; what stands between words when no word matched.
@@ -274,9 +347,15 @@ impl ScannerBuilder {
             }
         }
         let (compiled, _) = compile(&file, &self.muted);
-        let severity = self.graded.get(HIDDEN_TEXT).copied().unwrap_or(Severity::Medium);
-        let hidden_text = (!self.muted.contains(HIDDEN_TEXT)).then(|| (Arc::from(HIDDEN_TEXT), severity));
-        Scanner { compiled, hidden_text }
+        let hidden_text = self.builtin(HIDDEN_TEXT);
+        let truncated = self.builtin(TRUNCATED);
+        Scanner { compiled, hidden_text, truncated }
+    }
+
+    /// Id and severity of findings that no rule makes, unless they are muted.
+    fn builtin(&self, id: &'static str) -> Option<(Arc<str>, Severity)> {
+        let severity = self.graded.get(id).copied().unwrap_or(Severity::Medium);
+        (!self.muted.contains(id)).then(|| (Arc::from(id), severity))
     }
 
     /// All statements, and how many lines come before the text added last.
