@@ -288,8 +288,8 @@ proptest! {
     }
 }
 
-#[test]
 // rule: GRANT-3
+#[test]
 fn a_first_contact_waits_and_further_ones_are_counted_and_not_kept() {
     let mut grants = PairGrants::new();
     let stranger = pair(0, 1);
@@ -301,8 +301,8 @@ fn a_first_contact_waits_and_further_ones_are_counted_and_not_kept() {
     assert_eq!(request.intent().as_str(), "May I?");
 }
 
-#[test]
 // rule: GRANT-3
+#[test]
 fn a_flood_of_contacts_stops_being_counted_and_leaves_no_more_events() {
     let mut grants = PairGrants::new();
     let stranger = pair(0, 1);
@@ -320,8 +320,8 @@ fn a_flood_of_contacts_stops_being_counted_and_leaves_no_more_events() {
     assert!(grants.grant(&stranger, GrantScope::Message.into(), None, &owner(), at(9)).is_ok());
 }
 
-#[test]
 // rule: GRANT-7
+#[test]
 fn a_declined_stranger_stays_out_until_the_owner_lifts_it() {
     let mut grants = PairGrants::new();
     let stranger = pair(0, 1);
@@ -342,8 +342,8 @@ fn a_declined_stranger_stays_out_until_the_owner_lifts_it() {
     assert_eq!(contact(&mut grants, &stranger, 4), Err(GrantRefusal::Requested), "lifting grants nothing");
 }
 
-#[test]
 // rule: GRANT-6
+#[test]
 fn a_grant_ends_when_it_is_looked_at_and_a_clock_set_back_does_not_revive_a_revoked_one() {
     let mut grants = PairGrants::new();
     let friend = pair(0, 1);
@@ -360,8 +360,8 @@ fn a_grant_ends_when_it_is_looked_at_and_a_clock_set_back_does_not_revive_a_revo
     }
 }
 
-#[test]
 // rule: GRANT-4
+#[test]
 fn a_message_needs_the_scope_of_its_type() {
     let mut grants = PairGrants::new();
     let friend = pair(0, 1);
@@ -389,8 +389,8 @@ fn a_message_needs_the_scope_of_its_type() {
     );
 }
 
-#[test]
 // rule: GRANT-8
+#[test]
 fn what_finds_no_room_is_refused_and_not_remembered() {
     let mut grants = PairGrants::with_limits(limits().with_pairs(3));
     assert_eq!(contact(&mut grants, &pair(0, 1), 0), Err(GrantRefusal::Requested));
@@ -414,8 +414,8 @@ fn what_finds_no_room_is_refused_and_not_remembered() {
     assert_eq!(contact(&mut grants, &pair(0, 3), 2), Err(GrantRefusal::Requested));
 }
 
-#[test]
 // rule: GRANT-11
+#[test]
 fn every_refusal_looks_alike_from_outside() {
     for refusal in [
         GrantRefusal::Requested,
@@ -428,8 +428,8 @@ fn every_refusal_looks_alike_from_outside() {
     }
 }
 
-#[test]
 // rule: GRANT-9
+#[test]
 fn an_event_decided_before_another_was_applied_is_stale() {
     let mut grants = PairGrants::new();
     let stranger = pair(0, 1);
@@ -441,8 +441,8 @@ fn an_event_decided_before_another_was_applied_is_stale() {
     assert_eq!(grants, before);
 }
 
-#[test]
 // rule: GRANT-10
+#[test]
 fn an_event_that_no_step_leads_to_is_not_read() {
     let base = r#"{"from":"alice@acme.crabmail.ai","to":"bob@corp.crabmail.ai","actor":"owner:1","at":"2026-01-31T10:00:00Z","before":BEFORE,"after":AFTER}"#;
     let none = r#"{"state":"none"}"#;

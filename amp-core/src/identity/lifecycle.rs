@@ -119,8 +119,8 @@ impl fmt::Display for RegistrationStatus {
 mod tests {
     use super::*;
 
-    #[test]
     // rule: AID-19
+    #[test]
     fn the_steps_are_these_six_and_no_others() {
         use RegistrationStatus::{Active, Deleted, Pending, Suspended};
         use RegistrationStep::{Approve, Delete, Reactivate, Reject, Suspend};
