@@ -276,6 +276,55 @@ fn only_what_was_scanned_is_routed() {
     assert_eq!(read(&afp(), Profile::Spec).unwrap().check_routed(), Ok(()));
 }
 
+// rule: ATT-19
+#[test]
+fn h07_a_script_passes_under_no_type() {
+    for declared in [
+        "text/x-shellscript",
+        "application/x-sh",
+        "Text/X-ShellScript; charset=utf-8",
+        "application/shellscript",
+        " application/x-msdownload ",
+        "application/vnd.microsoft.portable-executable",
+        "application/hta",
+        "application/java-archive",
+        "x-perl",
+    ] {
+        let attachment = read(&with(provider(), "content_type", declared.into()), Profile::Deployed).unwrap();
+        assert_eq!(attachment.check_content(b""), Err(AttachmentError::Program), "{declared}");
+        assert_eq!(AttachmentError::Program.field(), Some("content_type"));
+    }
+    for declared in ["text/csv", "text/x-python", "application/x-shockwave", "x-", "", "application/json"] {
+        let attachment = read(&with(provider(), "content_type", declared.into()), Profile::Deployed).unwrap();
+        assert_eq!(attachment.check_content(b"a,b\n"), Ok(()), "{declared}");
+    }
+}
+
+// rule: ATT-20
+#[test]
+fn h07_a_program_is_known_by_its_first_bytes_whatever_is_declared() {
+    let untyped = without(without(provider(), "content_type"), "scan_status");
+    for attachment in [provider(), afp(), untyped] {
+        let attachment = read(&attachment, Profile::Deployed).unwrap();
+        for head in [
+            &b"#!/bin/sh\n"[..],
+            b"\xef\xbb\xbf#!/usr/bin/env python3\n",
+            b"\n #! /bin/sh",
+            b"\x7fELF\x02\x01",
+            b"MZ\x90\0\x03\0\0\0",
+            b"\xcf\xfa\xed\xfe\x07",
+            b"\xca\xfe\xba\xbe\0\0",
+        ] {
+            assert_eq!(attachment.check_content(head), Err(AttachmentError::Program), "{head:?}");
+        }
+        for head in
+            [&b""[..], b"#", b"# !bash", b"MZ is how it begins", b"a,b\n#!/bin/sh", b"\x7fEL", b"%PDF-1.7"]
+        {
+            assert_eq!(attachment.check_content(head), Ok(()), "{head:?}");
+        }
+    }
+}
+
 // rule: ATT-18
 #[test]
 fn deployed_spellings_are_read_where_the_specifications_own_is_absent() {

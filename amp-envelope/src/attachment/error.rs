@@ -40,6 +40,9 @@ pub enum AttachmentError {
     /// Its scan is not done, or found what may not be delivered.
     #[error("attachment has a scan_status with which it may not be delivered")]
     NotDeliverable,
+    /// The file is a program or a script, or is declared as one.
+    #[error("attachment is a program or a script")]
+    Program,
 }
 
 impl AttachmentError {
@@ -49,9 +52,11 @@ impl AttachmentError {
         match self {
             Self::NotAnObject => ErrorCode::NotAnObject,
             Self::Missing { .. } => ErrorCode::MissingField,
-            Self::Invalid { .. } | Self::Digest(_) | Self::Reference(_) | Self::NotDeliverable => {
-                ErrorCode::InvalidField
-            }
+            Self::Invalid { .. }
+            | Self::Digest(_)
+            | Self::Reference(_)
+            | Self::NotDeliverable
+            | Self::Program => ErrorCode::InvalidField,
             Self::TooMany | Self::TooLarge | Self::TooLargeTogether => ErrorCode::TooLarge,
         }
     }
@@ -65,6 +70,7 @@ impl AttachmentError {
             Self::Reference(_) => Some("ref"),
             Self::TooLarge | Self::TooLargeTogether => Some("size"),
             Self::NotDeliverable => Some("scan_status"),
+            Self::Program => Some("content_type"),
             Self::NotAnObject | Self::TooMany => None,
         }
     }
@@ -81,6 +87,7 @@ impl From<AttachmentError> for MessageError {
             AttachmentError::TooMany => "a message has at most 10 provider attachments",
             AttachmentError::TooLarge => "a provider attachment has at most 25 MiB",
             AttachmentError::TooLargeTogether => "provider attachments have at most 100 MiB together",
+            AttachmentError::Program => "an attachment is no program and no script",
             AttachmentError::NotDeliverable => "an attachment is scanned before it is delivered",
         };
         Self::field_of(error.code(), error.field().unwrap_or("payload.attachments"), rule)

@@ -3,6 +3,7 @@
 //! The signature covers these objects as they were received, so they are read and never rewritten.
 
 mod afp;
+mod content;
 mod digest;
 mod error;
 mod fields;
@@ -117,6 +118,30 @@ impl Attachment {
     /// [`AttachmentError::NotDeliverable`].
     pub fn check_local(&self) -> Result<(), AttachmentError> {
         self.check_status(ScanStatus::may_be_delivered_locally, true)
+    }
+
+    /// Checks that the file is no program and no script, by the type that is declared and by its first bytes: 64 or more
+    /// where the file has them.
+    ///
+    /// A provider checks this before it takes a file, and a careful recipient again before the file is used.
+    ///
+    /// ```
+    /// use amp_envelope::{Attachment, AttachmentError, Payload};
+    ///
+    /// let payload = Payload::from_json(br#"{"type":"task","message":"m","attachments":[{"name":"setup","type":"text/plain"}]}"#)?;
+    /// let attachment = Attachment::read(payload.attachments_json().next().unwrap())?;
+    /// assert!(attachment.check_content(b"how to set it up").is_ok());
+    /// assert_eq!(attachment.check_content(b"#!/bin/sh\nrm -r"), Err(AttachmentError::Program));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`AttachmentError::Program`].
+    pub fn check_content(&self, head: &[u8]) -> Result<(), AttachmentError> {
+        if self.content_type().is_some_and(content::is_blocked_type) || content::is_program(head) {
+            return Err(AttachmentError::Program);
+        }
+        Ok(())
     }
 
     fn check_status(&self, may: fn(ScanStatus) -> bool, unstated: bool) -> Result<(), AttachmentError> {
