@@ -40,11 +40,6 @@ const VERSION: u64 = 1;
 pub enum Effect {
     /// A message was accepted: its id, its nonce and its content count as seen.
     Seen(Seen),
-    /// Messages whose time was over were forgotten, because room was needed.
-    Forgot {
-        /// What had to be remembered until an earlier time than this is forgotten.
-        until: Timestamp,
-    },
     /// A person set the high-water mark of the clock.
     ClockSet {
         /// The mark.

@@ -64,7 +64,6 @@ impl Memory {
     pub fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::Seen(seen) => self.replay.record(seen),
-            Effect::Forgot { until } => self.replay.forget_before(*until),
             Effect::ClockSet { to } => self.replay.set_clock(*to),
             Effect::KeyPinned { address, key, state, source, at } => {
                 self.keys.pin(address, key, *state, *source, *at);

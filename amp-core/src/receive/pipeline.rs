@@ -334,7 +334,7 @@ impl<'a> Case<'a> {
             return Ok(Decision::new(Outcome::Reject(refusal), effects));
         }
         let sighting = Sighting::unproven(&message)?;
-        sighting.check_times(self.context.via(), self.now, self.receiver.memory.replay.policy())?;
+        self.receiver.memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
         self.check_sender()?;
         let scan = settings.scanner.scan(&Content::of(&message).parts().collect::<Vec<_>>().join("\n"));
         // Nobody answers for it, so nobody is asked to look at it either.
@@ -470,9 +470,8 @@ impl<'a> Case<'a> {
     /// What an accepted message changes: its sender's pin, and that it was seen.
     fn acceptance(&self, proven: &Proven, sighting: &Sighting, outcome: FirstOutcome) -> Vec<Effect> {
         let replay = &self.receiver.memory.replay;
-        let forgot = replay.is_at_a_limit(sighting).then_some(Effect::Forgot { until: self.now });
         let seen = Effect::Seen(replay.seen(sighting, outcome, self.context.now()));
-        proven.pin.iter().cloned().chain(forgot).chain([seen]).collect()
+        proven.pin.iter().cloned().chain([seen]).collect()
     }
 
     fn received(&self, proven: Proven, scan: ScanReport) -> Received {

@@ -146,18 +146,41 @@ impl Sighting {
         Self { sender, id, digest, timestamp, nonce: None, sent_at: None, expires_at: None }
     }
 
+    /// Adds the nonce and the time that the sender has signed.
+    #[must_use]
+    pub const fn with_nonce(mut self, nonce: [u8; 16], sent_at: Timestamp) -> Self {
+        self.nonce = Some(nonce);
+        self.sent_at = Some(sent_at);
+        self
+    }
+
+    /// Adds when the message expires: the earlier of the signed and the unsigned time.
+    #[must_use]
+    pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+
     /// The message's id.
     #[must_use]
     pub const fn id(&self) -> &MessageId {
         &self.id
     }
 
-    /// Judges the message's times, for the way on which it came.
-    pub(super) fn check_times(&self, via: Via, now: Timestamp, policy: &ClockPolicy) -> Result<(), Refusal> {
+    /// Judges the message's times, for the way on which it came: what is over by the high-water mark, and what is still
+    /// to come by the host's clock.
+    fn check_times(
+        &self,
+        via: Via,
+        clock: Clock,
+        host: Timestamp,
+        policy: &ClockPolicy,
+    ) -> Result<(), Refusal> {
+        let now = clock.judged(host);
         if self.expires_at.is_some_and(|expires_at| now > expires_at) {
             return Err(EXPIRED);
         }
-        let latest = now.saturating_add(policy.max_ahead());
+        let latest = host.saturating_add(policy.max_ahead());
         if self.timestamp > latest {
             return Err(ahead("envelope.timestamp"));
         }
@@ -238,6 +261,9 @@ pub struct Seen {
     keep_until: Timestamp,
     /// The receiver's high-water mark afterwards.
     clock: Timestamp,
+    /// Where room was needed: what had to be remembered until an earlier time than this is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forget: Option<Timestamp>,
     outcome: FirstOutcome,
 }
 
@@ -339,10 +365,6 @@ impl ReplayMemory {
         self
     }
 
-    pub(super) const fn policy(&self) -> &ClockPolicy {
-        &self.policy
-    }
-
     /// How many messages are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -376,7 +398,6 @@ impl ReplayMemory {
     /// `timestamp_future` for the times; `rate_limited` when there is no room.
     pub fn check(&self, sighting: &Sighting, via: Via, now: Timestamp) -> Result<Sight, Refusal> {
         let sender = self.senders.get(&sighting.sender);
-        let now = self.clock.judged(now);
         if let Some(entry) = sender.and_then(|sender| sender.by_id.get(&*id_key(&sighting.id))) {
             return if entry.digest == sighting.digest {
                 Ok(Sight::Duplicate(entry.outcome.clone()))
@@ -396,10 +417,15 @@ impl ReplayMemory {
                 "a sender uses a nonce once",
             ));
         }
-        sighting.check_times(via, now, &self.policy)?;
-        self.check_room(sender, now)?;
+        self.check_times(sighting, via, now)?;
+        self.check_room(sender, self.clock.judged(now))?;
         let is_known = sender.is_some_and(|sender| sender.contents.contains_key(&sighting.digest));
         Ok(if sighting.nonce.is_none() && is_known { Sight::EqualContent } else { Sight::First })
+    }
+
+    /// Judges the times of a message alone.
+    pub(super) fn check_times(&self, sighting: &Sighting, via: Via, now: Timestamp) -> Result<(), Refusal> {
+        sighting.check_times(via, self.clock, now, &self.policy)
     }
 
     /// Whether one more message of a sender fits, once what is past its time at `now` is forgotten.
@@ -438,13 +464,14 @@ impl ReplayMemory {
             nonce: sighting.nonce,
             keep_until: sighting.keep_until(self.clock.judged(now)),
             clock: self.clock.following(now, self.policy.step()),
+            forget: self.is_at_a_limit(sighting).then(|| self.clock.judged(now)),
             outcome,
         }
     }
 
     /// Whether the memory is at a limit, so that what is past its time has to be forgotten before the next message is
     /// remembered.
-    pub(super) fn is_at_a_limit(&self, sighting: &Sighting) -> bool {
+    fn is_at_a_limit(&self, sighting: &Sighting) -> bool {
         let of_sender = self.senders.get(&sighting.sender).map_or(0, |sender| sender.by_id.len());
         of_sender >= self.limits.per_sender || self.len() >= self.limits.total
     }
@@ -452,17 +479,17 @@ impl ReplayMemory {
     /// Remembers a message, and forgets those that are past their time. What is remembered already stays as it is.
     pub fn record(&mut self, seen: &Seen) {
         self.set_clock(self.clock.judged(seen.clock));
+        self.forget_before(seen.forget.unwrap_or(seen.clock));
         let sender = self.senders.entry(seen.sender).or_default();
         let key = id_key(&seen.id);
         if !sender.by_id.contains_key(&key) {
             sender.remember(seen, key.clone());
             self.expiry.insert((seen.keep_until, seen.sender, key));
         }
-        self.forget_before(seen.clock);
     }
 
     /// Forgets what is past its time at `until`.
-    pub(super) fn forget_before(&mut self, until: Timestamp) {
+    fn forget_before(&mut self, until: Timestamp) {
         while self.expiry.first().is_some_and(|(keep_until, ..)| *keep_until < until) {
             let Some((_, sender, id)) = self.expiry.pop_first() else { return };
             if let Some(memory) = self.senders.get_mut(&sender) {
@@ -489,6 +516,7 @@ impl ReplayMemory {
                 nonce: entry.nonce,
                 keep_until: entry.keep_until,
                 clock: clock.unwrap_or(Timestamp::MIN),
+                forget: Some(Timestamp::MIN),
                 outcome: entry.outcome.clone(),
             })
         })

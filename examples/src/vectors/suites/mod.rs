@@ -8,6 +8,7 @@ mod keys;
 mod messages;
 mod names;
 mod policy;
+mod receive;
 mod scan;
 
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 18] = [
+pub const SUITES: [&str; 19] = [
     "address",
     "same-tenant",
     "expand",
@@ -33,6 +34,7 @@ pub const SUITES: [&str; 18] = [
     "card",
     "policy",
     "scan",
+    "replay",
     "aid-identity",
     "aid-proof",
 ];
@@ -68,6 +70,7 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "card" => cards::card(input),
         "policy" => policy::policy(input),
         "scan" => scan::scan(input),
+        "replay" => receive::replay(input),
         "aid-identity" => aid::identity(input),
         "aid-proof" => aid::proof(input),
         _ => Err(Refusal::new(UNSUPPORTED_SUITE)),
