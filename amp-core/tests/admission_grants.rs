@@ -1,9 +1,9 @@
 //! Pair grants, held against a model that knows nothing of events; and the events, held against the state.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use amp_core::admission::{
     Actor, GrantError, GrantEvent, GrantLimits, GrantRefusal, GrantScope, GrantScopes, GrantState, Intent,
@@ -155,7 +155,7 @@ fn shown(state: &GrantState) -> Standing {
 }
 
 fn run(
-    grants: &mut PairGrants,
+    grants: &PairGrants,
     model: &mut Model,
     from: usize,
     to: usize,
@@ -219,7 +219,7 @@ proptest! {
         let (mut log, mut now) = (Vec::new(), 0);
         for (from, to, passed, step) in &steps {
             now += passed;
-            if let Some(event) = run(&mut grants, &mut model, *from, *to, now, step) {
+            if let Some(event) = run(&grants, &mut model, *from, *to, now, step) {
                 prop_assert_eq!(event.at(), at(now));
                 let is_contact = matches!(step, Step::Contact { .. });
                 prop_assert_eq!(event.actor().as_str() == AGENTS[*from], is_contact);
@@ -254,7 +254,7 @@ proptest! {
         let (mut log, mut now) = (Vec::new(), 0);
         for (from, to, passed, step) in &steps {
             now += passed;
-            if let Some(event) = run(&mut grants, &mut model, *from, *to, now, step) {
+            if let Some(event) = run(&grants, &mut model, *from, *to, now, step) {
                 grants.apply(&event).unwrap();
                 log.push(event);
             }

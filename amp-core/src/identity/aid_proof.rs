@@ -70,14 +70,19 @@ impl FromStr for Issuer {
     type Err = AidError;
 
     fn from_str(text: &str) -> Result<Self, AidError> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let is_url =
-            rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
-        if is_url && text.len() <= Self::MAX_BYTES {
-            Ok(Self(text.to_string()))
-        } else {
-            Err(AidError::invalid("issuer", "an issuer is an http or https URL of at most 2,048 characters"))
-        }
+        check_url("issuer", text).map(|()| Self(text.to_string()))
+    }
+}
+
+/// Such a text cannot hold a line feed, so it cannot move the fields of what is signed.
+fn check_url(field: &'static str, text: &str) -> Result<(), AidError> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_url =
+        rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()));
+    if is_url && text.len() <= Issuer::MAX_BYTES {
+        Ok(())
+    } else {
+        Err(AidError::invalid(field, "the value is an http or https URL of at most 2,048 characters"))
     }
 }
 
@@ -251,16 +256,18 @@ impl StatusProof {
     /// Makes a proof over the URL that is asked, exactly as it is asked.
     ///
     /// # Errors
-    /// `invalid_field` in `proof` for a text that is no http or https URL, or a time before 1970.
+    /// `invalid_field` in `url` when it is no http or https URL, in `proof` for a time before 1970.
     pub fn make(identity: &Identity, url: &str, now: Timestamp) -> Result<Self, AidError> {
+        check_url("url", url)?;
         Kind::RegistrationStatus.make(identity, url, now).map(|text| Self { text })
     }
 
     /// Verifies a proof, and says when it was made.
     ///
     /// # Errors
-    /// As [`TokenProof::verify`].
+    /// As [`TokenProof::verify`], and `invalid_field` in `url` when it is no http or https URL.
     pub fn verify(key: &VerifyingKey, proof: &str, url: &str, now: Timestamp) -> Result<Timestamp, AidError> {
+        check_url("url", url)?;
         Kind::RegistrationStatus.verify(key, proof, url, now)
     }
 
