@@ -123,6 +123,7 @@ impl<'r> Reception<'r> {
     }
 
     /// Remembers the effects and hands out what became of the message.
+    #[must_use]
     pub fn commit(self) -> Disposition {
         let Decision { outcome, effects, live } = self.decision;
         self.receiver.remember(&effects, live);

@@ -66,13 +66,10 @@ pub enum Effect {
         /// The address.
         #[serde(with = "codec::address")]
         address: Address,
-        /// The key that was pinned.
-        #[serde(with = "codec::key")]
-        from: VerifyingKey,
-        /// The key that is.
+        /// The key that is pinned now.
         #[serde(with = "codec::key")]
         to: VerifyingKey,
-        /// The old key's signature over the new one, in base64.
+        /// The signature of the key that was pinned before over the new one, in base64.
         proof: String,
         /// When.
         at: Timestamp,

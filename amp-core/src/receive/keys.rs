@@ -324,10 +324,11 @@ impl KnownKeys {
     }
 
     pub(super) fn raise_conflict(&mut self, address: &Address, contender: &VerifyingKey) {
-        if let Some(known) = self.pins.get_mut(address) {
-            if known.key != *contender && known.contender.is_none() {
-                known.contender = Some(contender.clone());
-            }
+        if let Some(known) = self.pins.get_mut(address)
+            && known.key != *contender
+            && known.contender.is_none()
+        {
+            known.contender = Some(contender.clone());
         }
     }
 

@@ -22,9 +22,8 @@ use super::receiver::{CARRIED, REVOKED, Receiver, conflict, pinned};
 use super::refusal::{Refusal, RefusalReason};
 use super::replay::{FirstOutcome, Sight, Sighting};
 use super::watch::Looked;
-use super::watch::Verdict;
 use crate::admission::{GrantScope, Intent, Pair};
-use crate::scan::{ScanReport, Severity};
+use crate::scan::{ScanReport, Severity, Verdict};
 use crate::trust::{
     Attestation, AttestationClaims, PinState, RevocationFact, SignatureFact, TrustFacts, has_public_suffix,
     lookalike_of,
@@ -336,9 +335,9 @@ impl<'a> Case<'a> {
         let sighting = Sighting::unproven(&message)?;
         self.receiver.memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
         self.check_sender()?;
-        let scan = settings.scanner.scan(&Content::of(&message).parts().collect::<Vec<_>>().join("\n"));
+        let scan = settings.scanner.scan_parts(Content::of(&message).parts());
         // Nobody answers for it, so nobody is asked to look at it either.
-        if super::watch::verdict(&scan) >= Verdict::Quarantine {
+        if scan.verdict(&settings.overrides) >= Verdict::Quarantine {
             return Err(CONTENT_BLOCKED);
         }
         let audit = self.note(AuditKind::ShownUntrusted, &message).with_code(refusal.code());
@@ -407,15 +406,8 @@ impl<'a> Case<'a> {
 
     /// Scans the message, also together with the sender's last ones.
     fn look(&self, message: &Verified<Message>) -> Looked {
-        let settings = &self.receiver.settings;
-        let content = Content::of(message);
-        self.receiver.watch.look(
-            &settings.scanner,
-            &settings.overrides,
-            (&self.from, &self.to),
-            content.parts(),
-            self.now,
-        )
+        let Receiver { settings, watch, .. } = self.receiver;
+        watch.look(settings, (&self.from, &self.to), &Content::of(message), self.now)
     }
 
     /// Decides by what the scan has found.

@@ -144,7 +144,6 @@ impl Received {
     }
 
     /// The text as it was sent, with its level. It has no wrapper: it is not for a model.
-    #[must_use]
     pub fn text(&self) -> RawText {
         RawText { level: self.trust(), text: self.message.text().into_owned() }
     }

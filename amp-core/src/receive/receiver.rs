@@ -105,7 +105,7 @@ impl Receiver {
     pub(super) fn remember(&mut self, effects: &[Effect], live: Option<Live>) {
         effects.iter().for_each(|effect| self.memory.apply(effect));
         if let Some(live) = live {
-            self.watch.remember(live);
+            self.watch.remember(&live);
         }
     }
 
@@ -196,7 +196,6 @@ impl Receiver {
         }
         let rotated = Effect::KeyRotated {
             address: address.clone(),
-            from: known.key().clone(),
             to: request.new_key().clone(),
             proof: request.proof().to_base64(),
             at: now,

@@ -12,8 +12,7 @@ use super::effects::Effect;
 use super::memory::Memory;
 use super::receiver::Receiver;
 use super::replay::ReplayLimits;
-use super::watch::Overrides;
-use crate::scan::Scanner;
+use crate::scan::{Overrides, Scanner};
 
 /// What a [`Receiver`] is set to.
 #[derive(Debug)]
