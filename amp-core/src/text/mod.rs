@@ -6,5 +6,5 @@ mod reading;
 mod visible;
 
 pub(crate) use classes::is_right_to_left;
-pub(crate) use reading::{Glyph, for_each_glyph};
+pub(crate) use reading::{Glyph, for_each_glyph, is_opening};
 pub(crate) use visible::{Escape, shown};

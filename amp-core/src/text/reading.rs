@@ -89,6 +89,16 @@ impl Glyph {
         Self(1 << bit)
     }
 
+    /// Any of these ASCII characters.
+    pub(crate) const fn any(mut signs: &[u8]) -> Self {
+        let mut any = Self(0);
+        while let [sign, others @ ..] = signs {
+            any = any.or(Self::of(*sign));
+            signs = others;
+        }
+        any
+    }
+
     /// Whether it may be taken for one of these.
     pub(crate) const fn may_be(self, other: Self) -> bool {
         self.0 & other.0 & !(PASSABLE | UNSEEN | CAPITAL) != 0
@@ -133,15 +143,27 @@ pub(crate) fn for_each_glyph(c: char, mut each: impl FnMut(Glyph)) {
     }
     let whole = alike(c);
     decompose_compatible(c, |part| {
-        let mut cased = part.to_uppercase();
-        match (cased.next(), cased.next()) {
-            // One letter in one case is several in the other: sharp s.
+        if !part.is_lowercase() {
+            return each(of_part(part).or(whole));
+        }
+        let mut capitals = part.to_uppercase();
+        match (capitals.next(), capitals.next()) {
+            // One small letter may be several capitals: sharp s.
             (Some(first), Some(second)) => {
-                [first, second].into_iter().chain(cased).for_each(|c| each(of_part(c).or(whole)));
+                [first, second].into_iter().chain(capitals).for_each(|c| each(of_part(c).or(whole)));
             }
             _ => each(of_part(part).or(whole)),
         }
     });
+}
+
+/// Whether the character may be taken for a less-than sign: the same as reading it, but quick.
+pub(crate) fn is_opening(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c == '<',
+        '\u{226e}' | '\u{fe3d}' | '\u{fe3f}' | '\u{fe64}' | '\u{ff1c}' | '\u{e003c}' => true,
+        _ => sign_alike(c).may_be(Glyph::of(b'<')),
+    }
 }
 
 /// The glyph of a character that has no compatibility form.
@@ -152,10 +174,12 @@ fn of_part(c: char) -> Glyph {
     if is_combining_mark(c) || is_invisible(c) || c.is_control() {
         return Glyph(PASSABLE | UNSEEN);
     }
+    let mut glyph = alike(c);
     // The other case of a look-alike may look like something else: capital eta is an H, its small letter an n.
-    let cases = c.to_lowercase().chain(c.to_uppercase());
-    let mut glyph =
-        cases.fold(alike(c), |glyph, c| glyph.or(if c.is_ascii() { of_ascii(c) } else { alike(c) }));
+    if c.is_lowercase() || c.is_uppercase() {
+        let cases = c.to_lowercase().chain(c.to_uppercase());
+        glyph = cases.fold(glyph, |glyph, c| glyph.or(if c.is_ascii() { of_ascii(c) } else { alike(c) }));
+    }
     if c.is_whitespace() {
         glyph = glyph.or(Glyph::of(b' '));
     }
@@ -166,7 +190,24 @@ fn of_part(c: char) -> Glyph {
 }
 
 fn of_ascii(c: char) -> Glyph {
-    let Ok(ascii) = u8::try_from(c) else { return Glyph(0) };
+    u8::try_from(c).ok().and_then(|ascii| ASCII.get(usize::from(ascii))).copied().unwrap_or(Glyph(0))
+}
+
+/// The glyphs of ASCII.
+const ASCII: [Glyph; 128] = ascii_glyphs();
+
+#[expect(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
+const fn ascii_glyphs() -> [Glyph; 128] {
+    let mut glyphs = [Glyph(0); 128];
+    let mut ascii = 0;
+    while ascii < glyphs.len() {
+        glyphs[ascii] = ascii_glyph(ascii as u8);
+        ascii += 1;
+    }
+    glyphs
+}
+
+const fn ascii_glyph(ascii: u8) -> Glyph {
     let own = match ascii {
         b'\t' | 0x0b | 0x0c => Glyph::of(b' '),
         b'\r' | b'\n' => Glyph::of(b'\n'),
@@ -193,14 +234,19 @@ fn of_ascii(c: char) -> Glyph {
 
 /// What a character looks like, as it stands.
 fn alike(c: char) -> Glyph {
-    let letter = |table: &[(char, u8)]| {
-        let at = table.binary_search_by_key(&c, |&(alike, _)| alike).ok()?;
-        table.get(at).map(|&(_, ascii)| Glyph::of(ascii))
-    };
-    let letters = letter(&CONFUSABLES).unwrap_or(Glyph(0));
+    let letter = find(&CONFUSABLES, c);
     // What looks like an l looks like an i, a 1 and a bar.
-    let letters = if letters.may_be(Glyph::of(b'l')) { letters.or(Glyph::of(b'i')) } else { letters };
-    letters.or(letter(&SIGNS_ALIKE).unwrap_or(Glyph(0)))
+    let letter = if letter.may_be(Glyph::of(b'l')) { letter.or(Glyph::of(b'i')) } else { letter };
+    letter.or(sign_alike(c))
+}
+
+fn sign_alike(c: char) -> Glyph {
+    find(&SIGNS_ALIKE, c)
+}
+
+fn find(table: &[(char, u8)], c: char) -> Glyph {
+    let at = table.binary_search_by_key(&c, |&(alike, _)| alike);
+    at.ok().and_then(|at| table.get(at)).map_or(Glyph(0), |&(_, ascii)| Glyph::of(ascii))
 }
 
 #[cfg(test)]
@@ -221,6 +267,15 @@ mod tests {
     fn tables_are_in_order() {
         assert!(SIGNS_ALIKE.is_sorted_by(|a, b| a.0 < b.0));
         assert!(CONFUSABLES.is_sorted_by(|a, b| a.0 < b.0));
+    }
+
+    #[test]
+    fn opening_characters_are_those_that_read_as_less_than_signs() {
+        for c in '\0'..=char::MAX {
+            let mut opens = false;
+            for_each_glyph(c, |glyph| opens |= glyph.may_be(Glyph::of(b'<')));
+            assert_eq!(opens, is_opening(c), "{c:?}");
+        }
     }
 
     #[test]

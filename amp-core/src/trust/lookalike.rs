@@ -101,10 +101,29 @@ const DOMAIN_MIN: usize = 7;
 
 /// How the parts of an address look.
 struct Looks {
-    name: Vec<Sign>,
-    domain: Vec<Sign>,
+    name: Part,
+    domain: Part,
     /// The domain without its last label.
-    stem: Vec<Sign>,
+    stem: Part,
+}
+
+/// What is seen of a part, and the same with doubled letters written once.
+struct Part {
+    signs: Vec<Sign>,
+    once: Vec<Sign>,
+}
+
+impl Part {
+    fn of(text: &str) -> Self {
+        let signs = signs(text);
+        let mut once = signs.clone();
+        once.dedup_by(|a, b| a.source == b.source && !a.is_digit());
+        Self { signs, once }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.signs == other.signs || self.once == other.once
+    }
 }
 
 /// A letter, or a digit that is read as one.
@@ -130,19 +149,18 @@ impl Looks {
     fn of(address: &Address) -> Self {
         let domain = address.domain();
         let stem = domain.rsplit_once('.').map_or("", |(stem, _)| stem);
-        Self { name: signs(address.name()), domain: signs(domain), stem: signs(stem) }
+        Self { name: Part::of(address.name()), domain: Part::of(domain), stem: Part::of(stem) }
     }
 
     fn likeness(&self, other: &Self) -> Option<LookalikeBasis> {
-        if self.name != other.name {
+        let shortest = self.domain.signs.len().min(other.domain.signs.len());
+        if !self.name.is_like(&other.name) {
             None
-        } else if self.domain == other.domain {
+        } else if self.domain.is_like(&other.domain) {
             Some(LookalikeBasis::Letters)
-        } else if self.stem == other.stem {
+        } else if self.stem.is_like(&other.stem) {
             Some(LookalikeBasis::Ending)
-        } else if self.domain.len().min(other.domain.len()) >= DOMAIN_MIN
-            && differ_by_one_letter(&self.domain, &other.domain)
-        {
+        } else if shortest >= DOMAIN_MIN && differ_by_one_letter(&self.domain.signs, &other.domain.signs) {
             Some(LookalikeBasis::OneLetter)
         } else {
             None
@@ -150,7 +168,7 @@ impl Looks {
     }
 }
 
-/// What is seen of a part: look-alikes as one sign, doubled letters once, no separators.
+/// What is seen of a part: look-alikes as one sign, no separators.
 fn signs(part: &str) -> Vec<Sign> {
     let mut signs: Vec<Sign> = Vec::new();
     for label in part.split('.') {
@@ -158,7 +176,6 @@ fn signs(part: &str) -> Vec<Sign> {
         let label: String = decoded.unwrap_or_else(|| label.into());
         label.chars().for_each(|c| for_each_glyph(c, |glyph| push(&mut signs, c, glyph)));
     }
-    signs.dedup_by(|a, b| a.source == b.source && !a.is_digit());
     signs
 }
 

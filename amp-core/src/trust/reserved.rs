@@ -53,7 +53,7 @@ fn write(text: &str, is_wanted: impl Fn(char) -> bool, out: &mut String) {
             escape(c, out);
             continue;
         }
-        if ends_name(c) {
+        if reader.is_in_tag() && ends_name(c) {
             reader.break_tag(out);
         }
         if reader.completes(c, out.len()) {
@@ -69,9 +69,12 @@ fn write(text: &str, is_wanted: impl Fn(char) -> bool, out: &mut String) {
 /// Whether a tag's name ends before this character.
 fn ends_name(c: char) -> bool {
     let mut ends = false;
-    for_each_glyph(c, |glyph| ends |= b">/= \n".iter().any(|&sign| glyph.may_be(Glyph::of(sign))));
+    for_each_glyph(c, |glyph| ends |= glyph.may_be(NAME_ENDS));
     ends
 }
+
+const NAME_ENDS: Glyph = Glyph::any(b">/= \n");
+const TOKEN_ENDS: Glyph = Glyph::any(b"]>:={");
 
 fn escape(c: char, out: &mut String) {
     // Writing to a string does not fail.
@@ -79,12 +82,19 @@ fn escape(c: char, out: &mut String) {
 }
 
 /// What was shown so far, as one reads it who takes the escapes out.
-#[derive(Default)]
 struct Reader {
     /// The end of it: enough for the longest token.
     shown: Vec<Seen>,
     /// How many of them stand in the line, from its first character that is neither a blank nor a mark.
     in_line: usize,
+    /// How many of them stand behind the last less-than sign; many if there is none.
+    in_tag: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { shown: Vec::new(), in_line: 0, in_tag: usize::MAX }
+    }
 }
 
 /// A glyph, the character that it is a part of, and where that stands in the output.
@@ -101,7 +111,7 @@ const WINDOW: usize = 256;
 impl Reader {
     /// Reads a character that is to be shown; true, and it is taken back, if a token would be whole with it.
     fn completes(&mut self, c: char, at: usize) -> bool {
-        let (length, in_line) = (self.shown.len(), self.in_line);
+        let (length, in_line, in_tag) = (self.shown.len(), self.in_line, self.in_tag);
         let mut is_whole = false;
         for_each_glyph(c, |glyph| {
             if !glyph.is_unseen() {
@@ -111,7 +121,7 @@ impl Reader {
         });
         if is_whole {
             self.shown.truncate(length);
-            self.in_line = in_line;
+            (self.in_line, self.in_tag) = (in_line, in_tag);
         } else if self.shown.len() > WINDOW.saturating_mul(2) {
             let surplus = self.shown.len().saturating_sub(WINDOW);
             self.shown.drain(..surplus);
@@ -121,6 +131,8 @@ impl Reader {
 
     fn push(&mut self, seen: Seen) {
         self.shown.push(seen);
+        let opens = seen.glyph.may_be(Glyph::of(b'<'));
+        self.in_tag = if opens { 0 } else { self.in_tag.saturating_add(1) };
         if seen.glyph.may_be(Glyph::of(b'\n')) {
             self.in_line = 0;
         } else if self.in_line > 0 || !is_line_mark(seen.glyph) {
@@ -135,6 +147,7 @@ impl Reader {
         {
             while self.shown.pop_if(|seen| seen.at == at).is_some() {
                 self.in_line = self.in_line.saturating_sub(1);
+                self.in_tag = self.in_tag.saturating_sub(1);
             }
             let rest = out.split_off(at);
             escape(c, out);
@@ -144,27 +157,33 @@ impl Reader {
 
     /// Whether this glyph is the last of a token.
     fn is_token_with(&self, last: Glyph) -> bool {
-        let may_be = |signs: &[u8]| signs.iter().any(|&sign| last.may_be(Glyph::of(sign)));
-        may_be(b">") && self.ends_with_piped_name()
-            || may_be(b":") && self.is_speaker()
-            || may_be(b"]>:={") && LITERALS.iter().any(|token| self.ends_with_all_but_last(token, last))
+        last.may_be(TOKEN_ENDS)
+            && (last.may_be(Glyph::of(b'>')) && self.ends_with_piped_name()
+                || last.may_be(Glyph::of(b':')) && self.is_speaker()
+                || LITERALS.iter().any(|token| self.ends_with_all_but_last(token, last)))
+    }
+
+    /// Whether a less-than sign stands near enough to begin a tag.
+    fn is_in_tag(&self) -> bool {
+        self.in_tag <= NAMESPACE_MAX.saturating_mul(2)
     }
 
     /// Whether `<`, perhaps `/` and a namespace, and a reserved name come last.
     fn ends_with_tag(&self) -> bool {
-        TAGS.iter().any(|name| {
-            let Some(before) = strip(&self.shown, name) else { return false };
-            let before = strip_namespace(before);
-            if strip(before, "</").is_some() {
-                return true;
-            }
-            // `Vec<S>` is code; tokenizers know the small letter alone.
-            let is_capital = self.shown.last().is_some_and(|seen| seen.glyph.is_capital());
-            strip(before, "<").is_some_and(|before| {
-                let is_generic = before.last().is_some_and(|seen| is_of_name(seen.glyph));
-                !(*name == "s" && is_capital && is_generic)
+        self.is_in_tag()
+            && TAGS.iter().any(|name| {
+                let Some(before) = strip(&self.shown, name) else { return false };
+                let before = strip_namespace(before);
+                if strip(before, "</").is_some() {
+                    return true;
+                }
+                // `Vec<S>` is code; tokenizers know the small letter alone.
+                let is_capital = self.shown.last().is_some_and(|seen| seen.glyph.is_capital());
+                strip(before, "<").is_some_and(|before| {
+                    let is_generic = before.last().is_some_and(|seen| is_of_name(seen.glyph));
+                    !(*name == "s" && is_capital && is_generic)
+                })
             })
-        })
     }
 
     fn ends_with_piped_name(&self) -> bool {
@@ -192,12 +211,14 @@ impl Reader {
 }
 
 fn is_line_mark(glyph: Glyph) -> bool {
-    glyph.may_be(Glyph::of(b' ')) || LINE_MARKS.iter().any(|&mark| glyph.may_be(Glyph::of(mark)))
+    const MARKS: Glyph = Glyph::any(&LINE_MARKS);
+    glyph.may_be(MARKS)
 }
 
 /// Whether it may stand in the name of a token.
 fn is_of_name(glyph: Glyph) -> bool {
-    glyph.is_alphanumeric() || b"_-./:".iter().any(|&sign| glyph.may_be(Glyph::of(sign)))
+    const SIGNS: Glyph = Glyph::any(b"_-./:");
+    glyph.is_alphanumeric() || glyph.may_be(SIGNS)
 }
 
 fn strip<'g>(glyphs: &'g [Seen], ending: &str) -> Option<&'g [Seen]> {

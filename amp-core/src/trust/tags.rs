@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use crate::text::{Glyph, for_each_glyph};
+use crate::text::{Glyph, for_each_glyph, is_opening};
 
 /// The names of the wrapper's family, without their dashes, which a reader may pass over; an `m` may be drawn as `rn`
 /// and the other way round.
@@ -55,6 +55,9 @@ impl Awaited {
 }
 
 fn letter_places(glyph: Glyph) -> u64 {
+    if !glyph.is_alphanumeric() {
+        return 0;
+    }
     let letters = (b'a'..=b'z').zip(PLACES.letters).filter(|&(letter, places)| {
         // Most letters stand in no name.
         places != 0 && glyph.may_be(Glyph::of(letter))
@@ -72,7 +75,7 @@ pub(super) fn neutralize(text: &str, out: &mut String) {
     let mut copied = 0;
     let mut rest = text.char_indices();
     while let Some((at, c)) = rest.next() {
-        if awaited.0 == 0 && c != '<' && c.is_ascii() {
+        if awaited.0 == 0 && !is_opening(c) {
             continue;
         }
         if let Some(length) = rest.as_str().strip_prefix("u{").filter(|_| c == '\\').and_then(escape_length) {

@@ -63,8 +63,8 @@ pub(super) const LITERALS: [&str; 18] = [
 /// Names that are reserved at the beginning of a line, before a colon.
 pub(super) const SPEAKERS: [&str; 4] = ["assistant", "human", "system", "user"];
 
-/// What may stand before a speaker's name at the beginning of a line, beside blanks.
-pub(super) const LINE_MARKS: [u8; 3] = *b"*#>";
+/// What may stand before a speaker's name at the beginning of a line.
+pub(super) const LINE_MARKS: [u8; 4] = *b" *#>";
 
 /// Longest name between `<|` and `|>`, all of which are reserved.
 pub(super) const PIPED_NAME_MAX: usize = 64;
