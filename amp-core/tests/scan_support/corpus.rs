@@ -85,7 +85,7 @@ impl Sample {
 pub(crate) fn scan(scanner: &Scanner, parts: &[String]) -> ScanReport {
     match parts {
         [text] => scanner.scan(text),
-        parts => scanner.scan(&parts.join("\n")),
+        parts => scanner.scan_parts(parts.iter().map(String::as_str)),
     }
 }
 
