@@ -42,7 +42,7 @@ fn document() -> AidDocument {
 }
 
 fn token_proof(now: Timestamp) -> String {
-    ProofLedger::new().prove(&alice(), &issuer(), now).unwrap().into_text().to_string()
+    ProofLedger::new().prove(&alice(), &issuer(), now).unwrap().into_text().expose().to_owned()
 }
 
 fn verify(proof: &str, at: Timestamp) -> Result<Timestamp, &'static str> {
@@ -259,7 +259,7 @@ fn a30_no_two_requests_carry_one_proof() {
         let at = now().saturating_add(Duration::from_millis(half_second * 500));
         for issuer in [&issuer(), &other] {
             match ledger.prove(&alice(), issuer, at) {
-                Ok(proof) => seen.push(proof.into_text().to_string()),
+                Ok(proof) => seen.push(proof.into_text().expose().to_owned()),
                 Err(error) => assert_eq!((error.code(), half_second % 2), ("proof_too_soon", 1)),
             }
         }
@@ -298,7 +298,7 @@ fn a30_a_proof_that_was_not_verified_fills_no_memory_and_a_full_one_fails_closed
     let key = alice().verifying_key().clone();
     let mallory = Identity::from_seed(&[8; 32]);
     let forged = ProofLedger::new().prove(&mallory, &issuer(), now()).unwrap().into_text();
-    assert_eq!(memory.accept(&key, &forged, now()).unwrap_err().code(), "signature_invalid");
+    assert_eq!(memory.accept(&key, forged.expose(), now()).unwrap_err().code(), "signature_invalid");
     assert!(memory.accept(&key, &token_proof(now()), now()).is_ok());
     let next = token_proof(later(1));
     assert_eq!(memory.accept(&key, &next, later(1)).unwrap_err().code(), "proof_memory_full");
@@ -338,7 +338,7 @@ proptest! {
         let asked: TokenScopes = scopes.join(" ").parse().unwrap();
         let proof = ProofLedger::new().prove(&alice(), &issuer(), now()).unwrap();
         let body = TokenRequest::new(&document(), proof, &asked).into_form();
-        let members = form(&body);
+        let members = form(body.expose());
         let get = |name: &str| members.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         prop_assert_eq!(get("grant_type"), Some(AID_GRANT_TYPE));
         prop_assert_eq!(verify(get("proof").unwrap(), now()), Ok(now()));

@@ -30,7 +30,9 @@ use zeroize::ZeroizeOnDrop;
 pub struct SecretText(String);
 
 impl SecretText {
-    pub(crate) fn new(text: String) -> Self {
+    /// Takes text that is to be kept secret from here on.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
         Self(text)
     }
 

@@ -22,7 +22,7 @@ use super::{AidError, Issuer, TokenProof};
 /// let (alice, issuer): (_, Issuer) = (Identity::from_seed(&[7; 32]), "https://auth.example.com/acme".parse()?);
 /// let mut ledger = ProofLedger::new();
 /// let proof = ledger.prove(&alice, &issuer, now)?;
-/// assert!(TokenProof::verify(alice.verifying_key(), &proof.into_text(), &issuer, now).is_ok());
+/// assert!(TokenProof::verify(alice.verifying_key(), proof.into_text().expose(), &issuer, now).is_ok());
 /// assert_eq!(ledger.prove(&alice, &issuer, now).unwrap_err().code(), "proof_too_soon");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -74,8 +74,8 @@ impl ProofLedger {
 /// let (alice, issuer): (_, Issuer) = (Identity::from_seed(&[7; 32]), "https://auth.example.com/acme".parse()?);
 /// let proof = ProofLedger::new().prove(&alice, &issuer, now)?.into_text();
 /// let mut memory = ProofMemory::new(issuer);
-/// assert!(memory.accept(alice.verifying_key(), &proof, now).is_ok());
-/// assert_eq!(memory.accept(alice.verifying_key(), &proof, now).unwrap_err().code(), "content_replay");
+/// assert!(memory.accept(alice.verifying_key(), proof.expose(), now).is_ok());
+/// assert_eq!(memory.accept(alice.verifying_key(), proof.expose(), now).unwrap_err().code(), "content_replay");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

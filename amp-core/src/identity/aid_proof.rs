@@ -7,7 +7,7 @@ use core::fmt;
 use core::str::FromStr;
 use core::time::Duration;
 
-use amp_crypto::{Identity, Signature, SigningContext, VerifyingKey};
+use amp_crypto::{Identity, SecretText, Signature, SigningContext, VerifyingKey};
 use amp_envelope::Timestamp;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
@@ -225,8 +225,8 @@ impl TokenProof {
 
     /// The text of the member `proof`. It is spent with that: send it once.
     #[must_use]
-    pub fn into_text(self) -> Zeroizing<String> {
-        self.text
+    pub fn into_text(mut self) -> SecretText {
+        SecretText::new(core::mem::take(&mut *self.text))
     }
 }
 

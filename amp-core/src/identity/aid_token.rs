@@ -9,6 +9,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use amp_address::{Address, Profile};
+use amp_crypto::SecretText;
 use amp_envelope::Timestamp;
 use zeroize::Zeroizing;
 
@@ -109,8 +110,8 @@ impl fmt::Display for TokenScopes {
 /// let document = AidDocument::issue(&alice, &"alice@acme.crabmail.ai".parse()?, None, now)?;
 /// let proof = ProofLedger::new().prove(&alice, &issuer, now)?;
 /// let body = TokenRequest::new(&document, proof, &"files:read".parse()?).into_form();
-/// assert!(body.starts_with("grant_type=urn%3Aaid%3Aagent-identity&agent_identity=ey"));
-/// assert!(body.ends_with("&scope=files%3Aread"));
+/// assert!(body.expose().starts_with("grant_type=urn%3Aaid%3Aagent-identity&agent_identity=ey"));
+/// assert!(body.expose().ends_with("&scope=files%3Aread"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -129,13 +130,13 @@ impl<'a> TokenRequest<'a> {
 
     /// The body to send, once. It holds the proof: keep it out of logs.
     #[must_use]
-    pub fn into_form(self) -> Zeroizing<String> {
+    pub fn into_form(self) -> SecretText {
         let mut form = Zeroizing::new(String::from("grant_type="));
         push_encoded(AID_GRANT_TYPE, &mut form);
         form.push_str("&agent_identity=");
         push_encoded(&self.document.to_base64url(), &mut form);
         form.push_str("&proof=");
-        push_encoded(&self.proof.into_text(), &mut form);
+        push_encoded(self.proof.into_text().expose(), &mut form);
         if !self.scopes.is_empty() {
             form.push_str("&scope=");
             for (index, scope) in self.scopes.iter().enumerate() {
@@ -143,7 +144,7 @@ impl<'a> TokenRequest<'a> {
                 push_encoded(scope, &mut form);
             }
         }
-        form
+        SecretText::new(core::mem::take(&mut *form))
     }
 }
 
