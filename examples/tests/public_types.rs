@@ -35,6 +35,32 @@ fn no_public_signature_names_a_foreign_type() {
     assert!(found.is_empty(), "foreign types in public signatures:\n{}", found.join("\n"));
 }
 
+/// Re-exports alone would satisfy the check above: what amp-core itself defines is among what was looked at.
+#[test]
+fn every_room_of_amp_core_is_looked_at() {
+    let api = Api::describe(&workspace().join("amp-core").join("Cargo.toml"), "amp-core");
+    let places: BTreeSet<String> = api.places().into_values().collect();
+    for item in ROOMS {
+        assert!(places.contains(item), "{item} was not looked at");
+    }
+}
+
+/// An item of each room.
+const ROOMS: [&str; 12] = [
+    "amp_core::admission::CommunicationPolicy::check",
+    "amp_core::admission::PairGrants",
+    "amp_core::explain::Explainer::explain",
+    "amp_core::explain::Change::OtherDialect::0",
+    "amp_core::identity::AgentCard",
+    "amp_core::identity::IdentityRecord",
+    "amp_core::receive::Receiver::receive",
+    "amp_core::receive::Disposition::Deliver::0",
+    "amp_core::scan::Scanner::scan",
+    "amp_core::scan::Finding",
+    "amp_core::trust::TrustFacts::level",
+    "amp_core::trust::wrap",
+];
+
 /// The check proves itself on a crate that leaks a neighbour's types in every way we know of.
 #[test]
 fn every_way_to_leak_a_foreign_type_is_found() {
@@ -238,12 +264,14 @@ impl Api {
             }
             let item = &self.json["index"][&id];
             let implements_trait = !item["inner"]["impl"]["trait"].is_null();
+            let is_use = !item["inner"]["use"].is_null();
             for child in children(&item["inner"]) {
                 let inside = &self.json["index"][&child]["inner"];
                 let name = self.json["index"][&child]["name"].as_str().or(inside["use"]["name"].as_str());
                 let below = match name {
                     _ if !inside["impl"]["trait"].is_null() => self.place_of_impl(inside),
-                    Some(name) if !implements_trait => format!("{place}::{name}"),
+                    // What is re-exported stands where the re-export does.
+                    Some(name) if !implements_trait && !is_use => format!("{place}::{name}"),
                     _ => place.clone(),
                 };
                 open.push((child, below));
