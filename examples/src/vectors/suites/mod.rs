@@ -10,6 +10,7 @@ mod names;
 mod policy;
 mod receive;
 mod scan;
+mod trust;
 
 use serde_json::{Map, Value};
 
@@ -17,7 +18,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 19] = [
+pub const SUITES: [&str; 21] = [
     "address",
     "same-tenant",
     "expand",
@@ -31,6 +32,8 @@ pub const SUITES: [&str; 19] = [
     "rotation",
     "thread",
     "filename",
+    "trust",
+    "wrap",
     "card",
     "policy",
     "scan",
@@ -60,6 +63,8 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "pattern" => addresses::pattern(input),
         "id" => names::id(input),
         "filename" => names::filename(input),
+        "trust" => trust::trust(input),
+        "wrap" => trust::wrap(input),
         "thread" => names::thread(input),
         "key" => keys::key(input),
         "rotation" => keys::rotation(input),
