@@ -1,4 +1,33 @@
 //! The rule files that every scanner starts with.
 
 /// Name and text of each file.
-pub(in crate::scan) const FILES: &[(&str, &str)] = &[("english.txt", include_str!("english.txt"))];
+pub(in crate::scan) const FILES: &[(&str, &str)] = &[
+    ("arabic.txt", include_str!("arabic.txt")),
+    ("chat_template.txt", include_str!("chat_template.txt")),
+    ("chinese.txt", include_str!("chinese.txt")),
+    ("classes.txt", include_str!("classes.txt")),
+    ("command_injection.txt", include_str!("command_injection.txt")),
+    ("data_exfiltration.txt", include_str!("data_exfiltration.txt")),
+    ("dutch.txt", include_str!("dutch.txt")),
+    ("encoding_tricks.txt", include_str!("encoding_tricks.txt")),
+    ("forced_output.txt", include_str!("forced_output.txt")),
+    ("french.txt", include_str!("french.txt")),
+    ("german.txt", include_str!("german.txt")),
+    ("hindi.txt", include_str!("hindi.txt")),
+    ("instruction_override.txt", include_str!("instruction_override.txt")),
+    ("italian.txt", include_str!("italian.txt")),
+    ("japanese.txt", include_str!("japanese.txt")),
+    ("korean.txt", include_str!("korean.txt")),
+    ("many_languages.txt", include_str!("many_languages.txt")),
+    ("more_languages.txt", include_str!("more_languages.txt")),
+    ("polish.txt", include_str!("polish.txt")),
+    ("portuguese.txt", include_str!("portuguese.txt")),
+    ("prompt_extraction.txt", include_str!("prompt_extraction.txt")),
+    ("role_manipulation.txt", include_str!("role_manipulation.txt")),
+    ("russian.txt", include_str!("russian.txt")),
+    ("social_engineering.txt", include_str!("social_engineering.txt")),
+    ("spanish.txt", include_str!("spanish.txt")),
+    ("split_injection.txt", include_str!("split_injection.txt")),
+    ("tool_abuse.txt", include_str!("tool_abuse.txt")),
+    ("turkish.txt", include_str!("turkish.txt")),
+];
