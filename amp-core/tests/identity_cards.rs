@@ -1,8 +1,8 @@
 //! Agent cards: what is made verifies, what is changed does not, and what a card may not do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
+use core::time::Duration;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use amp_core::identity::{
     AgentCard, AgentId, Capability, CardBuilder, CardError, CardMemory, CardSeen, EncryptionKey,

@@ -1,8 +1,8 @@
 //! Rotations: who may name a successor, which successor, and that the chain is kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
-use std::cell::Cell;
-use std::time::Duration;
+use core::cell::Cell;
+use core::time::Duration;
 
 use amp_core::identity::{
     KeyHistory, NewKeyStanding, PinView, Rotation, RotationPolicy, RotationRecord, RotationRefusal,
