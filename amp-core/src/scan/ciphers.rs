@@ -70,7 +70,7 @@ fn shifted(reading: &Reading<'_>, words: Range<usize>, shift: u8) -> View {
 fn other_shifts(reading: &Reading<'_>, views: &mut Vec<View>) {
     let mut start = 0_usize;
     for at in 1..=reading.words.len() {
-        let ends = reading.words.get(at).is_none_or(|word| word.begins_line);
+        let ends = reading.words.get(at).is_none_or(|word| word.begins_line());
         if !ends {
             continue;
         }

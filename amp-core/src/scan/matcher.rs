@@ -142,9 +142,9 @@ impl Matcher<'_> {
             let place = bit(place(at, base));
             match words.get(at as usize) {
                 Some(word) => {
-                    self.lines |= if word.begins_line { place } else { 0 };
-                    self.sentences |= if word.begins_sentence { place } else { 0 };
-                    self.clauses |= if word.begins_clause { place } else { 0 };
+                    self.lines |= if word.begins_line() { place } else { 0 };
+                    self.sentences |= if word.begins_sentence() { place } else { 0 };
+                    self.clauses |= if word.begins_clause() { place } else { 0 };
                 }
                 None => self.lines |= place,
             }
@@ -372,7 +372,7 @@ pub(super) fn builtin(word: &[u8], behind: &[u8], flags: &Word, mut fill: impl F
     if word.first().is_some_and(u8::is_ascii_digit) && word.iter().all(u8::is_ascii_digit) {
         fill(NUMBER);
     }
-    if flags.begins_quotation {
+    if flags.begins_quotation() {
         fill(QUOTE);
     }
     match behind {

@@ -45,20 +45,51 @@ const fn short(at: usize) -> u32 {
     at as u32
 }
 
+/// How many bytes fold to themselves but for case: printable ASCII, and single spaces.
+fn plain_run(bytes: &[u8], mut behind_space: bool) -> usize {
+    let plain = |byte: &&u8| {
+        let is_space = **byte == b' ';
+        let fits = matches!(**byte, b' '..=b'~') && !(is_space && behind_space);
+        behind_space = is_space;
+        fits
+    };
+    bytes.iter().take_while(plain).count()
+}
+
 impl Folded {
     /// Folds a text that stands as it was given.
     pub(super) fn of(text: &str) -> Self {
         let mut folded = Self::default();
         folded.text.reserve(text.len());
         let limit = text.len().saturating_mul(GROWTH).saturating_add(1024);
-        for (at, c) in text.char_indices() {
+        let mut at = 0_usize;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
             if folded.text.len() > limit {
                 folded.truncated = true;
                 break;
             }
-            folded.push(c, at..at.saturating_add(c.len_utf8()));
+            let plain = plain_run(rest.as_bytes(), folded.open_space.is_some());
+            if plain > 0 {
+                folded.push_plain(rest.get(..plain).unwrap_or_default(), at);
+                at = at.saturating_add(plain);
+            } else if let Some(c) = rest.chars().next() {
+                let end = at.saturating_add(c.len_utf8());
+                folded.push(c, at..end);
+                at = end;
+            }
         }
         folded
+    }
+
+    /// Appends printable ASCII without white space but single spaces, each between others or at the end.
+    fn push_plain(&mut self, plain: &str, at: usize) {
+        self.mark(&(at..at.saturating_add(1)), true);
+        let before = self.text.len();
+        self.text.push_str(plain);
+        if let Some(new) = self.text.get_mut(before..) {
+            new.make_ascii_lowercase();
+        }
+        self.open_space = plain.ends_with(' ').then_some(0);
     }
 
     /// Appends one character that stands for `original`.

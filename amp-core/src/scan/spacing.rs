@@ -88,7 +88,7 @@ fn spell(reading: &Reading<'_>, run: Range<usize>, out: &mut Folded) -> bool {
     let usual = usual_gap(reading, &run);
     for at in run.clone() {
         let unusual = at > run.start
-            && (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line)) != usual;
+            && (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line())) != usual;
         if unusual {
             ends.push(letters.len());
         }
@@ -122,7 +122,7 @@ fn spell(reading: &Reading<'_>, run: Range<usize>, out: &mut Folded) -> bool {
 /// What stands between most letters of the run.
 fn usual_gap<'a>(reading: &Reading<'a>, run: &Range<usize>) -> (&'a str, bool) {
     let mut gaps: Vec<(&str, bool)> = (run.start.saturating_add(1)..run.end)
-        .map(|at| (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line)))
+        .map(|at| (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line())))
         .collect();
     gaps.sort_unstable();
     let mut best = (0_usize, ("", false));
