@@ -1,5 +1,5 @@
 //! Agents, keys and messages for the tests of the receiver.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::sync::{Arc, LazyLock};
 
