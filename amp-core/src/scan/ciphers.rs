@@ -4,7 +4,6 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::dictionary::Slot;
 use super::normalize::Folded;
 use super::report::Hiding;
 use super::view::{Reading, View};
@@ -16,32 +15,19 @@ const LEAST_WORDS: usize = 4;
 
 /// The views for which the words speak: some are words of rules, moved by thirteen or backwards.
 pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
-    let (mut moved, mut backwards) = (false, false);
-    let mut known = 0_usize;
-    for entry in reading.entries.iter().flatten() {
-        let slots = reading.dictionary.slots(*entry);
-        moved |= slots.contains(&ROT13);
-        backwards |= slots.contains(&REVERSED);
-        known =
-            known.saturating_add(usize::from(slots.iter().all(|slot| !matches!(*slot, ROT13 | REVERSED))));
-    }
-    if moved {
+    let evidence = reading.evidence;
+    if evidence.rot13 {
         views.push(shifted(reading, 0..reading.words.len(), 13));
     }
-    if backwards {
+    if evidence.reversed {
         views.push(reversed(reading));
         views.push(reversed_words(reading));
     }
-    let few = known.saturating_mul(5) < reading.words.len();
-    if few && !moved && reading.words.len() >= LEAST_WORDS {
+    let few = evidence.known.saturating_mul(5) < reading.words.len();
+    if few && !evidence.rot13 && reading.words.len() >= LEAST_WORDS {
         other_shifts(reading, views);
     }
 }
-
-/// The slot of words that are words of rules, moved by thirteen.
-pub(super) const ROT13: Slot = 5;
-/// The slot of words that are words of rules, backwards.
-pub(super) const REVERSED: Slot = 6;
 
 /// The letter, moved back by `shift`.
 pub(super) const fn shift_back(letter: u8, shift: u8) -> u8 {
@@ -105,6 +91,10 @@ fn likely_shift(reading: &Reading<'_>, line: Range<usize>) -> Option<u8> {
         let letters = counts.iter().cycle().skip(shift).zip(ENGLISH);
         letters.map(|(count, often)| count.saturating_mul(often)).fold(0, u32::saturating_add)
     };
+    // English scores about 65 a letter, and what is no English scores less at every shift.
+    if all < 16 || score(0) > all.saturating_mul(55) {
+        return None;
+    }
     let (shift, best) = (1..26).map(|shift| (shift, score(shift))).max_by_key(|(_, score)| *score)?;
     // English scores about 65 a letter, and what is no English scores less at every shift.
     let good =

@@ -7,8 +7,6 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use aho_corasick::AhoCorasick;
-
 use super::category::{Category, Severity};
 use super::ciphers;
 use super::dictionary::{Dictionary, Slot, Words};
@@ -26,8 +24,7 @@ pub(super) const URL: Slot = 2;
 pub(super) const EMAIL: Slot = 3;
 /// The slot of words behind a quotation mark.
 pub(super) const QUOTE: Slot = 4;
-/// After the slots of [`super::ciphers`].
-const FIRST_FREE: Slot = 7;
+const FIRST_FREE: Slot = 5;
 
 pub(super) type SetId = usize;
 
@@ -38,6 +35,8 @@ pub(super) struct Set {
     pub(super) single: Vec<(Slot, u32)>,
     /// Slots of the words of each phrase.
     pub(super) phrases: Vec<Vec<Slot>>,
+    /// Whether every member is one word.
+    pub(super) plain: bool,
     /// The most words that a member spans.
     longest: u32,
     /// How common its members are, roughly.
@@ -69,10 +68,13 @@ pub(super) struct Rule {
     pub(super) severity: Severity,
     pub(super) program: Program,
     pub(super) guards: Vec<(Side, u32, SetId)>,
+    /// Sets of which a member is in every match, the rarest first.
+    pub(super) required: Vec<SetId>,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Literal {
+    pub(super) text: String,
     pub(super) slot: Slot,
     /// How many words it has.
     pub(super) words: u32,
@@ -91,7 +93,8 @@ pub(super) struct Compiled {
     /// The rules that can only match where one of some slots is filled, by slot.
     pub(super) anchored: Vec<Vec<u32>>,
     pub(super) literals: Vec<Literal>,
-    pub(super) literal_search: Option<AhoCorasick>,
+    /// The literals without words, by their first byte.
+    pub(super) signs: Vec<Vec<u32>>,
 }
 
 /// Words too common to tell where a rule might match.
@@ -129,16 +132,22 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.give_away();
-    let patterns: Vec<&String> = compiler.literals.keys().collect();
+    let literals = compiler.literals;
+    let mut signs = vec![Vec::new(); 256];
+    for (id, literal) in (0_u32..).zip(&literals).filter(|(_, literal)| literal.words == 0) {
+        let first = literal.text.bytes().next().map(usize::from);
+        if let Some(signs) = first.and_then(|first| signs.get_mut(first)) {
+            signs.push(id);
+        }
+    }
     let compiled = Compiled {
         dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy),
         slots,
         sets: compiler.sets,
         rules,
         anchored: by_slot,
-        // Only patterns of more than 4 GiB together make it fail.
-        literal_search: if patterns.is_empty() { None } else { AhoCorasick::new(&patterns).ok() },
-        literals: compiler.literals.into_values().collect(),
+        literals,
+        signs,
     };
     (compiled, compiler.errors)
 }
@@ -148,9 +157,10 @@ struct Compiler<'a> {
     lines: BTreeMap<&'a str, usize>,
     words: Words,
     /// Words for which also what differs by one letter counts.
-    fuzzy: Words,
-    /// By folded text.
-    literals: BTreeMap<String, Literal>,
+    fuzzy: BTreeMap<String, Vec<Slot>>,
+    literals: Vec<Literal>,
+    /// Their places, by folded text.
+    literal_ids: BTreeMap<String, usize>,
     phrase_words: BTreeMap<(String, bool), Slot>,
     sets: Vec<Set>,
     memo: BTreeMap<String, SetId>,
@@ -171,8 +181,9 @@ impl<'a> Compiler<'a> {
             classes,
             lines,
             words: Words::new(),
-            fuzzy: Words::new(),
-            literals: BTreeMap::new(),
+            fuzzy: BTreeMap::new(),
+            literals: Vec::new(),
+            literal_ids: BTreeMap::new(),
             phrase_words: BTreeMap::new(),
             sets: Vec::new(),
             memo: BTreeMap::new(),
@@ -184,12 +195,16 @@ impl<'a> Compiler<'a> {
 
     /// Classes that no rule uses have faults too.
     fn check_classes(&mut self) {
-        let classes: Vec<(&str, usize)> = self.lines.iter().map(|(name, line)| (*name, *line)).collect();
-        for (name, line) in classes {
-            let known: Words = self.words.clone();
-            if let Err(fault) = self.class(name) {
-                self.errors.push(RuleError::new(line, fault));
-                self.words = known;
+        for (name, line) in &self.lines {
+            let mut members = Vec::new();
+            let mut checked = self.members(&Node::Class(String::from(*name)), &mut members, &mut Vec::new());
+            for member in self.classes.get(name).into_iter().flatten() {
+                if let Node::Word(word) = member {
+                    checked = checked.and_then(|()| folded_words(word.trim_start_matches('~')).map(drop));
+                }
+            }
+            if let Err(fault) = checked {
+                self.errors.push(RuleError::new(*line, fault));
             }
         }
     }
@@ -207,10 +222,10 @@ impl<'a> Compiler<'a> {
             .collect();
         for (word, is_prefix) in telling {
             let moved = word.bytes().map(|letter| char::from(ciphers::shift_back(letter, 13))).collect();
-            self.words.entry((moved, is_prefix)).or_default().push(ciphers::ROT13);
+            self.words.entry((moved, is_prefix)).or_default().gives_rot13 = true;
             let backwards: String = word.chars().rev().collect();
             if !is_prefix && backwards != word {
-                self.words.entry((backwards, false)).or_default().push(ciphers::REVERSED);
+                self.words.entry((backwards, false)).or_default().gives_reversal = true;
             }
         }
         for common in &self.common {
@@ -219,7 +234,7 @@ impl<'a> Compiler<'a> {
         for backwards in
             ["snoitcurtsni", "noitcurtsni", "tpmorp", "stpmorp", "erongi", "suoiverp", "metsys", "drawrof"]
         {
-            self.words.entry((String::from(backwards), false)).or_default().push(ciphers::REVERSED);
+            self.words.entry((String::from(backwards), false)).or_default().gives_reversal = true;
         }
     }
 
@@ -235,20 +250,23 @@ impl<'a> Compiler<'a> {
         let id: Arc<str> = Arc::from(text.id.as_str());
         let mut rules = Vec::new();
         for pattern in &text.patterns {
-            let (program, anchors) = self.program(pattern)?;
+            let (program, anchors, mut required) = self.program(pattern)?;
+            required.sort_by_key(|set| self.sets.get(*set).map(|set| set.commonness));
             let rule = Rule {
                 id: Arc::clone(&id),
                 category: text.category,
                 severity: text.severity,
                 program,
                 guards: guards.clone(),
+                required,
             };
             rules.push((rule, anchors));
         }
         Ok(rules)
     }
 
-    fn program(&mut self, pattern: &Pattern) -> Result<(Program, Vec<Slot>), Fault> {
+    /// A program, where it may match, and the sets that every match has a member of, the rarest first.
+    fn program(&mut self, pattern: &Pattern) -> Result<(Program, Vec<Slot>, Vec<SetId>), Fault> {
         Ok(match pattern {
             Pattern::Sequence(nodes) => {
                 let steps = self.sequence(nodes)?;
@@ -256,7 +274,9 @@ impl<'a> Compiler<'a> {
                     return Err(Fault::TooLong);
                 }
                 let (_, anchors) = self.anchors(&steps).ok_or(Fault::Empty)?;
-                (Program::Sequence(steps), anchors)
+                let set = |step: &Step| if let Step::Set(set) = step { Some(*set) } else { None };
+                let required = steps.iter().filter_map(set).collect();
+                (Program::Sequence(steps), anchors, required)
             }
             Pattern::Near { words, nodes } => {
                 let sets = nodes.iter().map(|node| self.set(node)).collect::<Result<Vec<_>, _>>()?;
@@ -267,7 +287,8 @@ impl<'a> Compiler<'a> {
                 let rarest =
                     sets.iter().filter_map(|set| self.sets.get(*set)).min_by_key(|set| set.commonness);
                 let anchors = rarest.map(set_anchors).ok_or(Fault::Empty)?;
-                (Program::Near { words: *words, sets }, anchors)
+                let required = sets.clone();
+                (Program::Near { words: *words, sets }, anchors, required)
             }
         })
     }
@@ -335,24 +356,11 @@ impl<'a> Compiler<'a> {
         if let Some(id) = self.memo.get(&key) {
             return Ok(*id);
         }
-        let builtin = match name {
-            "number" => Some((NUMBER, 1)),
-            "blob" => Some((BLOB, 1)),
-            "url" => Some((URL, 1)),
-            "email" => Some((EMAIL, 1)),
-            "quote" => Some((QUOTE, 0)),
-            _ => None,
-        };
-        let id = if let Some((slot, words)) = builtin {
-            self.sets.push(Set { single: vec![(slot, words)], longest: 1, commonness: 50, ..Set::default() });
-            self.sets.len().saturating_sub(1)
-        } else {
-            let mut members = Vec::new();
-            let class = Node::Class(String::from(name));
-            self.members(&class, &mut members, &mut Vec::new())?;
-            let members: Vec<Node> = members.into_iter().cloned().collect();
-            self.make_set(&members)?
-        };
+        let mut members = Vec::new();
+        let class = Node::Class(String::from(name));
+        self.members(&class, &mut members, &mut Vec::new())?;
+        let members: Vec<Node> = members.into_iter().cloned().collect();
+        let id = self.make_set(&members)?;
         self.memo.insert(key, id);
         Ok(id)
     }
@@ -368,6 +376,7 @@ impl<'a> Compiler<'a> {
         'a: 'n,
     {
         match node {
+            Node::Class(name) if builtin(name).is_some() => into.push(node),
             Node::Class(name) => {
                 let entries = self.classes.get(name.as_str()).ok_or(Fault::UnknownClass)?;
                 if open.contains(name) {
@@ -389,6 +398,12 @@ impl<'a> Compiler<'a> {
         let mut own_slot = None;
         for member in members {
             match member {
+                Node::Class(name) => {
+                    let (slot, words) = builtin(name).ok_or(Fault::UnknownClass)?;
+                    set.single.push((slot, words));
+                    set.longest = set.longest.max(words);
+                    set.commonness = set.commonness.saturating_add(50);
+                }
                 Node::Literal(literal) => {
                     let (slot, words) = self.literal(literal)?;
                     set.single.push((slot, words));
@@ -406,9 +421,9 @@ impl<'a> Compiler<'a> {
                             Some(slot) => slot,
                             None => *own_slot.insert(self.new_slot()),
                         };
-                        self.words.entry(word.clone()).or_default().push(slot);
+                        self.words.entry(word.clone()).or_default().slots.push(slot);
                         if fuzzy && !word.1 {
-                            self.fuzzy.entry(word.clone()).or_default().push(slot);
+                            self.fuzzy.entry(word.0.clone()).or_default().push(slot);
                         }
                     } else {
                         let phrase = words.into_iter().map(|word| self.phrase_word(word)).collect();
@@ -421,6 +436,7 @@ impl<'a> Compiler<'a> {
         set.single.extend(own_slot.map(|slot| (slot, 1)));
         set.single.sort_unstable();
         set.single.dedup();
+        set.plain = set.phrases.is_empty() && set.single.iter().all(|(_, words)| *words == 1);
         self.sets.push(set);
         Ok(self.sets.len().saturating_sub(1))
     }
@@ -442,7 +458,7 @@ impl<'a> Compiler<'a> {
             return *slot;
         }
         let slot = self.new_slot();
-        self.words.entry(word.clone()).or_default().push(slot);
+        self.words.entry(word.clone()).or_default().slots.push(slot);
         self.phrase_words.insert(word, slot);
         slot
     }
@@ -452,19 +468,28 @@ impl<'a> Compiler<'a> {
         if folded.text.trim().is_empty() {
             return Err(Fault::Word);
         }
-        if let Some(known) = self.literals.get(&folded.text) {
+        if let Some(known) = self.literal_ids.get(&folded.text).and_then(|id| self.literals.get(*id)) {
             return Ok((known.slot, known.words));
         }
         let words = words::words(&folded);
         let count = u32::try_from(words.len()).unwrap_or(u32::MAX);
         let slot = self.new_slot();
-        let literal = Literal {
+        let id = self.literals.len();
+        if let Some(first) = words.first() {
+            let mut buffer = Vec::new();
+            let letters =
+                String::from_utf8_lossy(words::letters(&folded.text, first, &mut buffer)).into_owned();
+            let meaning = self.words.entry((letters, false)).or_default();
+            meaning.literals.push(u32::try_from(id).unwrap_or(u32::MAX));
+        }
+        self.literal_ids.insert(folded.text.clone(), id);
+        self.literals.push(Literal {
             slot,
             words: count,
             first: words.first().map_or(0, |word| word.start as usize),
             last: words.last().map_or(0, |word| word.end as usize),
-        };
-        self.literals.insert(folded.text, literal);
+            text: folded.text,
+        });
         Ok((slot, count))
     }
 
@@ -499,6 +524,18 @@ impl<'a> Compiler<'a> {
         };
         steps.iter().filter_map(of).min_by_key(|anchors| anchors.0)
     }
+}
+
+/// Slot and words of a class that is built in.
+fn builtin(name: &str) -> Option<(Slot, u32)> {
+    Some(match name {
+        "number" => (NUMBER, 1),
+        "blob" => (BLOB, 1),
+        "url" => (URL, 1),
+        "email" => (EMAIL, 1),
+        "quote" => (QUOTE, 0),
+        _ => return None,
+    })
 }
 
 /// Whether a choice is one word, literal or class.

@@ -9,24 +9,46 @@ use alloc::vec::Vec;
 /// A place for one bit a word: which words of a text belong to one class, or are one word.
 pub(super) type Slot = u32;
 
-/// Index of a list of slots; what a known word has in a dictionary.
+/// Index of what a known word has in a dictionary.
 pub(super) type Entry = u32;
 
 /// Prefixes are looked up by their length; longer ones are looked up as if they had this many bytes.
 const MAX_PREFIX: usize = 31;
+/// Words and prefixes of this length or more are looked up only if one begins with their first bytes.
+const HEAD: usize = 4;
+/// The shortest word that may be misspelt, in bytes.
+const MIN_FUZZY: usize = 8;
 
-/// Known words and prefixes, and the slots that each fills.
+/// What the rules make of a word.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meaning {
+    /// What it fills.
+    pub(super) slots: Vec<Slot>,
+    /// Literals that may begin with it.
+    pub(super) literals: Vec<u32>,
+    /// It is a word of a rule, moved by thirteen.
+    pub(super) gives_rot13: bool,
+    /// It is a word of a rule, backwards.
+    pub(super) gives_reversal: bool,
+}
+
+/// The words of a dictionary while it is being made; `true` for prefixes.
+pub(super) type Words = BTreeMap<(String, bool), Meaning>;
+
+/// Known words and prefixes, and what each means.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dictionary {
     table: Vec<Cell>,
     mask: u64,
-    entries: Vec<Vec<Slot>>,
+    meanings: Vec<Meaning>,
+    heads: Filter,
     /// Which lengths of prefixes begin with a byte, a bit each.
     prefix_lengths: Vec<u32>,
     /// Words that also count with one letter more, less, other or swapped, by their first and by their last four
     /// letters: a slip leaves one of the two whole.
-    fuzzy_heads: Vec<([u8; 4], Vec<u8>, Entry)>,
-    fuzzy_tails: Vec<([u8; 4], Vec<u8>, Entry)>,
+    fuzzy_heads: Vec<([u8; HEAD], Vec<u8>, Entry)>,
+    fuzzy_tails: Vec<([u8; HEAD], Vec<u8>, Entry)>,
+    fuzzy: Filter,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,54 +58,66 @@ struct Cell {
     entry: Entry,
 }
 
-/// The words of a dictionary while it is being made; `true` for prefixes.
-pub(super) type Words = BTreeMap<(String, bool), Vec<Slot>>;
+/// Four-byte keys that may be in a set; what it denies is not.
+#[derive(Debug, Clone, Default)]
+struct Filter {
+    bits: Vec<u64>,
+}
+
+impl Filter {
+    const WORDS: usize = 1024;
+
+    fn place(key: [u8; HEAD]) -> (usize, u64) {
+        let hash = u32::from_le_bytes(key).wrapping_mul(0x9E37_79B1) >> 16;
+        ((hash >> 6) as usize, 1_u64.unbounded_shl(hash & 63))
+    }
+
+    fn insert(&mut self, key: [u8; HEAD]) {
+        self.bits.resize(Self::WORDS, 0);
+        let (word, bit) = Self::place(key);
+        if let Some(bits) = self.bits.get_mut(word) {
+            *bits |= bit;
+        }
+    }
+
+    fn may_have(&self, key: [u8; HEAD]) -> bool {
+        let (word, bit) = Self::place(key);
+        self.bits.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+}
 
 impl Dictionary {
-    pub(super) fn new(words: &Words, fuzzy: &Words) -> Self {
-        let size = words.len().saturating_mul(4).next_power_of_two().max(16);
+    pub(super) fn new(words: &Words, fuzzy: &BTreeMap<String, Vec<Slot>>) -> Self {
+        let size = words.len().saturating_mul(3).next_power_of_two().max(16);
         let mut dictionary = Self {
             table: vec![Cell::default(); size],
             mask: (size as u64).saturating_sub(1),
-            entries: Vec::new(),
             prefix_lengths: vec![0; 256],
-            fuzzy_heads: Vec::new(),
-            fuzzy_tails: Vec::new(),
+            ..Self::default()
         };
-        for ((word, is_prefix), slots) in words {
-            let mut slots = slots.clone();
+        for ((word, is_prefix), meaning) in words {
+            let mut meaning = meaning.clone();
             // A known word fills also what its prefixes fill: one entry is all that a look-up gives.
             for cut in 1..=word.len() {
                 let Some(prefix) = word.get(..cut) else { continue };
                 if let Some(more) = words.get(&(String::from(prefix), true)) {
-                    slots.extend_from_slice(more);
+                    meaning.slots.extend_from_slice(&more.slots);
+                    meaning.gives_rot13 |= more.gives_rot13;
                 }
             }
-            slots.sort_unstable();
-            slots.dedup();
-            dictionary.insert(word.as_bytes(), *is_prefix, slots);
+            meaning.slots.sort_unstable();
+            meaning.slots.dedup();
+            dictionary.insert(word.as_bytes(), *is_prefix, meaning);
         }
-        for ((word, _), slots) in fuzzy {
-            let word = word.as_bytes();
-            let (Some(head), Some(tail)) = (word.first_chunk(), word.last_chunk()) else { continue };
-            if word.len() < MIN_FUZZY {
-                continue;
-            }
-            let entry = dictionary.add_entry(slots.clone());
-            dictionary.fuzzy_heads.push((*head, word.to_vec(), entry));
-            dictionary.fuzzy_tails.push((*tail, word.to_vec(), entry));
+        for (word, slots) in fuzzy {
+            dictionary.insert_fuzzy(word.as_bytes(), slots);
         }
         dictionary.fuzzy_heads.sort_unstable();
         dictionary.fuzzy_tails.sort_unstable();
         dictionary
     }
 
-    fn add_entry(&mut self, slots: Vec<Slot>) -> Entry {
-        self.entries.push(slots);
-        u32::try_from(self.entries.len()).unwrap_or(u32::MAX).saturating_sub(1)
-    }
-
-    fn insert(&mut self, word: &[u8], is_prefix: bool, slots: Vec<Slot>) {
+    fn insert(&mut self, word: &[u8], is_prefix: bool, meaning: Meaning) {
         let hash = if is_prefix {
             let length = word.len().min(MAX_PREFIX);
             let lengths = word.first().and_then(|first| self.prefix_lengths.get_mut(usize::from(*first)));
@@ -94,9 +128,12 @@ impl Dictionary {
         } else {
             word_hash(word)
         };
-        let entry = self.add_entry(slots);
+        if let Some(head) = word.first_chunk() {
+            self.heads.insert(*head);
+        }
+        let entry = self.add_meaning(meaning);
         let mut at = hash & self.mask;
-        // A quarter of the table is filled at most, so there is an empty cell.
+        // A third of the table is filled at most, so there is an empty cell.
         while let Some(cell) = self.table.get_mut(usize::try_from(at).unwrap_or(0)) {
             if cell.hash == 0 {
                 *cell = Cell { hash, entry };
@@ -106,12 +143,38 @@ impl Dictionary {
         }
     }
 
+    fn insert_fuzzy(&mut self, word: &[u8], slots: &[Slot]) {
+        let (Some(head), Some(tail)) = (word.first_chunk(), word.last_chunk()) else { return };
+        if word.len() < MIN_FUZZY {
+            return;
+        }
+        let entry = self.add_meaning(Meaning { slots: slots.to_vec(), ..Meaning::default() });
+        self.fuzzy.insert(*head);
+        self.fuzzy.insert(*tail);
+        self.fuzzy_heads.push((*head, word.to_vec(), entry));
+        self.fuzzy_tails.push((*tail, word.to_vec(), entry));
+    }
+
+    fn add_meaning(&mut self, meaning: Meaning) -> Entry {
+        self.meanings.push(meaning);
+        u32::try_from(self.meanings.len()).unwrap_or(u32::MAX).saturating_sub(1)
+    }
+
     /// The entry of a folded word: its own, or that of the longest prefix that it begins with.
     pub(super) fn find(&self, word: &[u8]) -> Option<Entry> {
-        if let Some(entry) = self.at(word_hash(word)) {
+        self.find_sound(word).or_else(|| self.find_fuzzy(word))
+    }
+
+    /// The same, without slips of the pen.
+    pub(super) fn find_sound(&self, word: &[u8]) -> Option<Entry> {
+        let mut lengths = *self.prefix_lengths.get(usize::from(*word.first()?))?;
+        let head = word.first_chunk::<HEAD>();
+        if head.is_some_and(|head| !self.heads.may_have(*head)) {
+            // Only what is shorter than a head may still fit.
+            lengths &= (1 << HEAD) - 1;
+        } else if let Some(entry) = self.at(word_hash(word)) {
             return Some(entry);
         }
-        let mut lengths = *self.prefix_lengths.get(usize::from(*word.first()?))?;
         while lengths != 0 {
             let length = 31_u32.saturating_sub(lengths.leading_zeros());
             lengths &= !1_u32.unbounded_shl(length);
@@ -120,16 +183,20 @@ impl Dictionary {
                 return Some(entry);
             }
         }
-        self.find_fuzzy(word)
+        None
     }
 
     /// The entry of a word that is one slip away from one of the words that allow it.
     fn find_fuzzy(&self, word: &[u8]) -> Option<Entry> {
-        if word.len().saturating_add(1) < MIN_FUZZY || self.fuzzy_heads.is_empty() {
+        if word.len().saturating_add(1) < MIN_FUZZY {
             return None;
         }
-        let by_head = word.first_chunk().and_then(|head| one_slip_away(&self.fuzzy_heads, *head, word));
-        by_head.or_else(|| word.last_chunk().and_then(|tail| one_slip_away(&self.fuzzy_tails, *tail, word)))
+        let head = word.first_chunk().filter(|head| self.fuzzy.may_have(**head));
+        let by_head = head.and_then(|head| one_slip_away(&self.fuzzy_heads, *head, word));
+        by_head.or_else(|| {
+            let tail = word.last_chunk().filter(|tail| self.fuzzy.may_have(**tail));
+            tail.and_then(|tail| one_slip_away(&self.fuzzy_tails, *tail, word))
+        })
     }
 
     /// The entry of exactly this word.
@@ -142,14 +209,24 @@ impl Dictionary {
         if word.len() > MAX_PREFIX { None } else { self.at(prefix_hash(word)) }
     }
 
-    /// Whether some rule asks for a word of four letters or more that this one is.
-    pub(super) fn is_telling(&self, word: &[u8]) -> bool {
-        word.len() >= 4 && self.find(word).is_some_and(|entry| !self.slots(entry).is_empty())
+    /// Whether a word that begins like this may be known; all may that are short.
+    pub(super) fn may_begin(&self, word: &[u8]) -> bool {
+        word.first_chunk::<HEAD>().is_none_or(|head| self.heads.may_have(*head))
     }
 
-    /// The slots that an entry fills.
-    pub(super) fn slots(&self, entry: Entry) -> &[Slot] {
-        self.entries.get(entry as usize).map_or(&[], Vec::as_slice)
+    /// Whether some rule asks for a word of four letters or more that this one is.
+    pub(super) fn is_telling(&self, word: &[u8]) -> bool {
+        word.len() >= 4 && self.find_sound(word).is_some_and(|entry| self.asks_for(entry))
+    }
+
+    /// Whether some rule asks for the word.
+    pub(super) fn asks_for(&self, entry: Entry) -> bool {
+        self.meaning(entry).is_some_and(|meaning| !meaning.slots.is_empty())
+    }
+
+    /// What a word means.
+    pub(super) fn meaning(&self, entry: Entry) -> Option<&Meaning> {
+        self.meanings.get(entry as usize)
     }
 
     fn at(&self, hash: u64) -> Option<Entry> {
@@ -167,13 +244,10 @@ impl Dictionary {
     }
 }
 
-/// The shortest word that may be misspelt, in bytes.
-const MIN_FUZZY: usize = 8;
-
-fn one_slip_away(index: &[([u8; 4], Vec<u8>, Entry)], key: [u8; 4], word: &[u8]) -> Option<Entry> {
+fn one_slip_away(index: &[([u8; HEAD], Vec<u8>, Entry)], key: [u8; HEAD], word: &[u8]) -> Option<Entry> {
     let from = index.partition_point(|known| known.0 < key);
-    let same = index.get(from..)?.iter().take_while(|known| known.0 == key);
-    same.into_iter().find(|known| is_one_slip(&known.1, word)).map(|known| known.2)
+    let mut same = index.get(from..)?.iter().take_while(|known| known.0 == key);
+    same.find(|known| is_one_slip(&known.1, word)).map(|known| known.2)
 }
 
 /// Whether one letter more, less, other, or two swapped make `a` of `b`.

@@ -14,7 +14,7 @@ const LEAST: usize = 24;
 /// The least characters of a line that the next one may continue.
 const LEAST_LINE: usize = 12;
 /// The least numbers in a row that are read as characters.
-const LEAST_CODES: usize = 6;
+pub(super) const LEAST_CODES: usize = 6;
 
 /// Adds what encoded runs say, where that is mostly printable.
 pub(super) fn views(text: &str, reading: &Reading<'_>, views: &mut Vec<View>) {
@@ -27,7 +27,9 @@ pub(super) fn views(text: &str, reading: &Reading<'_>, views: &mut Vec<View>) {
             decoded(text, core::slice::from_ref(&line), line.clone(), views);
         }
     }
-    codes(reading, views);
+    if reading.evidence.codes {
+        codes(reading, views);
+    }
 }
 
 /// Adds what the lines say together; whether they say anything.
@@ -217,6 +219,17 @@ fn add_codes(reading: &Reading<'_>, words: Range<usize>, row: &[u8], views: &mut
     let mut folded = Folded::default();
     said.chars().for_each(|c| folded.push(c, range.clone()));
     views.push(View::new(folded, Hiding::Hex));
+}
+
+/// Whether a word may be one of a row of numbers.
+pub(super) fn is_code(word: &[u8], is_number: bool) -> bool {
+    match word {
+        [a, b] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
+        [_] | [_, _, _] if is_number => true,
+        [b'x', _, _] | [b'0', b'x', _, _] => true,
+        [_, _, _, _, _, _, _, _] => is_number,
+        _ => false,
+    }
 }
 
 fn one_code(word: &[u8], code: Code) -> Option<u8> {

@@ -13,9 +13,7 @@ const MAX_MARKUP: usize = 120;
 
 /// The text with its escapes undone, if it has any that stand for text.
 pub(super) fn view(text: &str) -> Option<View> {
-    let may_escape =
-        text.bytes().fold(false, |any, byte| any | matches!(byte, b'&' | b'%' | b'\\' | b'<' | b'='));
-    if !may_escape {
+    if !is_escaped(text) {
         return None;
     }
     let mut folded = Folded::default();
@@ -28,14 +26,14 @@ pub(super) fn view(text: &str) -> Option<View> {
         if let Some((bytes, length)) = escaped_bytes(rest) {
             let range = start..start.saturating_add(length);
             String::from_utf8_lossy(&bytes).chars().for_each(|c| folded.push(c, range.clone()));
-            undone |= bytes.iter().any(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+            undone |= bytes.iter().any(tells_byte);
             rest = rest.get(length..).unwrap_or_default();
             before = ' ';
             continue;
         }
         if let Some((decoded, length)) = escaped_char(rest) {
             folded.push(decoded, start..start.saturating_add(length));
-            undone |= decoded.is_alphanumeric() || decoded == '<';
+            undone |= tells_char(decoded);
             rest = rest.get(length..).unwrap_or_default();
             before = decoded;
             continue;
@@ -52,6 +50,41 @@ pub(super) fn view(text: &str) -> Option<View> {
         rest = rest.get(c.len_utf8()..).unwrap_or_default();
     }
     undone.then(|| View::new(folded, Hiding::Escapes))
+}
+
+/// Whether an escape stands for text anywhere.
+fn is_escaped(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = 0_usize;
+    while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| begins_escape(*byte)))
+    {
+        at = at.saturating_add(next);
+        let rest = text.get(at..).unwrap_or_default();
+        let tells = escaped_bytes(rest).is_some_and(|(bytes, _)| bytes.iter().any(tells_byte))
+            || escaped_char(rest).is_some_and(|(c, _)| tells_char(c))
+            || (at
+                .checked_sub(1)
+                .and_then(|before| bytes.get(before))
+                .is_some_and(u8::is_ascii_alphanumeric)
+                && markup(rest).is_some());
+        if tells {
+            return true;
+        }
+        at = at.saturating_add(1);
+    }
+    false
+}
+
+const fn begins_escape(byte: u8) -> bool {
+    matches!(byte, b'&' | b'%' | b'\\' | b'<' | b'=')
+}
+
+fn tells_byte(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || !byte.is_ascii()
+}
+
+fn tells_char(c: char) -> bool {
+    c.is_alphanumeric() || c == '<'
 }
 
 /// A run of `%69%67`, `=69=67` (two at least) or `\x69\x67`: its bytes and its length.

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::normalize::Folded;
 use super::report::Hiding;
@@ -18,51 +19,54 @@ pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
     let mut out: Option<Folded> = None;
     let mut telling = false;
     let mut copied = 0_usize;
-    let mut at = 0_usize;
-    for chunk in text.split(|c: char| !is_part(c)) {
-        let start = at;
-        at = start.saturating_add(chunk.len());
-        // The separator is one character, whatever its length.
-        at = at.saturating_add(text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8));
-        let mut core = chunk;
-        if core.len() < 3
-            || core.len() > MAX_WORD
-            || !core.bytes().any(|byte| letter_for(byte).is_some())
-            || !core.is_ascii()
-        {
+    for at in &reading.evidence.leetspeak {
+        let Some(chunk) = chunk(reading, *at as usize).filter(|chunk| chunk.start >= copied) else {
             continue;
-        }
-        let mut word = written_out(reading, core.as_bytes());
-        if word.is_none() {
-            core = chunk.trim_end_matches(['!', '+', '|', '@', '$']);
-            word = written_out(reading, core.as_bytes());
+        };
+        let whole = text.as_bytes().get(chunk.clone()).unwrap_or_default();
+        let trimmed = whole.iter().rposition(|byte| !is_sign(*byte)).map_or(0, |last| last.saturating_add(1));
+        let mut word = written_out(reading, whole);
+        let mut length = whole.len();
+        if word.is_none() && trimmed < length {
+            length = trimmed;
+            word = written_out(reading, whole.get(..trimmed).unwrap_or_default());
         }
         let Some(word) = word else { continue };
         telling |= reading.dictionary.is_telling(&word);
         let out = out.get_or_insert_with(Folded::default);
-        copy_with_breaks(reading, copied..start, out);
-        for (offset, byte) in word.iter().enumerate() {
-            let place = start.saturating_add(offset);
-            out.push(char::from(*byte), reading.folded.original(place..place.saturating_add(1)));
+        copy_with_breaks(reading, copied..chunk.start, out);
+        for (letter, place) in word.iter().zip(chunk.start..) {
+            out.push(char::from(*letter), reading.folded.original(place..place.saturating_add(1)));
         }
-        copied = start.saturating_add(core.len());
+        copied = chunk.start.saturating_add(length);
     }
     let mut out = out.filter(|_| telling)?;
     copy_with_breaks(reading, copied..text.len(), &mut out);
     Some(View::new(out, Hiding::Leetspeak))
 }
 
-fn copy_with_breaks(reading: &Reading<'_>, range: core::ops::Range<usize>, out: &mut Folded) {
+/// The letters, digits and signs around a word.
+fn chunk(reading: &Reading<'_>, at: usize) -> Option<Range<usize>> {
+    let word = reading.words.get(at)?;
+    let bytes = reading.folded.text.as_bytes();
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || is_sign(**byte);
+    let before = bytes.get(..word.start as usize)?.iter().rev().take(MAX_WORD).take_while(is_part).count();
+    let behind = bytes.get(word.end as usize..)?.iter().take(MAX_WORD).take_while(is_part).count();
+    Some((word.start as usize).saturating_sub(before)..(word.end as usize).saturating_add(behind))
+}
+
+/// Whether a sign that separates words may stand for a letter.
+pub(super) const fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'@' | b'$' | b'!' | b'|' | b'+')
+}
+
+fn copy_with_breaks(reading: &Reading<'_>, range: Range<usize>, out: &mut Folded) {
     let text = reading.folded.text.get(range.clone()).unwrap_or_default();
     for (at, c) in text.char_indices() {
         let start = range.start.saturating_add(at);
         let c = if c == ' ' && reading.folded.is_break(start) { '\n' } else { c };
         out.push(c, reading.folded.original(start..start.saturating_add(c.len_utf8())));
     }
-}
-
-fn is_part(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '@' | '$' | '!' | '|' | '+')
 }
 
 /// The letters that a sign may stand for.
@@ -84,9 +88,12 @@ const fn letter_for(sign: u8) -> Option<(u8, u8)> {
 
 /// The word that the rules know, of those that the signs may stand for.
 fn written_out(reading: &Reading<'_>, core: &[u8]) -> Option<Vec<u8>> {
-    // A number is a number, and a sign between words is no letter.
-    let plain = core.iter().all(|byte| letter_for(*byte).is_none());
-    if plain || (core.iter().all(u8::is_ascii_digit) && core.len() > 3) {
+    let telling = |byte: &u8| letter_for(*byte).is_some();
+    if core.len() < 3 || core.len() > MAX_WORD || !core.iter().any(telling) || !core.is_ascii() {
+        return None;
+    }
+    // A number is a number.
+    if core.iter().all(u8::is_ascii_digit) && core.len() > 3 {
         return None;
     }
     for choice in 0..1_u32.unbounded_shl(u32::try_from(BOTH_READINGS).unwrap_or(0)) {
@@ -103,7 +110,7 @@ fn written_out(reading: &Reading<'_>, core: &[u8]) -> Option<Vec<u8>> {
                 }
             })
             .collect();
-        if reading.dictionary.find(&word).is_some() {
+        if reading.dictionary.find_sound(&word).is_some() {
             return Some(word);
         }
         if choice.saturating_add(1) >= 1_u32.unbounded_shl(doubtful) {

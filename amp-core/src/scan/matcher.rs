@@ -7,6 +7,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::ops::Range;
 
 use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
@@ -49,6 +50,8 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
     let mut matcher = Matcher {
         compiled,
         bits: vec![0; compiled.slots],
+        known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
+        stamp: 0,
         touched: Vec::new(),
         tried: vec![0; compiled.rules.len()],
         ends: vec![0; compiled.rules.len()],
@@ -83,6 +86,9 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
 struct Matcher<'a> {
     compiled: &'a Compiled,
     bits: Vec<u128>,
+    /// Where members of each set begin, and the window for which that is known, counted from 1.
+    known_sets: Vec<Cell<(u32, u128)>>,
+    stamp: u32,
     touched: Vec<Slot>,
     /// The last window, counted from 1, in which a rule was tried.
     tried: Vec<u32>,
@@ -101,6 +107,7 @@ impl Matcher<'_> {
         self.edges(base, words);
         let compiled = self.compiled;
         let stamp = base.saturating_div(STRIDE).saturating_add(1);
+        self.stamp = stamp;
         for at in 0..self.touched.len() {
             let Some(slot) = self.touched.get(at) else { break };
             let Some(rules) = compiled.anchored.get(*slot as usize) else { continue };
@@ -153,6 +160,9 @@ impl Matcher<'_> {
 
     /// Adds the matches of a rule that begin in the window, one after the other.
     fn try_rule(&mut self, id: u32, rule: &Rule, base: u32) {
+        if rule.required.iter().any(|set| self.starts_of(*set) == 0) {
+            return;
+        }
         let end = self.ends.get(id as usize).copied().unwrap_or(0);
         let mut starts = STARTS & from_place(place(end.max(base), base));
         for (side, words, set) in &rule.guards {
@@ -254,7 +264,11 @@ impl Matcher<'_> {
 
     /// Where members of the set end that begin at `at`.
     fn take(&self, set: SetId, at: u128) -> u128 {
-        let Some(set) = self.compiled.sets.get(set) else { return 0 };
+        let members = at & self.starts_of(set);
+        let Some(set) = self.compiled.sets.get(set).filter(|_| members != 0) else { return 0 };
+        if set.plain {
+            return members << 1;
+        }
         let mut ends = 0;
         for (slot, words) in &set.single {
             ends |= (at & self.slot(*slot)).unbounded_shl(*words);
@@ -274,6 +288,17 @@ impl Matcher<'_> {
 
     /// Where members of the set begin.
     fn starts_of(&self, set: SetId) -> u128 {
+        let Some(known) = self.known_sets.get(set) else { return 0 };
+        let (stamp, starts) = known.get();
+        if stamp == self.stamp {
+            return starts;
+        }
+        let starts = self.find_starts(set);
+        known.set((self.stamp, starts));
+        starts
+    }
+
+    fn find_starts(&self, set: SetId) -> u128 {
         let Some(set) = self.compiled.sets.get(set) else { return 0 };
         let mut starts = set.single.iter().fold(0, |starts, (slot, _)| starts | self.slot(*slot));
         for phrase in &set.phrases {
@@ -369,7 +394,7 @@ pub(super) fn builtin(word: &[u8], behind: &[u8], flags: &Word, mut fill: impl F
     if word.len() >= 20 {
         fill(BLOB);
     }
-    if word.first().is_some_and(u8::is_ascii_digit) && word.iter().all(u8::is_ascii_digit) {
+    if flags.is_number() {
         fill(NUMBER);
     }
     if flags.begins_quotation() {

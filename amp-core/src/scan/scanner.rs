@@ -15,7 +15,7 @@ use super::matcher::{Filled, builtin, find};
 use super::normalize::Folded;
 use super::report::{Finding, Hiding, ScanReport};
 use super::rule_files::FILES;
-use super::view::{Reading, View, views};
+use super::view::{Evidence, Reading, View, views};
 use super::words::{Word, letters, words};
 
 /// The most bytes that are looked at.
@@ -81,13 +81,14 @@ impl Scanner {
         let (whole, text) = (text.len(), text.get(..cut).unwrap_or_default());
         let folded = Folded::of(text);
         let words = words(&folded);
-        let (entries, filled) = self.look_up(&folded, &words);
-        self.look(&folded, &words, &filled, None, &mut report);
+        let found = self.look_up(&folded, &words);
+        self.look(&folded, &words, &found.filled, None, &mut report);
         let reading = Reading {
             folded: &folded,
             words: &words,
-            entries: &entries,
+            entries: &found.entries,
             dictionary: &self.compiled.dictionary,
+            evidence: &found.evidence,
         };
         for view in views(text, &reading) {
             self.look_behind(&view, &mut report);
@@ -161,8 +162,8 @@ impl Scanner {
     /// Looks at a text without one of its disguises.
     fn look_behind(&self, view: &View, report: &mut ScanReport) {
         let words = words(&view.folded);
-        let (_, filled) = self.look_up(&view.folded, &words);
-        self.look(&view.folded, &words, &filled, Some(view.hiding), report);
+        let found = self.look_up(&view.folded, &words);
+        self.look(&view.folded, &words, &found.filled, Some(view.hiding), report);
         if view.suspicious {
             self.hidden(view.folded.original(0..view.folded.text.len()), view.hiding, report);
         }
@@ -214,51 +215,79 @@ impl Scanner {
         }
     }
 
-    /// What the dictionary says of each word, and which slots are filled at which words, by word.
-    fn look_up(&self, folded: &Folded, words: &[Word]) -> (Vec<Option<Entry>>, Vec<Filled>) {
-        let mut entries = Vec::with_capacity(words.len());
-        let mut filled = Vec::new();
+    /// Looks every word up.
+    fn look_up(&self, folded: &Folded, words: &[Word]) -> LookUp {
+        let mut found = LookUp { entries: Vec::with_capacity(words.len()), ..LookUp::default() };
         let mut buffer = Vec::new();
+        let bytes = folded.text.as_bytes();
+        let mut before = 0_usize;
         for (at, word) in (0_u32..).zip(words) {
+            let gap = bytes.get(before..word.start as usize).unwrap_or_default();
+            if gap != b" " {
+                self.signs(folded, before, gap.len(), at, &mut found.filled);
+            }
+            before = word.end as usize;
             let letters = letters(&folded.text, word, &mut buffer);
             let entry = self.compiled.dictionary.find(letters);
-            if let Some(entry) = entry {
-                let slots = self.compiled.dictionary.slots(entry);
-                filled.extend(slots.iter().map(|slot| Filled { word: at, slot: *slot }));
+            found.entries.push(entry);
+            if let Some(meaning) = entry.and_then(|entry| self.compiled.dictionary.meaning(entry)) {
+                found.filled.extend(meaning.slots.iter().map(|slot| Filled { word: at, slot: *slot }));
+                for id in &meaning.literals {
+                    found.filled.extend(self.literal(*id, folded, words, at));
+                }
             }
-            entries.push(entry);
-            let behind = folded.text.as_bytes().get(word.end as usize..).unwrap_or_default();
-            builtin(letters, behind, word, |slot| filled.push(Filled { word: at, slot }));
+            let behind = bytes.get(before..).unwrap_or_default();
+            builtin(letters, behind, word, |slot| found.filled.push(Filled { word: at, slot }));
+            found.evidence.see(
+                word,
+                letters,
+                gap,
+                entry.and_then(|entry| self.compiled.dictionary.meaning(entry)),
+                at,
+            );
         }
-        if self.literals(folded, words, &mut filled) {
-            filled.sort_by_key(|filled| filled.word);
-        }
-        (entries, filled)
+        let end = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        self.signs(folded, before, bytes.len().saturating_sub(before), end, &mut found.filled);
+        found
     }
 
-    /// Adds where literals are; whether there are any.
-    fn literals(&self, folded: &Folded, words: &[Word], filled: &mut Vec<Filled>) -> bool {
-        let Some(search) = &self.compiled.literal_search else { return false };
-        let before = filled.len();
-        for found in search.find_overlapping_iter(folded.text.as_str()) {
-            let Some(literal) = self.compiled.literals.get(found.pattern().as_usize()) else { continue };
-            let word = if literal.words == 0 {
-                Some(words.partition_point(|word| (word.start as usize) < found.end()))
-            } else {
-                let first = found.start().saturating_add(literal.first);
-                let last = found.start().saturating_add(literal.last);
-                let at = words.partition_point(|word| (word.start as usize) < first);
-                let begins = words.get(at).is_some_and(|word| word.start as usize == first);
-                let end = at.saturating_add(literal.words as usize).saturating_sub(1);
-                let ends = words.get(end).is_some_and(|word| word.end as usize == last);
-                (begins && ends).then_some(at)
-            };
-            if let Some(word) = word.and_then(|word| u32::try_from(word).ok()) {
-                filled.push(Filled { word, slot: literal.slot });
+    /// Adds the literals without words between two words.
+    fn signs(&self, folded: &Folded, from: usize, length: usize, word: u32, filled: &mut Vec<Filled>) {
+        let known = filled.len();
+        let gap = folded.text.as_bytes().get(from..from.saturating_add(length)).unwrap_or_default();
+        for (offset, byte) in gap.iter().enumerate() {
+            for id in self.compiled.signs.get(usize::from(*byte)).into_iter().flatten() {
+                let Some(literal) = self.compiled.literals.get(*id as usize) else { continue };
+                let new =
+                    |filled: &[Filled]| filled.iter().skip(known).all(|filled| filled.slot != literal.slot);
+                let rest = gap.get(offset..).unwrap_or_default();
+                if rest.starts_with(literal.text.as_bytes()) && new(filled) {
+                    filled.push(Filled { word, slot: literal.slot });
+                }
             }
         }
-        filled.len() > before
     }
+
+    /// Whether a literal is where its first word is.
+    fn literal(&self, id: u32, folded: &Folded, words: &[Word], at: u32) -> Option<Filled> {
+        let literal = self.compiled.literals.get(id as usize)?;
+        let start = (words.get(at as usize)?.start as usize).checked_sub(literal.first)?;
+        let text = folded.text.as_bytes().get(start..)?;
+        let last = words.get(at.saturating_add(literal.words).saturating_sub(1) as usize)?;
+        let fits = text.starts_with(literal.text.as_bytes())
+            && last.end as usize == start.saturating_add(literal.last);
+        fits.then_some(Filled { word: at, slot: literal.slot })
+    }
+}
+
+/// What the dictionary says of the words of a text.
+#[derive(Default)]
+struct LookUp {
+    /// By word.
+    entries: Vec<Option<Entry>>,
+    /// Sorted by word.
+    filled: Vec<Filled>,
+    evidence: Evidence,
 }
 
 /// The parts as lines of one text, and where each ends in it.

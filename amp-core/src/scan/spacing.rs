@@ -10,9 +10,9 @@ use super::report::Hiding;
 use super::view::{Reading, View};
 
 /// The least single letters in a row that are read as words.
-const LEAST_LETTERS: usize = 5;
+pub(super) const LEAST_LETTERS: usize = 5;
 /// The least letters of a word that may be several.
-const LEAST_JOINED: usize = 15;
+pub(super) const LEAST_JOINED: usize = 15;
 /// The longest word that is looked for.
 const MAX_WORD: usize = 20;
 /// The most letters that follow a known beginning.
@@ -22,6 +22,9 @@ const CONTEXT: usize = 8;
 
 /// The spaced-out runs and what is around them, as words; where any word of them is known to the rules.
 pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+    if !reading.evidence.spacing {
+        return None;
+    }
     let mut folded = Folded::default();
     let mut copied = 0_usize;
     let mut telling = false;

@@ -49,7 +49,10 @@ pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
 /// How many words from `at` on are the pieces of one that the rules know; the most, if several are.
 fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize> {
     let first = reading.raw(at).as_bytes();
-    if !first.iter().all(u8::is_ascii_alphabetic) || first.len() > MAX_WORD {
+    if first.len() >= MAX_WORD
+        || !reading.dictionary.may_begin(first)
+        || !first.iter().all(u8::is_ascii_alphabetic)
+    {
         return None;
     }
     word.clear();
@@ -95,13 +98,16 @@ fn cut_before(reading: &Reading<'_>, at: usize) -> Option<Cut> {
 
 /// Whether the rules ask for just this word, or for words that begin with most of it.
 fn names_word(reading: &Reading<'_>, word: &[u8]) -> bool {
-    let telling = |entry| !reading.dictionary.slots(entry).is_empty();
-    if reading.dictionary.exact(word).is_some_and(telling) {
+    if !reading.dictionary.may_begin(word) {
+        return false;
+    }
+    let asks = |entry| reading.dictionary.asks_for(entry);
+    if reading.dictionary.exact(word).is_some_and(asks) {
         return true;
     }
     let least = word.len().saturating_sub(7).max(5);
     (least..=word.len()).any(|length| {
         let prefix = word.get(..length).unwrap_or_default();
-        reading.dictionary.prefix(prefix).is_some_and(telling)
+        reading.dictionary.prefix(prefix).is_some_and(asks)
     })
 }

@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use super::dictionary::{Dictionary, Entry};
+use super::dictionary::{Dictionary, Entry, Meaning};
 use super::normalize::Folded;
 use super::report::Hiding;
 use super::words::Word;
@@ -34,6 +34,51 @@ pub(super) struct Reading<'a> {
     pub(super) words: &'a [Word],
     pub(super) entries: &'a [Option<Entry>],
     pub(super) dictionary: &'a Dictionary,
+    pub(super) evidence: &'a Evidence,
+}
+
+/// What speaks for disguises, seen while the words were looked up.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// How many words are known for what they are.
+    pub(super) known: usize,
+    pub(super) rot13: bool,
+    pub(super) reversed: bool,
+    /// Enough single letters in a row, or a word long enough to be several.
+    pub(super) spacing: bool,
+    /// Enough numbers in a row.
+    pub(super) codes: bool,
+    /// Words with digits or signs in place of letters, perhaps.
+    pub(super) leetspeak: Vec<u32>,
+    singles: usize,
+    numbers: usize,
+}
+
+impl Evidence {
+    /// Takes note of a word and of what is before it.
+    pub(super) fn see(
+        &mut self,
+        word: &Word,
+        letters: &[u8],
+        gap: &[u8],
+        meaning: Option<&Meaning>,
+        at: u32,
+    ) {
+        match meaning {
+            Some(meaning) if meaning.gives_rot13 => self.rot13 = true,
+            Some(meaning) if meaning.gives_reversal => self.reversed = true,
+            Some(_) => self.known = self.known.wrapping_add(1),
+            None => self.spacing |= letters.len() >= spacing::LEAST_JOINED,
+        }
+        self.singles = if letters.len() == 1 { self.singles.wrapping_add(1) } else { 0 };
+        self.spacing |= self.singles >= spacing::LEAST_LETTERS;
+        self.numbers =
+            if encoded::is_code(letters, word.is_number()) { self.numbers.wrapping_add(1) } else { 0 };
+        self.codes |= self.numbers >= encoded::LEAST_CODES;
+        if word.is_mixed() || gap.last().is_some_and(|sign| leetspeak::is_sign(*sign)) {
+            self.leetspeak.push(at);
+        }
+    }
 }
 
 impl<'a> Reading<'a> {

@@ -119,7 +119,8 @@ impl Reader<'_> {
         loop {
             let rest = bytes.get(end..).unwrap_or_default();
             let ascii = rest.iter().take_while(|byte| class(**byte) != 0);
-            let (count, classes) = ascii.fold((0_usize, 0_u8), |(count, all), byte| (count.wrapping_add(1), all | class(*byte)));
+            let (count, classes) =
+                ascii.fold((0_usize, 0_u8), |(count, all), byte| (count.wrapping_add(1), all | class(*byte)));
             end = end.saturating_add(count);
             seen |= classes;
             let next = rest.get(count).copied().unwrap_or(b' ');
@@ -184,7 +185,8 @@ impl Reader<'_> {
             '.' | '!' | '?' if next.is_none_or(|next| class(next) == 0 && next.is_ascii()) => SENTENCE,
             '\u{3002}' | '\u{964}' | '\u{61F}' | '\u{6D4}' => SENTENCE,
             '"' | '\'' | '`' | '\u{AB}' | '\u{BB}' | '\u{300C}' | '\u{300E}' => CLAUSE | QUOTATION,
-            ':' | ';' | ',' | '(' | '[' | '{' | '<' | '>' | '*' | '#' | '|' | '/' | '=' | '\u{3001}' | '\u{2022}' => CLAUSE,
+            ':' | ';' | ',' | '(' | '[' | '{' | '<' | '>' | '*' | '#' | '|' | '/' | '=' | '\u{3001}'
+            | '\u{2022}' => CLAUSE,
             '-' if next == Some(b' ') => CLAUSE,
             _ => 0,
         };
