@@ -28,6 +28,7 @@ fn main() -> Result<(), Fault> {
     patterns(&out)?;
     keys(&out)?;
     threads(&out)?;
+    cards(&out)?;
     edits(&out)
 }
 
@@ -52,6 +53,7 @@ fn seed(out: &Path, suite: &str, case: &Value) -> Result<(), Fault> {
         "rotation" => write(out, "key_import", id, text("proof").as_bytes()),
         "canonical" => write(out, "canonicalize", id, &raw(input)),
         "decode" => write(out, "decode", id, &raw(input)),
+        "card" => write(out, "card", id, &[&[0xff], &raw(input)[..]].concat()),
         "verify" => {
             write(out, "decode", id, &raw(input))?;
             write(out, "verify", id, &[&[0xff, 0], &raw(input)[..]].concat())
@@ -163,6 +165,36 @@ fn edits(out: &Path) -> Result<(), Fault> {
         }
     }
     put("draft", b"\xfe\0Lunch?\nAt noon?\n{\"where\": \"here\", \"n\": [1.5e3, -0, 1e20]}")
+}
+
+/// What a card is made of, what the fuzzer signs, edits, and the records.
+fn cards(out: &Path) -> Result<(), Fault> {
+    let put = |name: &str, bytes: &[u8]| write(out, "card", name, bytes);
+    put("made", b"\xfeAlice\nhttps://api.crabmail.ai/v1\ngithub:code_review\nx-team\n{\"floor\": 3.0}")?;
+    put(
+        "signed",
+        b"\xfd{\"capabilities\":[\"a:b\"],\"id\":\"a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d\",\"x\":[1.5,null]}",
+    )?;
+    put("sealed", b"\xfd{\"encryption_key\":\"x25519:3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08\"}")?;
+    put(
+        "short-lived",
+        b"\xfd{\"expires_at\":\"2026-03-01T00:00:01Z\",\"issued_at\":\"2026-03-01T00:01:00Z\"}",
+    )?;
+    for card in 0..20_u8 {
+        put(&format!("as-it-is-{card}"), &[card])?;
+        put(&format!("edited-{card}"), &[card, card, card.wrapping_mul(13), 0x22, 3, 5, card])?;
+    }
+    let registration = br#"{"provider":"crabmail.ai","api_url":"https://api.crabmail.ai/v1","address":"alice@acme.crabmail.ai","apiKey":"amp_live_sk_7f53efb3","registered_at":"2026-01-31T10:00:00Z"}"#;
+    put("registration", &[&b"\xff"[..], registration].concat())?;
+    let (old, new) = (Identity::from_seed(&[7; 32]), Identity::from_seed(&[8; 32]));
+    let body = format!(
+        "{{\"new_public_key\":\"{}\",\"proof\":\"{}\"}}",
+        new.verifying_key().to_hex().ok_or("an Ed25519 key")?,
+        old.prove_rotation(new.verifying_key())?.to_base64()
+    );
+    put("rotation", &[&b"\xff"[..], body.as_bytes()].concat())?;
+    let flat = format!("{{\"address\":\"alice@acme.local\",\"fingerprint\":\"{}\"}}", old.fingerprint());
+    put("identity", &[&b"\xff"[..], flat.as_bytes()].concat())
 }
 
 fn write(out: &Path, target: &str, name: &str, bytes: &[u8]) -> Result<(), Fault> {

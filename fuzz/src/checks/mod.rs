@@ -4,6 +4,7 @@
 
 mod address;
 mod canonicalize;
+mod card;
 mod decode;
 mod explain;
 mod filename;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use address::address;
 pub use canonicalize::canonicalize;
+pub use card::card;
 pub use decode::decode;
 pub use explain::explain;
 pub use filename::filename;
@@ -35,6 +37,7 @@ pub type Check = fn(&[u8]);
 pub const ALL: &[(&str, Check)] = &[
     ("address", address),
     ("canonicalize", canonicalize),
+    ("card", card),
     ("decode", decode),
     ("explain", explain),
     ("filename", filename),
