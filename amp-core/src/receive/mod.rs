@@ -1,4 +1,26 @@
 //! The receiving pipeline: from bytes to a decision and what must be made durable with it (trust, guardrails).
+//!
+//! A [`Receiver`] is one agent's. [`Receiver::receive`] decides about a message and changes nothing; the [`Reception`]
+//! that it gives holds the [`Effect`]s and the stored form for one transaction of the host's database, and hands the
+//! message out when it is committed. What a receiver remembers is a [`Memory`]: the sum of its effects.
+//!
+//! * [`Context`] is what the host knows beside the bytes: the time, the way, a key and who named it.
+//! * [`Disposition`] is what becomes of a message: [`Received`], an [`UntrustedMessage`] for hosts that want to see
+//!   those, a [`QuarantineEntry`], a [`Refusal`], or what became of it the first time.
+//! * Keys, revocations and grants change by the receiver's other methods, each of which gives a [`Change`].
+//!
+//! # What is bounded
+//!
+//! | memory | bound | when it is full |
+//! |---|---|---|
+//! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144 | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
+//! | a message seen | 7 days and 15 minutes, or its own life up to 31 days | forgotten |
+//! | addresses with their keys | 65,536 | strangers are refused, `rate_limited` |
+//! | earlier keys of an address | 16 | the oldest is forgotten |
+//! | pairs of addresses of one agent | 65,536 | the next is refused |
+//! | revocations | 65,536 | one of a key that was never pinned makes room after 90 days; else the next is refused |
+//! | grants and requests | [`GrantLimits`](crate::admission::GrantLimits) | the next request is refused |
+//! | windows and flags, in memory only | see [`Windows`](crate::scan::Windows) and [`Escalation`](crate::scan::Escalation) | who was silent longest is forgotten |
 
 mod clock;
 mod codec;
