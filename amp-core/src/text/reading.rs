@@ -114,6 +114,20 @@ impl Glyph {
         self.0 & UNSEEN != 0
     }
 
+    /// As a reader takes it who sees nothing there.
+    pub(crate) const fn unseen(self) -> Self {
+        if self.is_unseen() { Self(PASSABLE | UNSEEN) } else { self }
+    }
+
+    /// As a reader takes it who can spell what others do not see.
+    pub(crate) const fn spelled(self) -> Self {
+        if self.is_alphanumeric() || self.may_be(Self::of(b'<')) {
+            Self(self.0 & !UNSEEN & !PASSABLE)
+        } else {
+            self
+        }
+    }
+
     /// Whether it may be a letter or a digit.
     pub(crate) const fn is_alphanumeric(self) -> bool {
         self.0 & ((1 << 36) - 1) != 0
@@ -143,8 +157,9 @@ pub(crate) fn for_each_glyph(c: char, mut each: impl FnMut(Glyph)) {
     }
     let whole = alike(c);
     decompose_compatible(c, |part| {
-        if !part.is_lowercase() {
-            return each(of_part(part).or(whole));
+        let glyph = of_part(part);
+        if glyph.is_unseen() || !part.is_lowercase() {
+            return each(if glyph.is_unseen() { glyph } else { glyph.or(whole) });
         }
         let mut capitals = part.to_uppercase();
         match (capitals.next(), capitals.next()) {
@@ -152,7 +167,7 @@ pub(crate) fn for_each_glyph(c: char, mut each: impl FnMut(Glyph)) {
             (Some(first), Some(second)) => {
                 [first, second].into_iter().chain(capitals).for_each(|c| each(of_part(c).or(whole)));
             }
-            _ => each(of_part(part).or(whole)),
+            _ => each(glyph.or(whole)),
         }
     });
 }

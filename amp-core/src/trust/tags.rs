@@ -2,6 +2,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
 
 use crate::text::{Glyph, for_each_glyph, is_opening};
 
@@ -40,17 +42,25 @@ const fn places() -> Places {
     places
 }
 
-/// The letters that are awaited, as a set of places: all the ways to read what followed a less-than sign.
-#[derive(Clone, Copy, Default)]
-struct Awaited(u64);
+/// What follows a less-than sign, read in all ways at once.
+#[derive(Default)]
+struct Reading {
+    /// The letters that are awaited, as a set of places.
+    awaited: u64,
+    opening: Range<usize>,
+}
 
-impl Awaited {
-    /// Reads on; true at the end of a name.
-    fn read(&mut self, glyph: Glyph) -> bool {
-        let passed = if glyph.is_passable() { self.0 } else { 0 };
-        let read = self.0 & letter_places(glyph);
-        self.0 = (read << 1) & !PLACES.first | passed;
-        read & PLACES.last != 0
+impl Reading {
+    /// Reads on; the less-than sign, once a name is complete behind it.
+    fn read(&mut self, glyph: Glyph, at: usize, length: usize) -> Option<Range<usize>> {
+        if glyph.may_be(Glyph::of(b'<')) {
+            *self = Self { awaited: PLACES.first, opening: at..at.saturating_add(length) };
+            return None;
+        }
+        let passed = if glyph.is_passable() { self.awaited } else { 0 };
+        let read = self.awaited & letter_places(glyph);
+        self.awaited = (read << 1) & !PLACES.first | passed;
+        (read & PLACES.last != 0).then(|| core::mem::take(self).opening)
     }
 }
 
@@ -70,12 +80,23 @@ fn letter_places(glyph: Glyph) -> u64 {
 ///
 /// Each character is looked at once: what is awaited is a set, and a less-than sign begins anew.
 pub(super) fn neutralize(text: &str, out: &mut String) {
-    let mut awaited = Awaited::default();
-    let mut opening = 0..0;
     let mut copied = 0;
+    for opening in openings(text) {
+        out.push_str(text.get(copied..opening.start).unwrap_or_default());
+        out.push_str("&lt;");
+        copied = opening.end;
+    }
+    out.push_str(text.get(copied..).unwrap_or_default());
+}
+
+/// The less-than signs that begin a tag of the family, in order.
+fn openings(text: &str) -> Vec<Range<usize>> {
+    // Unicode's tags spell ASCII for one reader and are nothing to another, also between the letters of a name.
+    let (mut unseen, mut spelled) = (Reading::default(), Reading::default());
+    let mut found = Vec::new();
     let mut rest = text.char_indices();
     while let Some((at, c)) = rest.next() {
-        if awaited.0 == 0 && !is_opening(c) {
+        if unseen.awaited | spelled.awaited == 0 && !is_opening(c) {
             continue;
         }
         if let Some(length) = rest.as_str().strip_prefix("u{").filter(|_| c == '\\').and_then(escape_length) {
@@ -85,23 +106,14 @@ pub(super) fn neutralize(text: &str, out: &mut String) {
             }
             continue;
         }
-        let mut is_named = false;
         for_each_glyph(c, |glyph| {
-            if glyph.may_be(Glyph::of(b'<')) {
-                awaited = Awaited(PLACES.first);
-                opening = at..at.saturating_add(c.len_utf8());
-            } else {
-                is_named |= awaited.read(glyph);
-            }
+            found.extend(unseen.read(glyph.unseen(), at, c.len_utf8()));
+            found.extend(spelled.read(glyph.spelled(), at, c.len_utf8()));
         });
-        if is_named {
-            awaited = Awaited::default();
-            out.push_str(text.get(copied..opening.start).unwrap_or_default());
-            out.push_str("&lt;");
-            copied = opening.end;
-        }
     }
-    out.push_str(text.get(copied..).unwrap_or_default());
+    found.sort_unstable_by_key(|opening| opening.start);
+    found.dedup();
+    found
 }
 
 /// The length of `u{...}`, given what follows the brace, if that is a code point in hexadecimal.

@@ -15,16 +15,16 @@ pub(crate) const ONE: Tags = Tags { opening: 1, closing: 1 };
 /// What each kind of reader finds: with compatibility forms composed or taken apart, before or after case is folded,
 /// tags of Unicode ignored or read as ASCII, and with or without the escapes of a prompt.
 pub(crate) fn tags(text: &str) -> Vec<Tags> {
-    let bare = without_escapes(text);
+    let mut texts = vec![text.to_owned(), without_escapes(text)];
+    texts.extend(texts.clone().iter().map(|text| text.chars().map(tag_as_ascii).collect::<String>()));
+    texts.sort();
+    texts.dedup();
     let mut found = Vec::new();
-    for text in [text, &bare] {
-        let spelled: String = text.chars().map(tag_as_ascii).collect();
-        for text in [text, &spelled] {
-            let composed: String = text.nfkc().collect();
-            let apart: String = text.nfkd().collect();
-            let cased: String = text.to_uppercase().to_lowercase().nfkc().collect();
-            found.extend([composed, apart, cased].iter().map(|text| count(&folded(text))));
-        }
+    for text in texts {
+        let composed: String = text.nfkc().collect();
+        let apart: String = text.nfkd().collect();
+        let cased: String = text.to_uppercase().to_lowercase().nfkc().collect();
+        found.extend([composed, apart, cased].iter().map(|text| count(&folded(text))));
     }
     found
 }
