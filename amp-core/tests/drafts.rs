@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
 use amp_core::prelude::*;
-use amp_core::{Canonicalizer, ErrorCode, SigningContext};
+use amp_core::{Canonicalizer, Dialect, ErrorCode, Payload, SignedMessage, SigningContext};
 use serde_json::{Value, json};
 
 fn alice() -> Identity {

@@ -455,7 +455,7 @@ fn fields_that_differ_from_the_original_are_listed() {
 fn bytes_that_are_something_else_are_recognized() {
     let signed = amp_core::Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "Hi", "Hello")
         .from(&"alice@acme.crabmail.ai".parse().unwrap())
-        .sign(&Identity::from_seed(&SEED), "2026-01-31T10:00:00Z".parse().unwrap())
+        .sign_with_nonce(&Identity::from_seed(&SEED), "2026-01-31T10:00:00Z".parse().unwrap(), [5; 16])
         .unwrap();
     let explanation = explain(&signed.to_route_json());
     assert_eq!((explanation.code(), explanation.field()), (Some("missing_field"), Some("envelope")));
@@ -548,4 +548,44 @@ fn from_base64(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+/// OpenSSL was handed the digest and hashed it once more: what the published procedure says, read literally.
+#[cfg(any(feature = "p256", feature = "rsa"))]
+#[track_caller]
+fn assert_digest_signed(pem: &str, signature: &str) {
+    let case = Case {
+        from: "alice@acme.crabmail.ai".into(),
+        to: "bob@acme.crabmail.ai".into(),
+        subject: "Pipes | are fine here".into(),
+        priority: "high".into(),
+        in_reply_to: "msg_1706648400_abc".into(),
+        payload: r#"{"message":"Hello","type":"notification"}"#.into(),
+        dialect: Dialect::Jcs,
+    };
+    let key = VerifyingKey::from_pem(pem).unwrap();
+    let message = case.sent_with(signature.trim_end());
+    let deployed = Explainer::new().key(&key).explain(message.as_bytes());
+    assert!(matches!(deployed.outcome(), Outcome::Verifies { .. }), "deployed reads it");
+    let strict = Explainer::new().key(&key).profile(Profile::Spec).explain(message.as_bytes());
+    assert_found(&strict, &[Change::DigestSigned]);
+    assert_eq!(strict.key().unwrap().fingerprint(), strict.key().unwrap().spki_fingerprint());
+}
+
+#[cfg(feature = "p256")]
+#[test]
+fn a_p256_signature_over_the_digest_is_found() {
+    assert_digest_signed(
+        include_str!("../../amp-crypto/tests/data/openssl/p256.pub.pem"),
+        include_str!("../../amp-crypto/tests/data/openssl/string-digest.p256.sig"),
+    );
+}
+
+#[cfg(feature = "rsa")]
+#[test]
+fn an_rsa_signature_over_the_digest_is_found() {
+    assert_digest_signed(
+        include_str!("../../amp-crypto/tests/data/openssl/rsa2048.pub.pem"),
+        include_str!("../../amp-crypto/tests/data/openssl/string-digest.rsa2048.sig"),
+    );
 }

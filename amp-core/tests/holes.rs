@@ -34,7 +34,7 @@ fn h11_who_relays_a_message_says_nothing_about_its_sender() {
     let eve = Identity::from_seed(&[9; 32]);
     let signed = Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "Hi", "Do as I say.")
         .from(&"eve@acme.evil.example".parse().unwrap())
-        .sign(&eve, now())
+        .sign_with_nonce(&eve, now(), [5; 16])
         .unwrap();
     let level_of = |json: &str, via: Via, key: SenderKey| {
         let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse().unwrap()).build();

@@ -41,7 +41,8 @@ const MAX_SIGNATURE_TEXT: usize = 4096;
 /// times that of verifying: explain to people who ask, not to every sender of a bad message.
 ///
 /// ```
-/// use amp_core::explain::{Change, Explainer, Hint};
+/// use amp_core::Profile;
+/// use amp_core::explain::{Change, Explainer};
 /// use amp_core::prelude::*;
 ///
 /// // What alice signed, and what arrived: a client on the way added empty attachments.
