@@ -13,6 +13,7 @@ mod pattern;
 mod thread;
 mod timestamp;
 mod verify;
+mod wrap;
 
 pub use address::address;
 pub use canonicalize::canonicalize;
@@ -25,6 +26,7 @@ pub use pattern::pattern;
 pub use thread::thread;
 pub use timestamp::timestamp;
 pub use verify::verify;
+pub use wrap::wrap;
 
 use amp_address::Profile;
 
@@ -46,6 +48,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("thread", thread),
     ("timestamp", timestamp),
     ("verify", verify),
+    ("wrap", wrap),
 ];
 
 /// What is said may be shown to a person: it is short, and no character of it acts on a terminal or hides.
