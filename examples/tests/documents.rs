@@ -7,8 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The attacks of the catalogue that the layers built so far have to answer.
-const ATTACKS: [u8; 15] = [1, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 21, 57, 58];
+/// The attacks of the catalogue, A1 to A60.
+const ATTACKS: u8 = 60;
+
+/// The holes of deployed implementations, H1 to H14.
+const HOLES: u8 = 14;
 
 #[test]
 fn every_direct_dependency_has_a_reason_and_no_reason_is_left_over() {
@@ -32,18 +35,45 @@ fn every_decision_is_in_the_index() {
 }
 
 #[test]
-fn every_attack_of_the_security_page_has_a_test() {
-    let page = read("SECURITY.md");
-    let tests = names_of_functions();
-    for attack in ATTACKS {
-        assert!(page.contains(&format!("| A{attack} |")), "SECURITY.md does not speak of A{attack}");
-        let beginning = format!("a{attack:02}_");
-        assert!(tests.iter().any(|name| name.starts_with(&beginning)), "no test is named {beginning}…");
+fn every_attack_and_every_hole_has_its_row() {
+    let rows = rows_of_the_security_page();
+    let attacks = (1..=ATTACKS).map(|number| format!("A{number}"));
+    for name in attacks.chain((1..=HOLES).map(|number| format!("H{number}"))) {
+        let found = rows.iter().filter(|row| row.name == name).count();
+        assert_eq!(found, 1, "docs/security.md speaks of {name} in {found} rows");
     }
-    for cited in page.split('`').skip(1).step_by(2).filter(|code| is_name_of_attack_test(code)) {
-        let found =
-            tests.iter().any(|name| name == cited || (cited.ends_with('_') && name.starts_with(cited)));
-        assert!(found, "SECURITY.md cites {cited}, which is nowhere");
+}
+
+#[test]
+fn every_row_of_the_security_page_cites_a_test_named_after_it() {
+    let tests = names_of_functions();
+    for row in rows_of_the_security_page() {
+        let beginning = row.beginning();
+        let own = |cited: &&String| cited.starts_with(&beginning) && cited.len() > beginning.len();
+        let tested: Vec<&String> = tests.iter().filter(|name| name.starts_with(&beginning)).collect();
+        match row.cells {
+            // What no crate meets yet says with what its answer comes, in place of rule and tests.
+            3 => assert!(
+                tested.is_empty(),
+                "{} is said to be met by nothing, but there is {tested:?}",
+                row.name
+            ),
+            _ => assert!(row.cited.iter().any(|cited| own(&cited)), "{} cites no test of its own", row.name),
+        }
+        for cited in &row.cited {
+            let is_family = cited.ends_with('_') && tests.iter().any(|name| name.starts_with(cited));
+            assert!(tests.contains(cited) || is_family, "{} cites {cited}, which is nowhere", row.name);
+        }
+    }
+}
+
+#[test]
+fn every_rule_of_the_security_page_is_stated_where_its_link_leads() {
+    for row in rows_of_the_security_page() {
+        for (rule, page) in &row.rules {
+            let page = read(&format!("docs/{page}"));
+            assert!(page.contains(&format!("- **{rule}**")), "{} names {rule}, which is elsewhere", row.name);
+        }
     }
 }
 
@@ -72,9 +102,53 @@ fn table_rows(page: &str) -> impl Iterator<Item = String> {
         .map(|cell| cell.trim_matches('`').to_owned())
 }
 
-/// `a06_pipe_in_from_is_refused`, or its beginning `a06_`.
+/// A row about an attack or a hole: `| A6 | attack | answer | rule | tests |`, or without rule and tests.
+struct Row {
+    name: String,
+    cells: usize,
+    /// Rules and the pages that their links lead to.
+    rules: Vec<(String, String)>,
+    cited: Vec<String>,
+}
+
+impl Row {
+    /// How the names of its tests begin: `a06_`.
+    fn beginning(&self) -> String {
+        let (letter, number) = self.name.split_at(1);
+        format!("{}{:0>2}_", letter.to_lowercase(), number)
+    }
+}
+
+fn rows_of_the_security_page() -> Vec<Row> {
+    let page = read("docs/security.md");
+    let rows: Vec<Row> = page.lines().filter_map(row).collect();
+    assert!(rows.len() > 60, "the rows were not found");
+    rows
+}
+
+fn row(line: &str) -> Option<Row> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let name = cells.first()?;
+    let number = name.strip_prefix(['A', 'H'])?;
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let links = line
+        .split('[')
+        .skip(1)
+        .filter_map(|link| link.split_once("](")?.1.split_once(')').map(|(page, _)| (link, page)));
+    let rules = links
+        .filter(|(_, page)| page.starts_with("protocol/"))
+        .map(|(link, page)| (link.split(']').next().unwrap_or_default().to_owned(), page.to_owned()))
+        .collect();
+    let cited =
+        line.split('`').skip(1).step_by(2).filter(|code| is_name_of_attack_test(code)).map(str::to_owned);
+    Some(Row { name: (*name).to_owned(), cells: cells.len(), rules, cited: cited.collect() })
+}
+
+/// `a06_pipe_in_from_is_refused`, or its beginning `a06_`; `h04_…` for a hole.
 fn is_name_of_attack_test(code: &str) -> bool {
-    matches!(code.as_bytes(), [b'a', b'0'..=b'9', b'0'..=b'9', b'_', ..])
+    matches!(code.as_bytes(), [b'a' | b'h', b'0'..=b'9', b'0'..=b'9', b'_', ..])
 }
 
 /// What the members of the workspace depend on, each other aside.
