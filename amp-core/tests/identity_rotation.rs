@@ -166,6 +166,23 @@ fn a22_only_the_form_that_is_written_is_accepted_unless_asked_for() {
     }
 }
 
+// rule: ROT-2
+#[cfg(feature = "p256")]
+#[test]
+fn a_rotation_leads_to_a_key_of_the_algorithm_that_signs() {
+    const P256: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE22L4/tUgnlomGRjwDGYTVeFP+EbC\n4510I6630eEi6aXN7Md1JINo/KluWvMV20AsquS2leIeOipp1XX+bN3isQ==\n-----END PUBLIC KEY-----\n";
+    // Seed 01 over that text, made with another library: ours signs no PEM.
+    const PROOF: &str =
+        "ueCHIeExzMfri9rhESHD4ANsn+k6DhxxGWCMi6k/GKGErC2U4DRFIsHPmVQk1Z+HRoYK73mUIZXp4uVUuQjWDw==";
+    let new_key = VerifyingKey::from_pem(P256).unwrap();
+    let request = RotationRequest::new(new_key, Signature::from_base64(PROOF).unwrap());
+    let (address, old) = (address(), key(1));
+    let policy = RotationPolicy::new().accepting_any_form();
+    let refused = check_rotation(PinView::new(&address, &old), &request, free, policy, now());
+    assert_eq!(refused, Err(RotationRefusal::NewKeyAlgorithm));
+    assert_eq!(check(1, &request), Err(RotationRefusal::ProofForm));
+}
+
 // rule: ROT-7
 #[test]
 fn a22_who_proves_nothing_learns_nothing_about_the_new_key() {
