@@ -19,6 +19,10 @@ pub(super) const fn about_refusal(reason: RefusalReason) -> &'static str {
             "ask the sender on another way which key is right: a rotation proof by the known key, or a person, decides"
         }
         RefusalReason::KeyMismatch => "look up which key the address has now, and name that one",
+        RefusalReason::InvalidKey => "use another key: this one is not fit for what it is offered for",
+        RefusalReason::RotationTooSoon => {
+            "wait a day after the last rotation, or let a person confirm the new key"
+        }
         RefusalReason::Expired => "let the sender send it again with a later expires_at, or with none",
         RefusalReason::TimestampExpired => {
             "let the sender send it again: direct messages are taken for 5 minutes, relayed ones by queued_at"
@@ -36,9 +40,6 @@ pub(super) const fn about_refusal(reason: RefusalReason) -> &'static str {
             "read the finding's rule; a host that knows better overrides it for that rule alone"
         }
         RefusalReason::Decided => "nothing: an entry is decided once",
-        // A reason that is younger than this page.
-        #[allow(unreachable_patterns, reason = "reasons are added in another room")]
-        _ => "",
     }
 }
 
