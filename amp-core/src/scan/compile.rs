@@ -24,19 +24,34 @@ pub(super) const URL: Slot = 2;
 pub(super) const EMAIL: Slot = 3;
 /// The slot of words behind a quotation mark.
 pub(super) const QUOTE: Slot = 4;
-const FIRST_FREE: Slot = 5;
+const FIRST_FREE: usize = 5;
 
 pub(super) type SetId = usize;
+
+/// Index of the members of a set that span the same number of words.
+pub(super) type Arm = usize;
+
+/// What a filled slot adds to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Member {
+    /// A word or literal.
+    Whole(Arm),
+    /// A phrase, by its index: the slot is that of its rarest word.
+    Phrase(usize),
+}
+
+/// Words in a row, by their slots.
+#[derive(Debug, Clone)]
+pub(super) struct Phrase {
+    pub(super) slots: Vec<Slot>,
+    pub(super) arm: Arm,
+}
 
 /// Words, phrases and literals of which one is asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Set {
-    /// Slots of single words and literals, with the words that each spans.
-    pub(super) single: Vec<(Slot, u32)>,
-    /// Slots of the words of each phrase.
-    pub(super) phrases: Vec<Vec<Slot>>,
-    /// Whether every member is one word.
-    pub(super) plain: bool,
+    /// Where members are kept that span as many words, with how many that is.
+    pub(super) arms: Vec<(Arm, u32)>,
     /// The most words that a member spans.
     longest: u32,
     /// How common its members are, roughly.
@@ -90,7 +105,12 @@ pub(super) struct Compiled {
     pub(super) slots: usize,
     pub(super) sets: Vec<Set>,
     pub(super) rules: Vec<Rule>,
-    /// The rules that can only match where one of some slots is filled, by slot.
+    /// What each slot adds to.
+    pub(super) members: Vec<Vec<Member>>,
+    pub(super) phrases: Vec<Phrase>,
+    /// The set that each arm is of.
+    pub(super) arms: Vec<SetId>,
+    /// The rules that can only match where a member of one of some sets is, by set.
     pub(super) anchored: Vec<Vec<u32>>,
     pub(super) literals: Vec<Literal>,
     /// The literals without words, by their first byte.
@@ -109,7 +129,7 @@ const COMMON: &str = "about after also back because been before could did does d
 pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, Vec<RuleError>) {
     let mut compiler = Compiler::new(file);
     let mut rules = Vec::new();
-    let mut anchored: Vec<(Vec<Slot>, u32)> = Vec::new();
+    let mut anchored: Vec<(Vec<SetId>, u32)> = Vec::new();
     for text in file.rules.iter().filter(|rule| !muted.contains(&rule.id)) {
         match compiler.rule(text) {
             Ok(programs) => {
@@ -122,11 +142,10 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.check_classes();
-    let slots = compiler.slots as usize;
-    let mut by_slot = vec![Vec::new(); slots];
+    let mut by_set = vec![Vec::new(); compiler.sets.len()];
     for (anchors, rule) in anchored {
-        for slot in anchors {
-            if let Some(rules) = by_slot.get_mut(slot as usize) {
+        for set in anchors {
+            if let Some(rules) = by_set.get_mut(set) {
                 rules.push(rule);
             }
         }
@@ -142,10 +161,13 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     let compiled = Compiled {
         dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy),
-        slots,
+        slots: compiler.members.len(),
+        members: compiler.members,
+        phrases: compiler.phrases,
+        arms: compiler.arms,
         sets: compiler.sets,
         rules,
-        anchored: by_slot,
+        anchored: by_set,
         literals,
         signs,
     };
@@ -164,7 +186,9 @@ struct Compiler<'a> {
     phrase_words: BTreeMap<(String, bool), Slot>,
     sets: Vec<Set>,
     memo: BTreeMap<String, SetId>,
-    slots: Slot,
+    members: Vec<Vec<Member>>,
+    phrases: Vec<Phrase>,
+    arms: Vec<SetId>,
     common: BTreeSet<&'static str>,
     errors: Vec<RuleError>,
 }
@@ -187,7 +211,9 @@ impl<'a> Compiler<'a> {
             phrase_words: BTreeMap::new(),
             sets: Vec::new(),
             memo: BTreeMap::new(),
-            slots: FIRST_FREE,
+            members: vec![Vec::new(); FIRST_FREE],
+            phrases: Vec::new(),
+            arms: Vec::new(),
             common: COMMON.split_whitespace().collect(),
             errors: Vec::new(),
         }
@@ -239,13 +265,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn new_slot(&mut self) -> Slot {
-        let slot = self.slots;
-        self.slots = slot.saturating_add(1);
-        slot
+        self.members.push(Vec::new());
+        u32::try_from(self.members.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
     /// The alternatives of a rule, each with its anchors.
-    fn rule(&mut self, text: &RuleText) -> Result<Vec<(Rule, Vec<Slot>)>, Fault> {
+    fn rule(&mut self, text: &RuleText) -> Result<Vec<(Rule, Vec<SetId>)>, Fault> {
         let guards: Vec<_> = text.guards.iter().map(|guard| self.guard(guard)).collect::<Result<_, _>>()?;
         let id: Arc<str> = Arc::from(text.id.as_str());
         let mut rules = Vec::new();
@@ -266,7 +291,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// A program, where it may match, and the sets that every match has a member of, the rarest first.
-    fn program(&mut self, pattern: &Pattern) -> Result<(Program, Vec<Slot>, Vec<SetId>), Fault> {
+    fn program(&mut self, pattern: &Pattern) -> Result<(Program, Vec<SetId>, Vec<SetId>), Fault> {
         Ok(match pattern {
             Pattern::Sequence(nodes) => {
                 let steps = self.sequence(nodes)?;
@@ -284,9 +309,8 @@ impl<'a> Compiler<'a> {
                 if longest.unwrap_or(0).saturating_add(*words) > MAX_SPAN {
                     return Err(Fault::TooLong);
                 }
-                let rarest =
-                    sets.iter().filter_map(|set| self.sets.get(*set)).min_by_key(|set| set.commonness);
-                let anchors = rarest.map(set_anchors).ok_or(Fault::Empty)?;
+                let rarest = sets.iter().min_by_key(|set| self.sets.get(**set).map(|set| set.commonness));
+                let anchors = vec![*rarest.ok_or(Fault::Empty)?];
                 let required = sets.clone();
                 (Program::Near { words: *words, sets }, anchors, required)
             }
@@ -394,28 +418,27 @@ impl<'a> Compiler<'a> {
     }
 
     fn make_set(&mut self, members: &[Node]) -> Result<SetId, Fault> {
+        let id = self.sets.len();
+        self.sets.push(Set::default());
         let mut set = Set::default();
         let mut own_slot = None;
         for member in members {
-            match member {
+            let (span, commonness) = match member {
                 Node::Class(name) => {
                     let (slot, words) = builtin(name).ok_or(Fault::UnknownClass)?;
-                    set.single.push((slot, words));
-                    set.longest = set.longest.max(words);
-                    set.commonness = set.commonness.saturating_add(50);
+                    self.add_member(&mut set, id, words, slot);
+                    (words, 50)
                 }
                 Node::Literal(literal) => {
                     let (slot, words) = self.literal(literal)?;
-                    set.single.push((slot, words));
-                    set.longest = set.longest.max(words);
-                    set.commonness = set.commonness.saturating_add(2);
+                    self.add_member(&mut set, id, words, slot);
+                    (words, 2)
                 }
                 Node::Word(word) => {
                     let (word, fuzzy) =
                         word.strip_prefix('~').map_or((word.as_str(), false), |word| (word, true));
                     let words = folded_words(word)?;
-                    set.longest = set.longest.max(u32::try_from(words.len()).unwrap_or(u32::MAX));
-                    set.commonness = set.commonness.saturating_add(self.commonness(&words));
+                    let span = u32::try_from(words.len()).unwrap_or(u32::MAX);
                     if let [word] = words.as_slice() {
                         let slot = match own_slot {
                             Some(slot) => slot,
@@ -426,19 +449,51 @@ impl<'a> Compiler<'a> {
                             self.fuzzy.entry(word.0.clone()).or_default().push(slot);
                         }
                     } else {
-                        let phrase = words.into_iter().map(|word| self.phrase_word(word)).collect();
-                        set.phrases.push(phrase);
+                        self.add_phrase(&mut set, id, &words);
                     }
+                    (span, self.commonness(&words))
                 }
                 _ => return Err(Fault::Misplaced),
-            }
+            };
+            set.longest = set.longest.max(span);
+            set.commonness = set.commonness.saturating_add(commonness);
         }
-        set.single.extend(own_slot.map(|slot| (slot, 1)));
-        set.single.sort_unstable();
-        set.single.dedup();
-        set.plain = set.phrases.is_empty() && set.single.iter().all(|(_, words)| *words == 1);
-        self.sets.push(set);
-        Ok(self.sets.len().saturating_sub(1))
+        if let Some(slot) = own_slot {
+            self.add_member(&mut set, id, 1, slot);
+        }
+        if let Some(place) = self.sets.get_mut(id) {
+            *place = set;
+        }
+        Ok(id)
+    }
+
+    /// The arm of a set for members that span so many words.
+    fn arm(&mut self, set: &mut Set, id: SetId, words: u32) -> Arm {
+        if let Some((arm, _)) = set.arms.iter().find(|(_, span)| *span == words) {
+            return *arm;
+        }
+        let arm = self.arms.len();
+        self.arms.push(id);
+        set.arms.push((arm, words));
+        arm
+    }
+
+    fn add_member(&mut self, set: &mut Set, id: SetId, words: u32, slot: Slot) {
+        let arm = self.arm(set, id, words);
+        if let Some(members) = self.members.get_mut(slot as usize) {
+            members.push(Member::Whole(arm));
+        }
+    }
+
+    fn add_phrase(&mut self, set: &mut Set, id: SetId, words: &[(String, bool)]) {
+        let arm = self.arm(set, id, u32::try_from(words.len()).unwrap_or(u32::MAX));
+        let slots: Vec<Slot> = words.iter().map(|word| self.phrase_word(word.clone())).collect();
+        let costs = words.iter().map(|word| self.commonness(core::slice::from_ref(word)));
+        let rarest = costs.zip(&slots).min_by_key(|(cost, _)| *cost).map(|(_, slot)| *slot as usize);
+        if let Some(members) = rarest.and_then(|slot| self.members.get_mut(slot)) {
+            members.push(Member::Phrase(self.phrases.len()));
+        }
+        self.phrases.push(Phrase { slots, arm });
     }
 
     /// That of the rarest word.
@@ -507,10 +562,10 @@ impl<'a> Compiler<'a> {
         steps.iter().map(of).fold(0, u32::saturating_add)
     }
 
-    /// Slots of which one is filled wherever the steps match, and how common they are; the rarest such.
-    fn anchors(&self, steps: &[Step]) -> Option<(u32, Vec<Slot>)> {
+    /// Sets of which one has a member wherever the steps match, and how common they are; the rarest such.
+    fn anchors(&self, steps: &[Step]) -> Option<(u32, Vec<SetId>)> {
         let of = |step: &Step| match step {
-            Step::Set(set) => self.sets.get(*set).map(|set| (set.commonness, set_anchors(set))),
+            Step::Set(set) => self.sets.get(*set).map(|known| (known.commonness, vec![*set])),
             Step::Choice { sequences, optional: false } => {
                 let mut all = (0_u32, Vec::new());
                 for steps in sequences {
@@ -541,16 +596,6 @@ fn builtin(name: &str) -> Option<(Slot, u32)> {
 /// Whether a choice is one word, literal or class.
 fn is_member(choice: &[Node]) -> bool {
     matches!(choice, [Node::Word(_) | Node::Literal(_) | Node::Class(_)])
-}
-
-/// Slots of which one is filled wherever a member of the set is.
-fn set_anchors(set: &Set) -> Vec<Slot> {
-    let singles = set.single.iter().map(|(slot, _)| *slot);
-    let mut slots: Vec<Slot> =
-        singles.chain(set.phrases.iter().filter_map(|phrase| phrase.first().copied())).collect();
-    slots.sort_unstable();
-    slots.dedup();
-    slots
 }
 
 /// The folded words of a word or phrase of a rule; `true` for a prefix.

@@ -7,10 +7,9 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
+use super::compile::{Arm, BLOB, Compiled, EMAIL, Member, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
 use super::dictionary::Slot;
 use super::language::Side;
 use super::words::Word;
@@ -50,8 +49,8 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
     let mut matcher = Matcher {
         compiled,
         bits: vec![0; compiled.slots],
-        known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
-        stamp: 0,
+        arms: vec![0; compiled.arms.len()],
+        filled_arms: Vec::new(),
         touched: Vec::new(),
         tried: vec![0; compiled.rules.len()],
         ends: vec![0; compiled.rules.len()],
@@ -86,9 +85,9 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
 struct Matcher<'a> {
     compiled: &'a Compiled,
     bits: Vec<u128>,
-    /// Where members of each set begin, and the window for which that is known, counted from 1.
-    known_sets: Vec<Cell<(u32, u128)>>,
-    stamp: u32,
+    /// Where the members of each arm begin.
+    arms: Vec<u128>,
+    filled_arms: Vec<Arm>,
     touched: Vec<Slot>,
     /// The last window, counted from 1, in which a rule was tried.
     tried: Vec<u32>,
@@ -107,20 +106,21 @@ impl Matcher<'_> {
         self.edges(base, words);
         let compiled = self.compiled;
         let stamp = base.saturating_div(STRIDE).saturating_add(1);
-        self.stamp = stamp;
-        for at in 0..self.touched.len() {
-            let Some(slot) = self.touched.get(at) else { break };
-            let Some(rules) = compiled.anchored.get(*slot as usize) else { continue };
-            for id in rules {
-                if self.tried.get(*id as usize) == Some(&stamp) {
+        for at in 0..self.filled_arms.len() {
+            let set = self.filled_arms.get(at).and_then(|arm| compiled.arms.get(*arm));
+            for id in set.and_then(|set| compiled.anchored.get(*set)).into_iter().flatten() {
+                let Some(tried) = self.tried.get_mut(*id as usize).filter(|tried| **tried != stamp) else {
                     continue;
-                }
-                if let Some(tried) = self.tried.get_mut(*id as usize) {
-                    *tried = stamp;
-                }
+                };
+                *tried = stamp;
                 if let Some(rule) = compiled.rules.get(*id as usize) {
                     self.try_rule(*id, rule, base);
                 }
+            }
+        }
+        for arm in self.filled_arms.drain(..) {
+            if let Some(bits) = self.arms.get_mut(arm) {
+                *bits = 0;
             }
         }
         for slot in self.touched.drain(..) {
@@ -137,6 +137,31 @@ impl Matcher<'_> {
                 self.touched.push(*slot);
             }
             *bits |= bit(place(*word, base));
+        }
+        self.fill_arms();
+    }
+
+    /// Fills the arms of words, literals and phrases.
+    fn fill_arms(&mut self) {
+        let compiled = self.compiled;
+        for slot in &self.touched {
+            for member in compiled.members.get(*slot as usize).into_iter().flatten() {
+                let (arm, starts) = match member {
+                    Member::Whole(arm) => (*arm, self.bits.get(*slot as usize).copied().unwrap_or(0)),
+                    Member::Phrase(phrase) => {
+                        let Some(phrase) = compiled.phrases.get(*phrase) else { continue };
+                        let of = |slot: &Slot| self.bits.get(*slot as usize).copied().unwrap_or(0);
+                        let rows =
+                            (0_u32..).zip(&phrase.slots).map(|(behind, slot)| of(slot).unbounded_shr(behind));
+                        (phrase.arm, rows.fold(u128::MAX, |all, row| all & row))
+                    }
+                };
+                let Some(bits) = self.arms.get_mut(arm).filter(|_| starts != 0) else { continue };
+                if *bits == 0 {
+                    self.filled_arms.push(arm);
+                }
+                *bits |= starts;
+            }
         }
     }
 
@@ -264,54 +289,14 @@ impl Matcher<'_> {
 
     /// Where members of the set end that begin at `at`.
     fn take(&self, set: SetId, at: u128) -> u128 {
-        let members = at & self.starts_of(set);
-        let Some(set) = self.compiled.sets.get(set).filter(|_| members != 0) else { return 0 };
-        if set.plain {
-            return members << 1;
-        }
-        let mut ends = 0;
-        for (slot, words) in &set.single {
-            ends |= (at & self.slot(*slot)).unbounded_shl(*words);
-        }
-        for phrase in &set.phrases {
-            let mut at = at;
-            for slot in phrase {
-                at = (at & self.slot(*slot)) << 1;
-                if at == 0 {
-                    break;
-                }
-            }
-            ends |= at;
-        }
-        ends
+        let arms = self.compiled.sets.get(set).into_iter().flat_map(|set| &set.arms);
+        arms.fold(0, |ends, (arm, words)| ends | (at & self.arm(*arm)).unbounded_shl(*words))
     }
 
     /// Where members of the set begin.
     fn starts_of(&self, set: SetId) -> u128 {
-        let Some(known) = self.known_sets.get(set) else { return 0 };
-        let (stamp, starts) = known.get();
-        if stamp == self.stamp {
-            return starts;
-        }
-        let starts = self.find_starts(set);
-        known.set((self.stamp, starts));
-        starts
-    }
-
-    fn find_starts(&self, set: SetId) -> u128 {
-        let Some(set) = self.compiled.sets.get(set) else { return 0 };
-        let mut starts = set.single.iter().fold(0, |starts, (slot, _)| starts | self.slot(*slot));
-        for phrase in &set.phrases {
-            let mut at = u128::MAX;
-            for (behind, slot) in (0_u32..).zip(phrase) {
-                at &= self.slot(*slot).unbounded_shr(behind);
-                if at == 0 {
-                    break;
-                }
-            }
-            starts |= at;
-        }
-        starts
+        let arms = self.compiled.sets.get(set).into_iter().flat_map(|set| &set.arms);
+        arms.fold(0, |starts, (arm, _)| starts | self.arm(*arm))
     }
 
     fn near(&self, rule: &Rule, words: u32, sets: &[SetId], starts: u128) -> Option<(u32, u32)> {
@@ -346,8 +331,8 @@ impl Matcher<'_> {
         None
     }
 
-    fn slot(&self, slot: Slot) -> u128 {
-        self.bits.get(slot as usize).copied().unwrap_or(0)
+    fn arm(&self, arm: Arm) -> u128 {
+        self.arms.get(arm).copied().unwrap_or(0)
     }
 }
 

@@ -18,35 +18,39 @@ const MAX_WORD: usize = 20;
 /// The most letters that follow a known beginning.
 const MAX_ENDING: usize = 7;
 /// Words kept on both sides, so that a match may reach out of the run.
-const CONTEXT: usize = 8;
+const CONTEXT: usize = 24;
 
-/// The spaced-out runs and what is around them, as words; where any word of them is known to the rules.
-pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+/// Each spaced-out run and what is around it, as words; where any word of it is known to the rules.
+pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
     if !reading.evidence.spacing {
-        return None;
+        return;
     }
-    let mut folded = Folded::default();
+    let mut open: Option<(Folded, bool)> = None;
     let mut copied = 0_usize;
-    let mut telling = false;
     for run in runs(reading) {
-        for at in run.start.saturating_sub(CONTEXT).max(copied)..run.start {
-            reading.copy_gap(at, &mut folded);
-            reading.copy_word(at, &mut folded);
+        let context = run.start.saturating_sub(CONTEXT);
+        if context > copied.saturating_add(CONTEXT) {
+            finish(reading, open.take(), copied, views);
         }
-        telling |= spell(reading, run.clone(), &mut folded);
-        // The next run may begin within the context; its copy goes on from there.
+        let from = if open.is_some() { copied } else { context };
+        let (folded, telling) = open.get_or_insert_with(|| (reading.continued_at(from), false));
+        for at in from..run.start {
+            reading.copy_gap(at, folded);
+            reading.copy_word(at, folded);
+        }
+        *telling |= spell(reading, run.clone(), folded);
         copied = run.end;
-        let until = run.end.saturating_add(CONTEXT).min(reading.words.len());
-        for at in run.end..until {
-            if is_single(reading, at) || is_joined(reading, at) {
-                break;
-            }
-            reading.copy_gap(at, &mut folded);
-            reading.copy_word(at, &mut folded);
-            copied = at.saturating_add(1);
-        }
     }
-    telling.then(|| View::new(folded, Hiding::Spacing))
+    finish(reading, open, copied, views);
+}
+
+fn finish(reading: &Reading<'_>, open: Option<(Folded, bool)>, copied: usize, views: &mut Vec<View>) {
+    let Some((mut folded, true)) = open else { return };
+    for at in copied..copied.saturating_add(CONTEXT).min(reading.words.len()) {
+        reading.copy_gap(at, &mut folded);
+        reading.copy_word(at, &mut folded);
+    }
+    views.push(View::new(folded, Hiding::Spacing));
 }
 
 /// Rows of single letters, and single words that are long enough to be several.

@@ -2,11 +2,14 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::normalize::Folded;
 use super::report::Hiding;
 use super::view::{Reading, View};
 
+/// Words kept around a cut one: as many as a match spans.
+const CONTEXT: usize = 48;
 /// The most pieces that a word is put together from.
 const MAX_PIECES: usize = 5;
 const MAX_WORD: usize = 20;
@@ -15,8 +18,8 @@ const MIN_WORD: usize = 4;
 /// The longest that may stand between two pieces, in bytes.
 const MAX_CUT: usize = 12;
 
-/// The text with cut words put together, where that makes words that the rules know.
-pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
+/// The text with cut words put together, where that makes words that the rules know, and what is around them.
+pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
     let mut out: Option<Folded> = None;
     let mut copied = 0_usize;
     let mut at = 0_usize;
@@ -26,24 +29,37 @@ pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
             at = at.saturating_add(1);
             continue;
         };
-        let out = out.get_or_insert_with(Folded::default);
-        for before in copied..at {
-            reading.copy_gap(before, out);
-            reading.copy_word(before, out);
+        // What is farther from a cut word than a match spans was looked at already.
+        let context = at.saturating_sub(CONTEXT);
+        if context > copied.saturating_add(CONTEXT) {
+            finish(reading, out.take(), copied, views);
         }
-        reading.copy_gap(at, out);
+        let from = if out.is_some() { copied } else { context };
+        let folded = out.get_or_insert_with(|| reading.continued_at(from));
+        copy_words(reading, from..at, folded);
+        reading.copy_gap(at, folded);
         for piece in at..at.saturating_add(pieces) {
-            reading.copy_word(piece, out);
+            reading.copy_word(piece, folded);
         }
         at = at.saturating_add(pieces);
         copied = at;
     }
-    let mut out = out?;
-    for rest in copied..=reading.words.len() {
-        reading.copy_gap(rest, &mut out);
-        reading.copy_word(rest, &mut out);
+    finish(reading, out, copied, views);
+}
+
+fn finish(reading: &Reading<'_>, out: Option<Folded>, copied: usize, views: &mut Vec<View>) {
+    let Some(mut out) = out else { return };
+    // One more than there are words: what stands behind the last one.
+    let end = reading.words.len().saturating_add(1);
+    copy_words(reading, copied..copied.saturating_add(CONTEXT).min(end), &mut out);
+    views.push(View::new(out, Hiding::Split));
+}
+
+fn copy_words(reading: &Reading<'_>, words: Range<usize>, out: &mut Folded) {
+    for at in words {
+        reading.copy_gap(at, out);
+        reading.copy_word(at, out);
     }
-    Some(View::new(out, Hiding::Split))
 }
 
 /// How many words from `at` on are the pieces of one that the rules know; the most, if several are.

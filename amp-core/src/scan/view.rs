@@ -12,6 +12,9 @@ use super::report::Hiding;
 use super::words::Word;
 use super::{ciphers, encoded, escapes, leetspeak, spacing, split, tags};
 
+/// A letter that is in no word of any living language.
+const FILLER: char = '\u{A66E}';
+
 /// A text without one of its disguises.
 #[derive(Debug)]
 pub(super) struct View {
@@ -101,6 +104,19 @@ impl<'a> Reading<'a> {
         self.entries.get(at).is_some_and(Option::is_some)
     }
 
+    /// An empty text that goes on to the word at this place.
+    pub(super) fn continued_at(&self, at: usize) -> Folded {
+        let mut out = Folded::default();
+        if at > 0 {
+            // A word that no rule names: what follows begins no line.
+            let place = self.words.get(at).map_or(0, |word| word.start as usize);
+            let place = self.folded.original(place..place).start;
+            out.push(FILLER, place..place);
+            out.push(' ', place..place);
+        }
+        out
+    }
+
     /// Appends a piece of the folded text to `out`, each character with its own place.
     pub(super) fn copy(&self, range: core::ops::Range<usize>, out: &mut Folded) {
         let text = self.folded.text.get(range.clone()).unwrap_or_default();
@@ -140,8 +156,8 @@ pub(super) fn views(text: &str, reading: &Reading<'_>) -> Vec<View> {
     views.extend(escapes::view(text));
     encoded::views(text, reading, &mut views);
     views.extend(leetspeak::view(reading));
-    views.extend(spacing::view(reading));
-    views.extend(split::view(reading));
+    spacing::views(reading, &mut views);
+    split::views(reading, &mut views);
     ciphers::views(reading, &mut views);
     views
 }

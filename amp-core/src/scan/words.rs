@@ -56,10 +56,6 @@ impl Word {
     pub(super) const fn is_number(&self) -> bool {
         self.flags & (LETTER | DIGIT | APOSTROPHE) == DIGIT
     }
-
-    pub(super) const fn len(&self) -> usize {
-        self.end.saturating_sub(self.start) as usize
-    }
 }
 
 /// The words of a folded text.
