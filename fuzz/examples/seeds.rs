@@ -29,6 +29,8 @@ fn main() -> Result<(), Fault> {
     keys(&out)?;
     threads(&out)?;
     cards(&out)?;
+    identities(&out)?;
+    grants(&out)?;
     edits(&out)
 }
 
@@ -48,12 +50,16 @@ fn seed(out: &Path, suite: &str, case: &Value) -> Result<(), Fault> {
         "same-tenant" => write(out, "address", id, lines(&["a", "b"]).as_bytes()),
         "pattern" => write(out, "pattern", id, lines(&["pattern", "address"]).as_bytes()),
         "filename" => write(out, "filename", id, text("text").as_bytes()),
+        "wrap" => write(out, "wrap", id, ["Hello", &lines(&["sender", "text"])].join("\n").as_bytes()),
         "id" => write(out, "timestamp", id, text("text").as_bytes()),
         "key" => write(out, "key_import", id, text("public_key").as_bytes()),
         "rotation" => write(out, "key_import", id, text("proof").as_bytes()),
         "canonical" => write(out, "canonicalize", id, &raw(input)),
         "decode" => write(out, "decode", id, &raw(input)),
         "card" => write(out, "card", id, &[&[0xff], &raw(input)[..]].concat()),
+        "aid-identity" => write(out, "aid", id, &[&[0xff], &raw(input)[..]].concat()),
+        "aid-proof" => write(out, "aid", id, &[&[0xfc], text("proof").as_bytes()].concat()),
+        "policy" => write(out, "admission", id, &[&[0xff], input.to_string().as_bytes()].concat()),
         "verify" => {
             write(out, "decode", id, &raw(input))?;
             write(out, "verify", id, &[&[0xff, 0], &raw(input)[..]].concat())
@@ -195,6 +201,51 @@ fn cards(out: &Path) -> Result<(), Fault> {
     put("rotation", &[&b"\xff"[..], body.as_bytes()].concat())?;
     let flat = format!("{{\"address\":\"alice@acme.local\",\"fingerprint\":\"{}\"}}", old.fingerprint());
     put("identity", &[&b"\xff"[..], flat.as_bytes()].concat())
+}
+
+/// What a document is made of, what the fuzzer signs and edits, scopes, and what servers answer.
+fn identities(out: &Path) -> Result<(), Fault> {
+    let put = |name: &str, bytes: &[u8]| write(out, "aid", name, bytes);
+    put("made", b"\xfe86400\nAlice \xc3\xa9")?;
+    put("made-long", b"\xfe15897600\nAlice")?;
+    put(
+        "signed",
+        b"\xfd{\"alias\":\"a\\u007fb\",\"x\":[1.5,null,1e-7],\"expires_at\":\"2027-01-01T00:00:00Z\"}",
+    )?;
+    put("scopes", b"\xfbfiles:read files:write\nfiles:read")?;
+    put("wider", b"\xfbfiles:read\nfiles:read admin")?;
+    for n in 0..30_u8 {
+        put(&format!("as-it-is-{n}"), &[n])?;
+        put(&format!("edited-{n}"), &[n, n, n.wrapping_mul(13), 0x22, 3, 5, n])?;
+        put(&format!("proof-{n}"), &[0xfc, n % 4, n.wrapping_mul(8), 0x41])?;
+    }
+    let answers = [
+        r#"{"access_token":"eyJ0","token_type":"Bearer","expires_in":3600,"scope":"a b","agent_address":"a@b.c.d"}"#,
+        r#"{"error":"agent_suspended","error_description":"ask"}"#,
+        r#"{"active":true,"sub":"agent:1","scope":"a b","agent_status":"active","exp":1796083200,"iat":1711407600}"#,
+        r#"{"data":{"id":"17","attributes":{"status":"active"}}}"#,
+    ];
+    for (n, answer) in answers.iter().enumerate() {
+        put(&format!("answer-{n}"), &[&b"\xff"[..], answer.as_bytes()].concat())?;
+    }
+    Ok(())
+}
+
+/// A manifest, an audit event, an intent, and steps: what is done, to which pair, how much later, for how long.
+fn grants(out: &Path) -> Result<(), Fault> {
+    let put = |name: &str, bytes: &[u8]| write(out, "admission", name, bytes);
+    put(
+        "manifest",
+        b"\xff{\"capabilities\":[{\"id\":\"x-a/b\",\"title\":\"t\",\"input_schema\":{\"a\": 1}}]}",
+    )?;
+    put("audit", b"\xff{\"event\":\"x\",\"api_key\":\"amp_live_sk_1\",\"n\":[1.50,{\"token\":{}}]}")?;
+    put("intent", b"\xfe  \r\nMay I?\x1b[2J\nmore")?;
+    for step in 0..6_u8 {
+        for next in 0..6_u8 {
+            put(&format!("steps-{step}-{next}"), &[0, 0, 1, 1, 0, step, 1, 1, 5, next, 1, 9, 0, 0, 1, 1, 0])?;
+        }
+    }
+    Ok(())
 }
 
 fn write(out: &Path, target: &str, name: &str, bytes: &[u8]) -> Result<(), Fault> {

@@ -3,6 +3,8 @@
 //! Nothing here knows of a fuzzer: `cargo test` includes these files too and runs them over the kept corpus.
 
 mod address;
+mod admission;
+mod aid;
 mod canonicalize;
 mod card;
 mod decode;
@@ -16,6 +18,8 @@ mod verify;
 mod wrap;
 
 pub use address::address;
+pub use admission::admission;
+pub use aid::aid;
 pub use canonicalize::canonicalize;
 pub use card::card;
 pub use decode::decode;
@@ -38,6 +42,8 @@ pub type Check = fn(&[u8]);
 /// Every check, by the name of its target.
 pub const ALL: &[(&str, Check)] = &[
     ("address", address),
+    ("admission", admission),
+    ("aid", aid),
     ("canonicalize", canonicalize),
     ("card", card),
     ("decode", decode),
