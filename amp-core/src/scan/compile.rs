@@ -28,6 +28,9 @@ const FIRST_FREE: usize = 5;
 
 pub(super) type SetId = usize;
 
+/// How many of a rule's rarest sets must be present before it is tried.
+pub(super) const KEYS: usize = 2;
+
 /// Index of the members of a set that span the same number of words.
 pub(super) type Arm = usize;
 
@@ -151,6 +154,7 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.give_away();
+    let is_key = compiler.key_slots(&rules, &by_set);
     let literals = compiler.literals;
     let mut signs = vec![Vec::new(); 256];
     for (id, literal) in (0_u32..).zip(&literals).filter(|(_, literal)| literal.words == 0) {
@@ -160,7 +164,7 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     let compiled = Compiled {
-        dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy),
+        dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy, &is_key),
         slots: compiler.members.len(),
         members: compiler.members,
         phrases: compiler.phrases,
@@ -233,6 +237,41 @@ impl<'a> Compiler<'a> {
                 self.errors.push(RuleError::new(*line, fault));
             }
         }
+    }
+
+    /// Which slots decide where rules are tried: those of the sets that anchor rules, and of each rule's two rarest.
+    fn key_slots(&self, rules: &[Rule], anchored: &[Vec<u32>]) -> Vec<bool> {
+        let mut is_key_set: Vec<bool> = anchored.iter().map(|rules| !rules.is_empty()).collect();
+        for set in rules.iter().flat_map(|rule| rule.required.iter().take(KEYS)) {
+            if let Some(is_key) = is_key_set.get_mut(*set) {
+                *is_key = true;
+            }
+        }
+        let is_key_arm =
+            |arm: Arm| self.arms.get(arm).and_then(|set| is_key_set.get(*set)).copied().unwrap_or(false);
+        let mut is_key: Vec<bool> = vec![false; self.members.len()];
+        for (slot, member) in self
+            .members
+            .iter()
+            .enumerate()
+            .flat_map(|(slot, members)| members.iter().map(move |member| (slot, member)))
+        {
+            let phrase = match member {
+                Member::Whole(arm) => {
+                    if let Some(is_key) = is_key.get_mut(slot).filter(|_| is_key_arm(*arm)) {
+                        *is_key = true;
+                    }
+                    continue;
+                }
+                Member::Phrase(phrase) => self.phrases.get(*phrase).filter(|phrase| is_key_arm(phrase.arm)),
+            };
+            for slot in phrase.into_iter().flat_map(|phrase| &phrase.slots) {
+                if let Some(is_key) = is_key.get_mut(*slot as usize) {
+                    *is_key = true;
+                }
+            }
+        }
+        is_key
     }
 
     /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common

@@ -24,6 +24,8 @@ const MIN_FUZZY: usize = 8;
 pub(super) struct Meaning {
     /// What it fills.
     pub(super) slots: Vec<Slot>,
+    /// How many of the slots, which stand first, decide where rules are tried at all.
+    pub(super) keys: usize,
     /// Literals that may begin with it.
     pub(super) literals: Vec<u32>,
     /// It is a word of a rule, moved by thirteen.
@@ -49,6 +51,8 @@ pub(super) struct Dictionary {
     fuzzy_heads: Vec<([u8; HEAD], Vec<u8>, Entry)>,
     fuzzy_tails: Vec<([u8; HEAD], Vec<u8>, Entry)>,
     fuzzy: Filter,
+    /// Beginnings of words that rules ask for.
+    stems: Stems,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -86,8 +90,39 @@ impl Filter {
     }
 }
 
+/// All beginnings of some words; what it denies begins none.
+#[derive(Debug, Clone, Default)]
+struct Stems {
+    bits: Vec<u64>,
+}
+
+impl Stems {
+    const WORDS: u64 = 1 << 13;
+
+    fn place(beginning: &[u8]) -> (usize, u64) {
+        let hash = hash(beginning, 0) >> 20;
+        (usize::try_from((hash >> 6) & Self::WORDS.wrapping_sub(1)).unwrap_or(0), 1_u64 << (hash & 63))
+    }
+
+    fn insert(&mut self, word: &[u8]) {
+        self.bits.resize(usize::try_from(Self::WORDS).unwrap_or(0), 0);
+        for length in 1..=word.len() {
+            let (place, bit) = Self::place(word.get(..length).unwrap_or_default());
+            if let Some(bits) = self.bits.get_mut(place) {
+                *bits |= bit;
+            }
+        }
+    }
+
+    fn may_have(&self, beginning: &[u8]) -> bool {
+        let (place, bit) = Self::place(beginning);
+        self.bits.get(place).is_some_and(|bits| bits & bit != 0)
+    }
+}
+
 impl Dictionary {
-    pub(super) fn new(words: &Words, fuzzy: &BTreeMap<String, Vec<Slot>>) -> Self {
+    pub(super) fn new(words: &Words, fuzzy: &BTreeMap<String, Vec<Slot>>, is_key: &[bool]) -> Self {
+        let is_key = |slot: &Slot| is_key.get(*slot as usize).copied().unwrap_or(false);
         let size = words.len().saturating_mul(3).next_power_of_two().max(16);
         let mut dictionary = Self {
             table: vec![Cell::default(); size],
@@ -105,12 +140,16 @@ impl Dictionary {
                     meaning.gives_rot13 |= more.gives_rot13;
                 }
             }
-            meaning.slots.sort_unstable();
+            meaning.slots.sort_unstable_by_key(|slot| (!is_key(slot), *slot));
             meaning.slots.dedup();
+            meaning.keys = meaning.slots.partition_point(is_key);
             dictionary.insert(word.as_bytes(), *is_prefix, meaning);
         }
         for (word, slots) in fuzzy {
-            dictionary.insert_fuzzy(word.as_bytes(), slots);
+            let mut slots = slots.clone();
+            slots.sort_unstable_by_key(|slot| (!is_key(slot), *slot));
+            let keys = slots.partition_point(is_key);
+            dictionary.insert_fuzzy(word.as_bytes(), Meaning { slots, keys, ..Meaning::default() });
         }
         dictionary.fuzzy_heads.sort_unstable();
         dictionary.fuzzy_tails.sort_unstable();
@@ -131,6 +170,9 @@ impl Dictionary {
         if let Some(head) = word.first_chunk() {
             self.heads.insert(*head);
         }
+        if !meaning.slots.is_empty() {
+            self.stems.insert(word);
+        }
         let entry = self.add_meaning(meaning);
         let mut at = hash & self.mask;
         // A third of the table is filled at most, so there is an empty cell.
@@ -143,12 +185,12 @@ impl Dictionary {
         }
     }
 
-    fn insert_fuzzy(&mut self, word: &[u8], slots: &[Slot]) {
+    fn insert_fuzzy(&mut self, word: &[u8], meaning: Meaning) {
         let (Some(head), Some(tail)) = (word.first_chunk(), word.last_chunk()) else { return };
         if word.len() < MIN_FUZZY {
             return;
         }
-        let entry = self.add_meaning(Meaning { slots: slots.to_vec(), ..Meaning::default() });
+        let entry = self.add_meaning(meaning);
         self.fuzzy.insert(*head);
         self.fuzzy.insert(*tail);
         self.fuzzy_heads.push((*head, word.to_vec(), entry));
@@ -199,6 +241,11 @@ impl Dictionary {
         })
     }
 
+    /// Whether a word that some rule asks for may begin like this.
+    pub(super) fn may_go_on(&self, beginning: &[u8]) -> bool {
+        self.stems.may_have(beginning)
+    }
+
     /// The entry of exactly this word.
     pub(super) fn exact(&self, word: &[u8]) -> Option<Entry> {
         self.at(word_hash(word))
@@ -207,11 +254,6 @@ impl Dictionary {
     /// The entry of exactly this prefix.
     pub(super) fn prefix(&self, word: &[u8]) -> Option<Entry> {
         if word.len() > MAX_PREFIX { None } else { self.at(prefix_hash(word)) }
-    }
-
-    /// Whether a word that begins like this may be known; all may that are short.
-    pub(super) fn may_begin(&self, word: &[u8]) -> bool {
-        word.first_chunk::<HEAD>().is_none_or(|head| self.heads.may_have(*head))
     }
 
     /// Whether some rule asks for a word of four letters or more that this one is.

@@ -11,38 +11,61 @@ use super::view::{Reading, View};
 /// How many signs of a word are tried in both of their readings.
 const BOTH_READINGS: usize = 3;
 /// The longest word that is tried.
-const MAX_WORD: usize = 40;
+const MAX_WORD: usize = 24;
+/// Words kept around leetspeak: as many as a match spans.
+const CONTEXT: usize = 48;
 
-/// The text with leetspeak written out, where that makes words that the rules know.
-pub(super) fn view(reading: &Reading<'_>) -> Option<View> {
-    let text = reading.folded.text.as_str();
-    let mut out: Option<Folded> = None;
-    let mut telling = false;
+/// The text with leetspeak written out, where that makes words that the rules know, and what is around them.
+pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
+    let text = reading.folded.text.as_bytes();
+    let mut open: Option<(Folded, bool)> = None;
     let mut copied = 0_usize;
     for at in &reading.evidence.leetspeak {
-        let Some(chunk) = chunk(reading, *at as usize).filter(|chunk| chunk.start >= copied) else {
+        let Some(chunk) = chunk(reading, *at as usize) else { continue };
+        let first = reading.words.partition_point(|word| (word.start as usize) < chunk.start);
+        if first < copied {
+            continue;
+        }
+        let Some(word) = written_out_or_trimmed(reading, text.get(chunk.clone()).unwrap_or_default()) else {
             continue;
         };
-        let whole = text.as_bytes().get(chunk.clone()).unwrap_or_default();
-        let trimmed = whole.iter().rposition(|byte| !is_sign(*byte)).map_or(0, |last| last.saturating_add(1));
-        let mut word = written_out(reading, whole);
-        let mut length = whole.len();
-        if word.is_none() && trimmed < length {
-            length = trimmed;
-            word = written_out(reading, whole.get(..trimmed).unwrap_or_default());
+        let context = first.saturating_sub(CONTEXT);
+        if context > copied.saturating_add(CONTEXT) {
+            finish(reading, open.take(), copied, views);
         }
-        let Some(word) = word else { continue };
-        telling |= reading.dictionary.is_telling(&word);
-        let out = out.get_or_insert_with(Folded::default);
-        copy_with_breaks(reading, copied..chunk.start, out);
+        let from = if open.is_some() { copied } else { context };
+        let (out, telling) = open.get_or_insert_with(|| (reading.continued_at(from), false));
+        for at in from..first {
+            reading.copy_gap(at, out);
+            reading.copy_word(at, out);
+        }
+        reading.copy_gap(first, out);
         for (letter, place) in word.iter().zip(chunk.start..) {
             out.push(char::from(*letter), reading.folded.original(place..place.saturating_add(1)));
         }
-        copied = chunk.start.saturating_add(length);
+        *telling |= reading.dictionary.is_telling(&word);
+        let end = chunk.start.saturating_add(word.len());
+        copied = reading.words.partition_point(|word| (word.start as usize) < end);
     }
-    let mut out = out.filter(|_| telling)?;
-    copy_with_breaks(reading, copied..text.len(), &mut out);
-    Some(View::new(out, Hiding::Leetspeak))
+    finish(reading, open, copied, views);
+}
+
+fn finish(reading: &Reading<'_>, open: Option<(Folded, bool)>, copied: usize, views: &mut Vec<View>) {
+    let Some((mut out, true)) = open else { return };
+    for at in copied..copied.saturating_add(CONTEXT).min(reading.words.len()) {
+        reading.copy_gap(at, &mut out);
+        reading.copy_word(at, &mut out);
+    }
+    views.push(View::new(out, Hiding::Leetspeak));
+}
+
+/// The word that the chunk stands for, with the signs at its end or without.
+fn written_out_or_trimmed(reading: &Reading<'_>, chunk: &[u8]) -> Option<Vec<u8>> {
+    written_out(reading, chunk).or_else(|| {
+        let last = chunk.iter().rposition(|byte| !is_sign(*byte))?;
+        let trimmed = chunk.get(..=last).filter(|trimmed| trimmed.len() < chunk.len())?;
+        written_out(reading, trimmed)
+    })
 }
 
 /// The letters, digits and signs around a word.
@@ -58,15 +81,6 @@ fn chunk(reading: &Reading<'_>, at: usize) -> Option<Range<usize>> {
 /// Whether a sign that separates words may stand for a letter.
 pub(super) const fn is_sign(byte: u8) -> bool {
     matches!(byte, b'@' | b'$' | b'!' | b'|' | b'+')
-}
-
-fn copy_with_breaks(reading: &Reading<'_>, range: Range<usize>, out: &mut Folded) {
-    let text = reading.folded.text.get(range.clone()).unwrap_or_default();
-    for (at, c) in text.char_indices() {
-        let start = range.start.saturating_add(at);
-        let c = if c == ' ' && reading.folded.is_break(start) { '\n' } else { c };
-        out.push(c, reading.folded.original(start..start.saturating_add(c.len_utf8())));
-    }
 }
 
 /// The letters that a sign may stand for.

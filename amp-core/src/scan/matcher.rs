@@ -9,8 +9,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::compile::{Arm, BLOB, Compiled, EMAIL, Member, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
-use super::dictionary::Slot;
+use super::compile::{
+    Arm, BLOB, Compiled, EMAIL, KEYS, Member, NUMBER, Program, QUOTE, Rule, SetId, Step, URL,
+};
+use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
 
@@ -44,14 +46,23 @@ pub(super) struct Hits {
     pub(super) overflow: bool,
 }
 
-/// Finds the matches of all rules, at most `most`. `filled` is sorted by word.
-pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most: usize) -> Hits {
+/// Finds the matches of all rules, at most `most`.
+///
+/// `filled`, sorted by word, has the literals, what is built in, and of each word the slots that are keys.
+pub(super) fn find(
+    compiled: &Compiled,
+    words: &[Word],
+    entries: &[Option<Entry>],
+    filled: &[Filled],
+    most: usize,
+) -> Hits {
     let mut matcher = Matcher {
         compiled,
         bits: vec![0; compiled.slots],
         arms: vec![0; compiled.arms.len()],
         filled_arms: Vec::new(),
         touched: Vec::new(),
+        candidates: Vec::new(),
         tried: vec![0; compiled.rules.len()],
         ends: vec![0; compiled.rules.len()],
         lines: 0,
@@ -72,7 +83,7 @@ pub(super) fn find(compiled: &Compiled, words: &[Word], filled: &[Filled], most:
         rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
         let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
         if !inside.is_empty() {
-            matcher.window(base, words, inside);
+            matcher.window(base, words, entries, inside);
         }
         if matcher.out.overflow {
             break;
@@ -89,6 +100,8 @@ struct Matcher<'a> {
     arms: Vec<u128>,
     filled_arms: Vec<Arm>,
     touched: Vec<Slot>,
+    /// The rules whose keys are present in the window.
+    candidates: Vec<u32>,
     /// The last window, counted from 1, in which a rule was tried.
     tried: Vec<u32>,
     /// The word after the last match of a rule.
@@ -101,20 +114,20 @@ struct Matcher<'a> {
 }
 
 impl Matcher<'_> {
-    fn window(&mut self, base: u32, words: &[Word], filled: &[Filled]) {
-        self.fill(base, filled);
-        self.edges(base, words);
-        let compiled = self.compiled;
-        let stamp = base.saturating_div(STRIDE).saturating_add(1);
-        for at in 0..self.filled_arms.len() {
-            let set = self.filled_arms.get(at).and_then(|arm| compiled.arms.get(*arm));
-            for id in set.and_then(|set| compiled.anchored.get(*set)).into_iter().flatten() {
-                let Some(tried) = self.tried.get_mut(*id as usize).filter(|tried| **tried != stamp) else {
-                    continue;
-                };
-                *tried = stamp;
-                if let Some(rule) = compiled.rules.get(*id as usize) {
-                    self.try_rule(*id, rule, base);
+    fn window(&mut self, base: u32, words: &[Word], entries: &[Option<Entry>], filled: &[Filled]) {
+        for Filled { word, slot } in filled {
+            self.fill(*slot, place(*word, base));
+        }
+        self.fill_arms();
+        self.find_candidates(base);
+        if !self.candidates.is_empty() {
+            self.fill_rest(base, entries);
+            self.fill_arms();
+            self.edges(base, words);
+            let compiled = self.compiled;
+            while let Some(id) = self.candidates.pop() {
+                if let Some(rule) = compiled.rules.get(id as usize) {
+                    self.try_rule(id, rule, base);
                 }
             }
         }
@@ -130,15 +143,45 @@ impl Matcher<'_> {
         }
     }
 
-    fn fill(&mut self, base: u32, filled: &[Filled]) {
-        for Filled { word, slot } in filled {
-            let Some(bits) = self.bits.get_mut(*slot as usize) else { continue };
-            if *bits == 0 {
-                self.touched.push(*slot);
-            }
-            *bits |= bit(place(*word, base));
+    fn fill(&mut self, slot: Slot, place: u32) {
+        let Some(bits) = self.bits.get_mut(slot as usize) else { return };
+        if *bits == 0 {
+            self.touched.push(slot);
         }
-        self.fill_arms();
+        *bits |= bit(place);
+    }
+
+    /// Fills the slots of the window's words that are no keys.
+    fn fill_rest(&mut self, base: u32, entries: &[Option<Entry>]) {
+        let compiled = self.compiled;
+        let from = base.saturating_sub(BACK);
+        let until = base.saturating_add(WINDOW).saturating_sub(BACK);
+        let inside = entries.iter().take(until as usize).skip(from as usize);
+        for (word, entry) in (from..).zip(inside) {
+            let meaning = entry.and_then(|entry| compiled.dictionary.meaning(entry));
+            for slot in meaning.into_iter().flat_map(|meaning| meaning.slots.iter().skip(meaning.keys)) {
+                self.fill(*slot, place(word, base));
+            }
+        }
+    }
+
+    /// Lists the rules that have a member of each of their rarest sets in the window.
+    fn find_candidates(&mut self, base: u32) {
+        let compiled = self.compiled;
+        let stamp = base.saturating_div(STRIDE).saturating_add(1);
+        for arm in &self.filled_arms {
+            let set = compiled.arms.get(*arm);
+            for id in set.and_then(|set| compiled.anchored.get(*set)).into_iter().flatten() {
+                let Some(tried) = self.tried.get_mut(*id as usize).filter(|tried| **tried != stamp) else {
+                    continue;
+                };
+                *tried = stamp;
+                let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
+                if required.iter().take(KEYS).all(|set| self.starts_of(*set) != 0) {
+                    self.candidates.push(*id);
+                }
+            }
+        }
     }
 
     /// Fills the arms of words, literals and phrases.

@@ -82,7 +82,7 @@ impl Scanner {
         let folded = Folded::of(text);
         let words = words(&folded);
         let found = self.look_up(&folded, &words);
-        self.look(&folded, &words, &found.filled, None, &mut report);
+        self.look(&folded, &words, &found, None, &mut report);
         let reading = Reading {
             folded: &folded,
             words: &words,
@@ -163,7 +163,7 @@ impl Scanner {
     fn look_behind(&self, view: &View, report: &mut ScanReport) {
         let words = words(&view.folded);
         let found = self.look_up(&view.folded, &words);
-        self.look(&view.folded, &words, &found.filled, Some(view.hiding), report);
+        self.look(&view.folded, &words, &found, Some(view.hiding), report);
         if view.suspicious {
             self.hidden(view.folded.original(0..view.folded.text.len()), view.hiding, report);
         }
@@ -174,12 +174,12 @@ impl Scanner {
         &self,
         folded: &Folded,
         words: &[Word],
-        filled: &[Filled],
+        found: &LookUp,
         disguise: Option<Hiding>,
         report: &mut ScanReport,
     ) {
         report.truncated |= folded.truncated;
-        let hits = find(&self.compiled, words, filled, MAX_FINDINGS);
+        let hits = find(&self.compiled, words, &found.entries, &found.filled, MAX_FINDINGS);
         report.truncated |= hits.overflow;
         for hit in hits.hits {
             let Some(rule) = self.compiled.rules.get(hit.rule as usize) else { continue };
@@ -231,7 +231,9 @@ impl Scanner {
             let entry = self.compiled.dictionary.find(letters);
             found.entries.push(entry);
             if let Some(meaning) = entry.and_then(|entry| self.compiled.dictionary.meaning(entry)) {
-                found.filled.extend(meaning.slots.iter().map(|slot| Filled { word: at, slot: *slot }));
+                found.filled.extend(
+                    meaning.slots.iter().take(meaning.keys).map(|slot| Filled { word: at, slot: *slot }),
+                );
                 for id in &meaning.literals {
                     found.filled.extend(self.literal(*id, folded, words, at));
                 }
@@ -285,7 +287,7 @@ impl Scanner {
 struct LookUp {
     /// By word.
     entries: Vec<Option<Entry>>,
-    /// Sorted by word.
+    /// Sorted by word: literals, what is built in, and the keys of words.
     filled: Vec<Filled>,
     evidence: Evidence,
 }

@@ -66,7 +66,7 @@ fn copy_words(reading: &Reading<'_>, words: Range<usize>, out: &mut Folded) {
 fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize> {
     let first = reading.raw(at).as_bytes();
     if first.len() >= MAX_WORD
-        || !reading.dictionary.may_begin(first)
+        || !reading.dictionary.may_go_on(first)
         || !first.iter().all(u8::is_ascii_alphabetic)
     {
         return None;
@@ -86,7 +86,12 @@ fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize>
         let Some(this) = cut_before(reading, next) else { break };
         cut = cut.max(this);
         all_known &= reading.is_known(next);
+        let crossing = word.len().saturating_add(piece.len().min(2));
         word.extend_from_slice(piece);
+        // A beginning that goes past the cut: what is known without the rest needs no putting together.
+        if !reading.dictionary.may_go_on(word.get(..crossing).unwrap_or_default()) {
+            break;
+        }
         // Two words with a space or line end between are two words; with a hyphen at the line end, or quotation marks and
         // a plus sign, they may be one.
         let plausible = length >= MIN_WORD && (cut == Cut::Sign || !all_known);
@@ -114,9 +119,6 @@ fn cut_before(reading: &Reading<'_>, at: usize) -> Option<Cut> {
 
 /// Whether the rules ask for just this word, or for words that begin with most of it.
 fn names_word(reading: &Reading<'_>, word: &[u8]) -> bool {
-    if !reading.dictionary.may_begin(word) {
-        return false;
-    }
     let asks = |entry| reading.dictionary.asks_for(entry);
     if reading.dictionary.exact(word).is_some_and(asks) {
         return true;

@@ -155,7 +155,7 @@ pub(super) fn views(text: &str, reading: &Reading<'_>) -> Vec<View> {
     views.extend(tags::views(text, reading.folded));
     views.extend(escapes::view(text));
     encoded::views(text, reading, &mut views);
-    views.extend(leetspeak::view(reading));
+    leetspeak::views(reading, &mut views);
     spacing::views(reading, &mut views);
     split::views(reading, &mut views);
     ciphers::views(reading, &mut views);
