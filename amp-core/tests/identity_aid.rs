@@ -69,6 +69,10 @@ fn what_is_issued_verifies_and_holds_for_180_days() {
     let carried = AidDocument::from_base64url(&made.to_base64url()).unwrap();
     assert_eq!(carried.as_json(), made.as_json());
     assert!(AidDocument::from_base64url(&format!("{}=", made.to_base64url())).is_err());
+    let end = read.expires_at();
+    let at = |time| document().verify(time).map(|_| ()).map_err(|error| error.code());
+    assert_eq!(at(end.saturating_sub(Duration::from_secs(1))), Ok(()));
+    assert_eq!(at(end), Err("expired"));
     for end in [0, 184 * 86_400 + 1] {
         let refused = AidDocument::issue_until(&alice(), &address(), None, now(), later(end)).unwrap_err();
         assert_eq!((refused.code(), refused.field()), ("invalid_field", Some("expires_at")));
@@ -140,6 +144,19 @@ fn a01_a_proof_of_one_kind_is_none_of_the_other() {
     assert_eq!(StatusProof::verify(&key, status.as_str(), ISSUER, now()).unwrap(), now());
     assert!(verify(status.as_str(), now()).is_err());
     assert!(StatusProof::verify(&key, &token_proof(now()), ISSUER, now()).is_err());
+
+    // The signature within it has one spelling too.
+    let seconds = now().unix_seconds().to_string();
+    let text = format!("aid-registration-status\n{seconds}\n{ISSUER}");
+    let signature = alice().sign(SigningContext::AidRegistrationStatus, text.as_bytes()).unwrap().to_base64();
+    for (spelling, is_valid) in [
+        (signature.clone(), true),
+        (signature.replace('+', "-").replace('/', "_"), false),
+        (signature.trim_end_matches('=').to_owned(), false),
+    ] {
+        let proof = base64url(&[spelling.as_bytes(), seconds.as_bytes()].concat());
+        assert_eq!(StatusProof::verify(&key, &proof, ISSUER, now()).is_ok(), is_valid, "{spelling}");
+    }
 
     // The same again with the bytes brought into the other's form.
     let (seconds, issuer) = (now().unix_seconds().to_string(), ISSUER);

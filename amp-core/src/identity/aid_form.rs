@@ -142,6 +142,21 @@ mod tests {
         assert_eq!(pretty(r#"{"a":1.0}"#, Dialect::Jq17), "{\n  \"a\": 1.0\n}");
     }
 
+    // rule: AID-2
+    #[test]
+    fn each_version_of_jq_is_recognized_by_its_numbers() {
+        for (printed, form) in [
+            ("{\n  \"b\": 1,\n  \"a\": 1e-07\n}", AidForm::Pretty),
+            ("{\n  \"b\": 1.0,\n  \"a\": 1E-7\n}", AidForm::Pretty),
+            (r#"{"a":1e-07,"b":1}"#, AidForm::Canonical(Dialect::Jq16)),
+            (r#"{"a":1E-7,"b":1.0}"#, AidForm::Canonical(Dialect::Jq17)),
+            (r#"{"a":1e-7,"b":1}"#, AidForm::Canonical(Dialect::Jcs)),
+        ] {
+            let found = find(r#"{"b":1.0,"a":1e-7}"#, |text| text == printed.as_bytes());
+            assert_eq!(found, Some(form), "{printed}");
+        }
+    }
+
     #[test]
     fn every_text_is_tried_once() {
         let tried = core::cell::RefCell::new(Vec::new());
