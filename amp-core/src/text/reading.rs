@@ -89,6 +89,11 @@ impl Glyph {
         Self(1 << bit)
     }
 
+    /// What an ASCII character may be taken for.
+    pub(crate) fn of_ascii(c: char) -> Self {
+        u8::try_from(c).ok().and_then(|ascii| ASCII.get(usize::from(ascii))).copied().unwrap_or(Self(0))
+    }
+
     /// Any of these ASCII characters.
     pub(crate) const fn any(mut signs: &[u8]) -> Self {
         let mut any = Self(0);
@@ -146,16 +151,20 @@ impl Glyph {
 /// Calls for each sign that the character stands for, in order: most stand for one, a ligature for several.
 pub(crate) fn for_each_glyph(c: char, mut each: impl FnMut(Glyph)) {
     if c.is_ascii() {
-        return each(of_ascii(c));
+        return each(Glyph::of_ascii(c));
     }
     // Tags spell ASCII for a reader who knows them, and nothing for everybody else.
     if let ('\u{e0020}'..='\u{e007e}', Some(ascii)) = (c, char::from_u32(c as u32 & 0x7f)) {
-        return each(of_ascii(ascii).or(Glyph(PASSABLE | UNSEEN)));
+        return each(Glyph::of_ascii(ascii).or(Glyph(PASSABLE | UNSEEN)));
     }
     if is_invisible(c) || c.is_control() {
         return each(Glyph(PASSABLE | UNSEEN));
     }
     let whole = alike(c);
+    if let '\u{fb50}'..='\u{fdff}' = c {
+        // Arabic ligatures of up to eighteen letters, none of which spells anything of ours.
+        return each(whole);
+    }
     decompose_compatible(c, |part| {
         let glyph = of_part(part);
         if glyph.is_unseen() || !part.is_lowercase() {
@@ -184,7 +193,7 @@ pub(crate) fn is_opening(c: char) -> bool {
 /// The glyph of a character that has no compatibility form.
 fn of_part(c: char) -> Glyph {
     if c.is_ascii() {
-        return of_ascii(c);
+        return Glyph::of_ascii(c);
     }
     if is_combining_mark(c) || is_invisible(c) || c.is_control() {
         return Glyph(PASSABLE | UNSEEN);
@@ -193,7 +202,8 @@ fn of_part(c: char) -> Glyph {
     // The other case of a look-alike may look like something else: capital eta is an H, its small letter an n.
     if c.is_lowercase() || c.is_uppercase() {
         let cases = c.to_lowercase().chain(c.to_uppercase());
-        glyph = cases.fold(glyph, |glyph, c| glyph.or(if c.is_ascii() { of_ascii(c) } else { alike(c) }));
+        glyph =
+            cases.fold(glyph, |glyph, c| glyph.or(if c.is_ascii() { Glyph::of_ascii(c) } else { alike(c) }));
     }
     if c.is_whitespace() {
         glyph = glyph.or(Glyph::of(b' '));
@@ -202,10 +212,6 @@ fn of_part(c: char) -> Glyph {
         glyph = glyph.or(Glyph(PASSABLE));
     }
     glyph
-}
-
-fn of_ascii(c: char) -> Glyph {
-    u8::try_from(c).ok().and_then(|ascii| ASCII.get(usize::from(ascii))).copied().unwrap_or(Glyph(0))
 }
 
 /// The glyphs of ASCII.

@@ -74,7 +74,16 @@ fn ends_name(c: char) -> bool {
 }
 
 const NAME_ENDS: Glyph = Glyph::any(b">/= \n");
+/// What all tokens but speakers begin with.
+const TOKEN_BEGINS: Glyph = Glyph::any(b"<[#\\");
 const TOKEN_ENDS: Glyph = Glyph::any(b"]>:={");
+
+/// The glyph of a character that neither begins nor ends anything.
+fn plain(c: char) -> Option<Glyph> {
+    let is_plain =
+        c.is_ascii_alphanumeric() || matches!(c, ' ' | ',' | '.' | '-' | '_' | '\'' | '"' | '(' | ')');
+    is_plain.then(|| Glyph::of_ascii(c))
+}
 
 fn escape(c: char, out: &mut String) {
     // Writing to a string does not fail.
@@ -89,11 +98,13 @@ struct Reader {
     in_line: usize,
     /// How many of them stand behind the last less-than sign; many if there is none.
     in_tag: usize,
+    /// How many of them stand behind the last sign that may begin a token; many if there is none.
+    in_token: usize,
 }
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { shown: Vec::new(), in_line: 0, in_tag: usize::MAX }
+        Self { shown: Vec::new(), in_line: 0, in_tag: usize::MAX, in_token: usize::MAX }
     }
 }
 
@@ -105,13 +116,23 @@ struct Seen {
     at: usize,
 }
 
+/// A line in which so much was shown does not become a speaker's.
+const LINE_MIN: usize = 16;
+
 /// Kept of what was shown when it has grown to twice as much.
 const WINDOW: usize = 256;
 
 impl Reader {
     /// Reads a character that is to be shown; true, and it is taken back, if a token would be whole with it.
     fn completes(&mut self, c: char, at: usize) -> bool {
-        let (length, in_line, in_tag) = (self.shown.len(), self.in_line, self.in_tag);
+        if let Some(glyph) = plain(c).filter(|_| self.is_outside()) {
+            // Nothing can end here, and nothing that begins later reaches back further than this.
+            self.shown.clear();
+            self.shown.push(Seen { glyph, c, at });
+            self.in_line = self.in_line.saturating_add(1);
+            return false;
+        }
+        let (length, counts) = (self.shown.len(), (self.in_line, self.in_tag, self.in_token));
         let mut is_whole = false;
         for_each_glyph(c, |glyph| {
             if !glyph.is_unseen() {
@@ -121,7 +142,7 @@ impl Reader {
         });
         if is_whole {
             self.shown.truncate(length);
-            (self.in_line, self.in_tag) = (in_line, in_tag);
+            (self.in_line, self.in_tag, self.in_token) = counts;
         } else if self.shown.len() > WINDOW.saturating_mul(2) {
             let surplus = self.shown.len().saturating_sub(WINDOW);
             self.shown.drain(..surplus);
@@ -131,8 +152,9 @@ impl Reader {
 
     fn push(&mut self, seen: Seen) {
         self.shown.push(seen);
-        let opens = seen.glyph.may_be(Glyph::of(b'<'));
-        self.in_tag = if opens { 0 } else { self.in_tag.saturating_add(1) };
+        let after = |opens, count: usize| if opens { 0 } else { count.saturating_add(1) };
+        self.in_tag = after(seen.glyph.may_be(Glyph::of(b'<')), self.in_tag);
+        self.in_token = after(seen.glyph.may_be(TOKEN_BEGINS), self.in_token);
         if seen.glyph.may_be(Glyph::of(b'\n')) {
             self.in_line = 0;
         } else if self.in_line > 0 || !is_line_mark(seen.glyph) {
@@ -148,6 +170,7 @@ impl Reader {
             while self.shown.pop_if(|seen| seen.at == at).is_some() {
                 self.in_line = self.in_line.saturating_sub(1);
                 self.in_tag = self.in_tag.saturating_sub(1);
+                self.in_token = self.in_token.saturating_sub(1);
             }
             let rest = out.split_off(at);
             escape(c, out);
@@ -161,6 +184,11 @@ impl Reader {
             && (last.may_be(Glyph::of(b'>')) && self.ends_with_piped_name()
                 || last.may_be(Glyph::of(b':')) && self.is_speaker()
                 || LITERALS.iter().any(|token| self.ends_with_all_but_last(token, last)))
+    }
+
+    /// Whether no token can have begun, neither with a sign nor with a line.
+    fn is_outside(&self) -> bool {
+        self.in_token > WINDOW.saturating_div(2) && self.in_line > LINE_MIN
     }
 
     /// Whether a less-than sign stands near enough to begin a tag.
