@@ -232,6 +232,30 @@ fn a20_an_assumed_boundary_joins_no_two_organizations() {
     );
 }
 
+// rule: TRUST-6
+#[test]
+fn an_attestation_does_not_raise_a_first_key_of_another_provider() {
+    let providers = ["crabmail.ai", "example.org"].map(|provider| Provider::parse(provider).unwrap());
+    let known: KnownProviders = providers.into_iter().collect();
+    let own = address("b@acme.crabmail.ai").with_known_providers(&known);
+    for (sender, reason) in [
+        ("a@acme.example.org", TrustReason::OtherProvider),
+        ("a@acme.crabmail.io", TrustReason::OtherProvider),
+        ("a@other.crabmail.ai", TrustReason::Attested),
+        ("a@x.acme.crabmail.ai", TrustReason::Attested),
+    ] {
+        let sender = address(sender).with_known_providers(&known);
+        let facts =
+            TrustFacts::between(&sender, &own).signature(SignatureFact::Valid).pin(PinState::FirstSeen);
+        let facts = facts.revocation(RevocationFact::Clear).attestation(AttestationFact::Accepted);
+        assert_eq!(facts.reason(), reason, "{sender}");
+    }
+    // A boundary that one of the two only assumes is assumed.
+    let facts = TrustFacts::between(&address("a@other.crabmail.ai"), &own).signature(SignatureFact::Valid);
+    let facts = facts.pin(PinState::FirstSeen).revocation(RevocationFact::Clear);
+    assert_eq!(facts.attestation(AttestationFact::Accepted).reason(), TrustReason::OtherTenant);
+}
+
 // rule: TRUST-2
 #[test]
 fn h02_a_tenant_without_a_checked_signature_is_worth_nothing() {
