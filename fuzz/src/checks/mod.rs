@@ -12,6 +12,7 @@ mod explain;
 mod filename;
 mod key_import;
 mod pattern;
+mod receive;
 mod thread;
 mod timestamp;
 mod verify;
@@ -27,6 +28,7 @@ pub use explain::explain;
 pub use filename::filename;
 pub use key_import::key_import;
 pub use pattern::pattern;
+pub use receive::receive;
 pub use thread::thread;
 pub use timestamp::timestamp;
 pub use verify::verify;
@@ -51,6 +53,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("filename", filename),
     ("key_import", key_import),
     ("pattern", pattern),
+    ("receive", receive),
     ("thread", thread),
     ("timestamp", timestamp),
     ("verify", verify),
