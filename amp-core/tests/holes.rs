@@ -1,15 +1,53 @@
 //! Attacks, and holes of deployed implementations, that belong to no single room, each named after its number.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
-use amp_core::receive::{Context, Disposition, Receiver, SenderKey, Via};
+use amp_core::receive::{Context, Disposition, Receiver, Revocation, RevocationReason, SenderKey, Via};
 use amp_core::scan::{Category, Scanner, Severity};
 use amp_core::trust::TrustLevel;
-use amp_core::{Draft, Identity, MacTag, Timestamp, hmac_sha256};
+use amp_core::{Draft, Fingerprint, Identity, MacTag, Timestamp, hmac_sha256};
 
 const NOW: &str = "2026-01-31T10:00:00Z";
 
 fn now() -> Timestamp {
     NOW.parse().unwrap()
+}
+
+/// The memory of revocations holds 65,536 records; when it is full, old ones of strangers make room.
+#[test]
+fn a23_a_flood_of_revocations_brings_no_pinned_key_back() {
+    let alice = Identity::from_seed(&[7; 32]);
+    let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse().unwrap()).build();
+    let context =
+        |now| Context::new(now, Via::Direct).with_key(SenderKey::resolved(alice.verifying_key().clone()));
+    let draft = |text: &str| {
+        Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "Hi", text)
+            .from(&"alice@acme.crabmail.ai".parse().unwrap())
+    };
+    let message = draft("Hello").sign_with_nonce(&alice, now(), [5; 16]).unwrap().to_json();
+    let first = receiver.receive(message.as_bytes(), &context(now())).commit();
+    assert!(matches!(first, Disposition::Deliver(_)));
+
+    let revoke = |receiver: &mut Receiver, fingerprint: Fingerprint, agent: &str, at: Timestamp| {
+        let record =
+            Revocation::new(fingerprint, agent.parse().unwrap(), at, RevocationReason::KeyCompromise);
+        receiver.revoke_key(record, at).unwrap().commit();
+    };
+    revoke(&mut receiver, alice.fingerprint(), "alice@acme.crabmail.ai", now());
+    let later: Timestamp = "2026-01-31T10:00:01Z".parse().unwrap();
+    let strangers =
+        |numbers: core::ops::Range<u32>| numbers.map(|number| format!("{number:064x}").parse().unwrap());
+    for fingerprint in strangers(0..65_535) {
+        revoke(&mut receiver, fingerprint, "eve@evil.example.org", later);
+    }
+    let after: Timestamp = "2026-05-31T10:00:00Z".parse().unwrap();
+    for fingerprint in strangers(65_535..65_540) {
+        revoke(&mut receiver, fingerprint, "eve@evil.example.org", after);
+    }
+    let back = draft("I am back").sign_with_nonce(&alice, after, [6; 16]).unwrap().to_json();
+    let Disposition::Reject(refusal) = receiver.receive(back.as_bytes(), &context(after)).commit() else {
+        panic!()
+    };
+    assert_eq!(refusal.code(), "key_revoked");
 }
 
 #[test]
