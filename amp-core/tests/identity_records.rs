@@ -290,6 +290,8 @@ fn a_message_is_sent_from_the_address_at_the_recipients_provider() {
         at("agents.corp.io", "alice@team.agents.corp.io"),
         at("corp.io", "alice@sales.corp.io"),
         at("acme.aimaestro.local", "alice-7@acme.aimaestro.local"),
+        // A provider whose addresses have another name than it has.
+        at("relay.example", "alice-9@acme.gateway.example"),
     ];
     let from = |to: &str, given: &[RegistrationRecord]| {
         address_to_send_from(&to.parse().unwrap(), &own, given).as_str().to_owned()
@@ -300,6 +302,8 @@ fn a_message_is_sent_from_the_address_at_the_recipients_provider() {
         ("bob@x.agents.corp.io", "alice@team.agents.corp.io"),
         ("bob@agents.corp.io", "alice@sales.corp.io"),
         ("bob@other.aimaestro.local", "alice-7@acme.aimaestro.local"),
+        ("bob@x.relay.example", "alice-9@acme.gateway.example"),
+        ("bob@x.gateway.example", "alice-9@acme.gateway.example"),
         ("bob@acme.notcrabmail.ai", "alice@acme.aimaestro.local"),
         ("bob@crabmail.ai.evil.example", "alice@acme.aimaestro.local"),
     ] {

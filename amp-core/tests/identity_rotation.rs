@@ -267,6 +267,9 @@ fn a_full_history_accepts_no_more() {
     assert!(full.is_full());
     assert_eq!(full.rotations().len(), KeyHistory::MAX_ROTATIONS);
     assert_eq!(continued(&full, &prove(64, 65), at(100)), Err(RotationRefusal::History));
+    let pin = PinView::new(full.address(), full.current());
+    let without = check_rotation(pin, &prove(64, 65), free, RotationPolicy::new(), at(100)).unwrap();
+    assert_eq!(full.append(&without), Err(RotationRefusal::History));
     assert_eq!(KeyHistory::decode(full.to_json().as_bytes()), Ok(full));
 }
 

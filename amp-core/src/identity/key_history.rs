@@ -10,7 +10,8 @@ use amp_envelope::Timestamp;
 
 use super::object::{Fault, Object};
 use super::record_error::RecordError;
-use super::rotation::{Rotation, RotationRecord, RotationRefusal};
+use super::rotation::{Rotation, RotationRefusal};
+use super::rotation_record::RotationRecord;
 
 /// The chain of an address's keys: the first that was pinned, and every rotation since.
 ///

@@ -30,6 +30,7 @@ mod object;
 mod record_error;
 mod registration;
 mod rotation;
+mod rotation_record;
 mod secret;
 mod sending;
 
@@ -58,9 +59,7 @@ pub use key_history::KeyHistory;
 pub use lifecycle::{NoSuchStep, OtherStatus, RegistrationStatus, RegistrationStep};
 pub use record_error::RecordError;
 pub use registration::RegistrationRecord;
-pub use rotation::{
-    NewKeyStanding, PinView, Rotation, RotationPolicy, RotationRecord, RotationRefusal, RotationRequest,
-    check_rotation,
-};
+pub use rotation::{NewKeyStanding, PinView, Rotation, RotationPolicy, RotationRefusal, check_rotation};
+pub use rotation_record::{RotationRecord, RotationRequest};
 pub use secret::{ApiKey, SecretJson};
 pub use sending::address_to_send_from;
