@@ -282,6 +282,10 @@ fn a_rotation_is_applied_once_and_to_its_own_history() {
     assert_eq!(bobs.append(&rotation), Err(RotationRefusal::History));
     assert_eq!(alices.append(&rotation), Ok(()));
     assert_eq!(alices.append(&rotation), Err(RotationRefusal::History));
+    // A decision made without the history does not bring a former key back into it.
+    let pin = PinView::new(alices.address(), alices.current());
+    let back = check_rotation(pin, &prove(3, 1), free, RotationPolicy::new(), later(2000)).unwrap();
+    assert_eq!(alices.append(&back), Err(RotationRefusal::History));
     // A pin and a history that are not of one piece decide nothing.
     let pin = PinView::new(&bob, alices.current()).with_history(&alices);
     let refused = check_rotation(pin, &prove(3, 4), free, RotationPolicy::new(), later(2000));
