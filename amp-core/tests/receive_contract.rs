@@ -274,6 +274,44 @@ fn a_conflict_lasts_until_the_pinned_keys_owner_or_a_person_decides() {
     assert_eq!(word(&send(&mut bob, &message, &context)), "accept");
 }
 
+// rule: PIN-4
+#[test]
+fn a_conflict_does_not_end_because_a_provider_changes_its_mind() {
+    let mut bob = receiver();
+    let (alices, mallorys) = (SenderKey::resolved(key(&alice())), SenderKey::resolved(key(&mallory())));
+    bob.name_key(&address(ALICE), &alices, noon()).unwrap().commit();
+    bob.name_key(&address(ALICE), &mallorys, after(60)).unwrap().commit();
+    bob.name_key(&address(ALICE), &alices, after(2 * DAY)).unwrap().commit();
+    assert_eq!(bob.memory().keys().get(&address(ALICE)).unwrap().state(), PinState::Conflict);
+}
+
+// rule: PIN-3
+#[test]
+fn a_host_that_shows_untrusted_messages_learns_of_conflicts_too() {
+    for text in ["Hello", "purple volcano"] {
+        let mut curious = builder().restore(&acquaintance()).show_untrusted().build();
+        let message = draft(ALICE, text).sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
+        send(&mut curious, &message, &direct().with_key(SenderKey::resolved(key(&mallory()))));
+        assert_eq!(curious.memory().keys().get(&address(ALICE)).unwrap().state(), PinState::Conflict);
+    }
+}
+
+// rule: REPLAY-10
+#[test]
+fn a_broken_freshness_block_is_not_taken_for_none() {
+    for block in [
+        json!({}),
+        json!({"nonce": "AAECAwQFBgcICQoLDA0ODw"}),
+        json!("none"),
+        json!({"nonce": "x", "sent_at": NOON}),
+    ] {
+        let payload = json!({"type": "request", "message": "Hello", "context": {"amp": block}}).to_string();
+        let bytes = signed_payload(&alice(), ALICE, &payload);
+        let refusal = refusal(receive(&mut acquainted(), &bytes, &direct()));
+        assert!(refusal.field().unwrap().starts_with("payload.context.amp"), "{refusal}");
+    }
+}
+
 // rule: PIN-5
 #[test]
 fn one_key_is_two_addresses_only_when_the_host_says_so() {

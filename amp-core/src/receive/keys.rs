@@ -19,6 +19,8 @@ use crate::trust::PinState;
 pub(super) const MOST_ADDRESSES: usize = 65_536;
 /// Most keys that an address had before its present one and that are remembered. Older ones are forgotten.
 const MOST_RETIRED: usize = 16;
+/// Most addresses with which a new one is compared: a stranger's first message must not cost much.
+const MOST_COMPARED: usize = 4096;
 /// A key that is named again so much later is pinned: it has stayed the same.
 const STAYED: Duration = Duration::from_secs(86_400);
 /// For so long after a rotation a message is marked.
@@ -175,6 +177,17 @@ impl KnownKeys {
         self.pins.is_empty()
     }
 
+    /// The addresses with which a new one is compared for likeness: those whose keys are pinned firmly first, and not
+    /// all of a great many.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Address> {
+        let of = |wanted: bool| {
+            let pins =
+                self.pins.iter().filter(move |(_, known)| (known.state != PinState::FirstSeen) == wanted);
+            pins.map(|(address, _)| address)
+        };
+        of(true).chain(of(false)).take(MOST_COMPARED)
+    }
+
     /// The known addresses and their keys, in the order of the addresses.
     pub fn iter(&self) -> impl Iterator<Item = (&Address, &KnownKey)> {
         self.pins.iter()
@@ -218,13 +231,14 @@ impl KnownKeys {
     /// The state in which a key is to be written that an authenticated source names now; none when nothing changes.
     pub(super) fn named(&self, address: &Address, source: KeySource, now: Timestamp) -> Option<PinState> {
         let known = self.pins.get(address);
-        match (source, known.map(|known| (known.state, known.since))) {
+        match (source, known.map(|known| (known.state(), known.since))) {
             (KeySource::Carried, _) | (_, Some((PinState::Confirmed, _))) => None,
             (KeySource::Confirmed, _) => Some(PinState::Confirmed),
             (_, None) => Some(PinState::FirstSeen),
             (_, Some((PinState::FirstSeen, since))) if now >= since.saturating_add(STAYED) => {
                 Some(PinState::Pinned)
             }
+            // A conflict does not end because a provider changes its mind.
             (_, Some(_)) => None,
         }
     }

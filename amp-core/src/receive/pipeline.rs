@@ -134,7 +134,7 @@ impl<'a> Case<'a> {
         self.check_recipient()?;
         match self.authenticate(message) {
             Ok(proven) => self.judge_proven(proven),
-            Err(doubtful) => self.judge_doubtful(*doubtful),
+            Err(doubtful) => Ok(self.judge_doubtful(*doubtful)),
         }
     }
 
@@ -324,32 +324,42 @@ impl<'a> Case<'a> {
     }
 
     /// A message that nothing vouches for is refused, or shown as what it is.
-    fn judge_doubtful(&self, doubtful: Doubtful) -> Result<Decision, Refusal> {
+    fn judge_doubtful(&self, doubtful: Doubtful) -> Decision {
         let Doubtful { message, facts, refusal, conflict } = doubtful;
-        let settings = &self.receiver.settings;
+        let shown = self.check_showable(&message, refusal);
+        let (kind, refusal) = match &shown {
+            Ok(_) => (AuditKind::ShownUntrusted, refusal),
+            Err(refusal) => (AuditKind::Refused, *refusal),
+        };
+        let audit = self.note(kind, &message).with_code(refusal.code());
+        let effects = conflict.into_iter().chain([Effect::Audit(audit)]).collect();
+        let outcome = shown.map_or_else(Outcome::Reject, |scan| {
+            Outcome::Untrusted(Box::new(UntrustedMessage {
+                message,
+                claimed_from: self.from.clone(),
+                facts,
+                scan,
+                received_at: self.context.now(),
+            }))
+        });
+        Decision::new(outcome, effects)
+    }
+
+    /// Whether a message that nothing vouches for may be shown all the same; what the scan found.
+    fn check_showable(&self, message: &Message, refusal: Refusal) -> Result<ScanReport, Refusal> {
+        let Receiver { settings, memory, .. } = self.receiver;
         if !settings.shows_untrusted {
-            let audit = self.note(AuditKind::Refused, &message).with_code(refusal.code());
-            let effects = conflict.into_iter().chain([Effect::Audit(audit)]).collect();
-            return Ok(Decision::new(Outcome::Reject(refusal), effects));
+            return Err(refusal);
         }
-        let sighting = Sighting::unproven(&message)?;
-        self.receiver.memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
+        let sighting = Sighting::unproven(message)?;
+        memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
         self.check_sender()?;
-        let scan = settings.scanner.scan_parts(Content::of(&message).parts());
+        let scan = settings.scanner.scan_parts(Content::of(message).parts());
         // Nobody answers for it, so nobody is asked to look at it either.
         if scan.verdict(&settings.overrides) >= Verdict::Quarantine {
             return Err(CONTENT_BLOCKED);
         }
-        let audit = self.note(AuditKind::ShownUntrusted, &message).with_code(refusal.code());
-        let effects = conflict.into_iter().chain([Effect::Audit(audit)]).collect();
-        let shown = UntrustedMessage {
-            message,
-            claimed_from: self.from.clone(),
-            facts,
-            scan,
-            received_at: self.context.now(),
-        };
-        Ok(Decision::new(Outcome::Untrusted(Box::new(shown)), effects))
+        Ok(scan)
     }
 
     fn judge_proven(&self, mut proven: Proven) -> Result<Decision, Refusal> {
@@ -487,9 +497,9 @@ impl<'a> Case<'a> {
 
     /// The known contact, or address of the receiver's own, that a new sender's address looks like.
     fn lookalike(&self) -> Option<Address> {
-        let contacts = self.receiver.memory.keys.iter().map(|(address, _)| address);
-        let own = &self.receiver.settings.addresses;
-        lookalike_of(&self.from, contacts.chain(own)).map(|found| found.contact().clone())
+        let own = self.receiver.settings.addresses.iter();
+        lookalike_of(&self.from, own.chain(self.receiver.memory.keys.contacts()))
+            .map(|found| found.contact().clone())
     }
 }
 

@@ -168,3 +168,17 @@ pub fn delivered(disposition: Disposition) -> Box<amp_core::receive::Received> {
         other => panic!("not delivered: {other:?}"),
     }
 }
+
+/// A message with this payload, signed over its canonical form.
+pub fn signed_payload(signer: &Identity, from: &str, payload: &str) -> Vec<u8> {
+    let hash = amp_core::PayloadHash::of(payload.as_bytes(), amp_core::Dialect::Jcs).unwrap();
+    let (sender, bob) = (address(from), address(BOB));
+    let string =
+        amp_core::signing_string(&sender, &bob, "Hi", amp_core::Priority::Normal, None, &hash).unwrap();
+    let signature = signer.sign(amp_core::SigningContext::Message, string.as_bytes()).unwrap().to_base64();
+    format!(
+        r#"{{"envelope":{{"version":"amp/0.1","id":"msg_1769860800_00","from":"{from}","to":"{BOB}","subject":"Hi",
+        "timestamp":"{NOON}","thread_id":"msg_1769860800_00","signature":"{signature}"}},"payload":{payload}}}"#
+    )
+    .into_bytes()
+}
