@@ -6,6 +6,7 @@ pub mod canonicalize;
 pub mod corpus;
 pub mod ladder;
 pub mod measure;
+pub mod receive;
 pub mod rows;
 pub mod sign;
 pub mod verify;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Corpus, Size};
 use crate::measure::{self, Subject};
-use crate::{address, canonicalize, ladder, sign, verify};
+use crate::{address, canonicalize, ladder, receive, sign, verify};
 
 /// One row, as `quick` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,6 +62,11 @@ pub fn visit_all(filter: &str, messages: usize, visitor: &mut impl Visit) {
         }
         if wanted("sign", name) {
             visitor.visit("sign", name, per_reading, sign::subjects(&sign::Drafts::new(size, messages)));
+        }
+        if receive::SIZES.contains(&size) && wanted("receive", name) {
+            let corpus = Corpus::new(size, messages);
+            let mail = receive::Mail::new(&corpus);
+            visitor.visit("receive", name, per_reading, receive::subjects(&mail));
         }
         if LADDER.contains(&size) && wanted("ladder", name) {
             visitor.visit(

@@ -23,7 +23,7 @@ fn main() {
         .collect();
     let mut page = String::new();
     targets(&rows, &mut page);
-    for bench in ["verify", "canonicalize", "sign", "address", "ladder"] {
+    for bench in ["verify", "receive", "canonicalize", "sign", "address", "ladder"] {
         table(&rows, bench, &mut page);
     }
     wall(&rows, Path::new(criterion), &mut page);
@@ -121,6 +121,7 @@ fn title(bench: &str) -> &str {
     match bench {
         "verify" => "Verification",
         "canonicalize" => "Canonical form",
+        "receive" => "Receiving",
         "sign" => "Signing",
         "address" => "Addresses",
         _ => "The dialect ladder",
@@ -144,6 +145,13 @@ fn about(bench: &str) -> &str {
              `amp-unsorted` rewrites every object; `amp-spaced` has its members in order and drops the space behind every \
              comma and colon; `amp-sorted` finds nothing to do and copies; `amp-is-canonical` only answers. Speed is \
              of bytes read."
+        }
+        "receive" => {
+            "From the bytes of a message to what becomes of it, for a sender whose key is known. The limit is that of \
+             verification; `amp-verify` is `Message::decode` and `verify` alone. `amp-decide` is `Receiver::receive`: it \
+             also looks up key, revocation and replays, computes the trust level and scans subject, text, names of \
+             attachments and context, together with the sender's last messages. `amp-receive` commits as well; \
+             `amp-receive-wrap` also writes the text for a model, wrapped."
         }
         "sign" => {
             "From a text, a context as JSON and attachments to the JSON that is sent, with a freshness block. Every rule \
