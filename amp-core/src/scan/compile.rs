@@ -24,37 +24,30 @@ pub(super) const URL: Slot = 2;
 pub(super) const EMAIL: Slot = 3;
 /// The slot of words behind a quotation mark.
 pub(super) const QUOTE: Slot = 4;
-const FIRST_FREE: usize = 5;
+const FIRST_FREE: Slot = 5;
 
 pub(super) type SetId = usize;
+
+/// What a filled slot may bring about: a member of a set that rules are anchored at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchor {
+    pub(super) set: SetId,
+    /// Which phrase of the set the slot is the rarest word of; none for a word or literal.
+    pub(super) phrase: Option<usize>,
+}
 
 /// How many of a rule's rarest sets must be present before it is tried.
 pub(super) const KEYS: usize = 2;
 
-/// Index of the members of a set that span the same number of words.
-pub(super) type Arm = usize;
-
-/// What a filled slot adds to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Member {
-    /// A word or literal.
-    Whole(Arm),
-    /// A phrase, by its index: the slot is that of its rarest word.
-    Phrase(usize),
-}
-
-/// Words in a row, by their slots.
-#[derive(Debug, Clone)]
-pub(super) struct Phrase {
-    pub(super) slots: Vec<Slot>,
-    pub(super) arm: Arm,
-}
-
 /// Words, phrases and literals of which one is asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Set {
-    /// Where members are kept that span as many words, with how many that is.
-    pub(super) arms: Vec<(Arm, u32)>,
+    /// Slots of words and literals, with the words that each spans.
+    pub(super) single: Vec<(Slot, u32)>,
+    /// Slots of the words of each phrase.
+    pub(super) phrases: Vec<Vec<Slot>>,
+    /// Whether every member is one word.
+    pub(super) plain: bool,
     /// The most words that a member spans.
     longest: u32,
     /// How common its members are, roughly.
@@ -108,11 +101,8 @@ pub(super) struct Compiled {
     pub(super) slots: usize,
     pub(super) sets: Vec<Set>,
     pub(super) rules: Vec<Rule>,
-    /// What each slot adds to.
-    pub(super) members: Vec<Vec<Member>>,
-    pub(super) phrases: Vec<Phrase>,
-    /// The set that each arm is of.
-    pub(super) arms: Vec<SetId>,
+    /// What each slot may bring about.
+    pub(super) anchors: Vec<Vec<Anchor>>,
     /// The rules that can only match where a member of one of some sets is, by set.
     pub(super) anchored: Vec<Vec<u32>>,
     pub(super) literals: Vec<Literal>,
@@ -155,6 +145,7 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     compiler.give_away();
     let is_key = compiler.key_slots(&rules, &by_set);
+    let anchors = compiler.anchors_by_slot(&by_set);
     let literals = compiler.literals;
     let mut signs = vec![Vec::new(); 256];
     for (id, literal) in (0_u32..).zip(&literals).filter(|(_, literal)| literal.words == 0) {
@@ -165,10 +156,8 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     let compiled = Compiled {
         dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy, &is_key),
-        slots: compiler.members.len(),
-        members: compiler.members,
-        phrases: compiler.phrases,
-        arms: compiler.arms,
+        slots: compiler.slots as usize,
+        anchors,
         sets: compiler.sets,
         rules,
         anchored: by_set,
@@ -190,9 +179,9 @@ struct Compiler<'a> {
     phrase_words: BTreeMap<(String, bool), Slot>,
     sets: Vec<Set>,
     memo: BTreeMap<String, SetId>,
-    members: Vec<Vec<Member>>,
-    phrases: Vec<Phrase>,
-    arms: Vec<SetId>,
+    slots: Slot,
+    /// How common the word of a phrase is, by its slot.
+    costs: BTreeMap<Slot, u32>,
     common: BTreeSet<&'static str>,
     errors: Vec<RuleError>,
 }
@@ -215,9 +204,8 @@ impl<'a> Compiler<'a> {
             phrase_words: BTreeMap::new(),
             sets: Vec::new(),
             memo: BTreeMap::new(),
-            members: vec![Vec::new(); FIRST_FREE],
-            phrases: Vec::new(),
-            arms: Vec::new(),
+            slots: FIRST_FREE,
+            costs: BTreeMap::new(),
             common: COMMON.split_whitespace().collect(),
             errors: Vec::new(),
         }
@@ -247,31 +235,38 @@ impl<'a> Compiler<'a> {
                 *is_key = true;
             }
         }
-        let is_key_arm =
-            |arm: Arm| self.arms.get(arm).and_then(|set| is_key_set.get(*set)).copied().unwrap_or(false);
-        let mut is_key: Vec<bool> = vec![false; self.members.len()];
-        for (slot, member) in self
-            .members
-            .iter()
-            .enumerate()
-            .flat_map(|(slot, members)| members.iter().map(move |member| (slot, member)))
-        {
-            let phrase = match member {
-                Member::Whole(arm) => {
-                    if let Some(is_key) = is_key.get_mut(slot).filter(|_| is_key_arm(*arm)) {
-                        *is_key = true;
-                    }
-                    continue;
-                }
-                Member::Phrase(phrase) => self.phrases.get(*phrase).filter(|phrase| is_key_arm(phrase.arm)),
-            };
-            for slot in phrase.into_iter().flat_map(|phrase| &phrase.slots) {
+        let mut is_key = vec![false; self.slots as usize];
+        for (set, _) in self.sets.iter().zip(&is_key_set).filter(|(_, is_key)| **is_key) {
+            for slot in set.single.iter().map(|(slot, _)| slot).chain(set.phrases.iter().flatten()) {
                 if let Some(is_key) = is_key.get_mut(*slot as usize) {
                     *is_key = true;
                 }
             }
         }
         is_key
+    }
+
+    /// What each slot may bring about, for sets that rules are anchored at.
+    fn anchors_by_slot(&self, anchored: &[Vec<u32>]) -> Vec<Vec<Anchor>> {
+        let mut anchors = vec![Vec::new(); self.slots as usize];
+        let mut add = |slot: Slot, anchor: Anchor| {
+            if let Some(anchors) = anchors.get_mut(slot as usize) {
+                anchors.push(anchor);
+            }
+        };
+        let sets = self.sets.iter().zip(anchored).enumerate().filter(|(_, (_, rules))| !rules.is_empty());
+        for (id, (set, _)) in sets {
+            for (slot, _) in &set.single {
+                add(*slot, Anchor { set: id, phrase: None });
+            }
+            for (phrase, slots) in set.phrases.iter().enumerate() {
+                let rarest = slots.iter().min_by_key(|slot| self.costs.get(slot));
+                if let Some(slot) = rarest {
+                    add(*slot, Anchor { set: id, phrase: Some(phrase) });
+                }
+            }
+        }
+        anchors
     }
 
     /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common
@@ -304,8 +299,9 @@ impl<'a> Compiler<'a> {
     }
 
     fn new_slot(&mut self) -> Slot {
-        self.members.push(Vec::new());
-        u32::try_from(self.members.len()).unwrap_or(u32::MAX).saturating_sub(1)
+        let slot = self.slots;
+        self.slots = slot.saturating_add(1);
+        slot
     }
 
     /// The alternatives of a rule, each with its anchors.
@@ -457,20 +453,18 @@ impl<'a> Compiler<'a> {
     }
 
     fn make_set(&mut self, members: &[Node]) -> Result<SetId, Fault> {
-        let id = self.sets.len();
-        self.sets.push(Set::default());
         let mut set = Set::default();
         let mut own_slot = None;
         for member in members {
             let (span, commonness) = match member {
                 Node::Class(name) => {
                     let (slot, words) = builtin(name).ok_or(Fault::UnknownClass)?;
-                    self.add_member(&mut set, id, words, slot);
+                    set.single.push((slot, words));
                     (words, 50)
                 }
                 Node::Literal(literal) => {
                     let (slot, words) = self.literal(literal)?;
-                    self.add_member(&mut set, id, words, slot);
+                    set.single.push((slot, words));
                     (words, 2)
                 }
                 Node::Word(word) => {
@@ -488,7 +482,8 @@ impl<'a> Compiler<'a> {
                             self.fuzzy.entry(word.0.clone()).or_default().push(slot);
                         }
                     } else {
-                        self.add_phrase(&mut set, id, &words);
+                        let phrase = words.iter().map(|word| self.phrase_word(word.clone())).collect();
+                        set.phrases.push(phrase);
                     }
                     (span, self.commonness(&words))
                 }
@@ -497,42 +492,14 @@ impl<'a> Compiler<'a> {
             set.longest = set.longest.max(span);
             set.commonness = set.commonness.saturating_add(commonness);
         }
-        if let Some(slot) = own_slot {
-            self.add_member(&mut set, id, 1, slot);
-        }
-        if let Some(place) = self.sets.get_mut(id) {
-            *place = set;
-        }
-        Ok(id)
-    }
-
-    /// The arm of a set for members that span so many words.
-    fn arm(&mut self, set: &mut Set, id: SetId, words: u32) -> Arm {
-        if let Some((arm, _)) = set.arms.iter().find(|(_, span)| *span == words) {
-            return *arm;
-        }
-        let arm = self.arms.len();
-        self.arms.push(id);
-        set.arms.push((arm, words));
-        arm
-    }
-
-    fn add_member(&mut self, set: &mut Set, id: SetId, words: u32, slot: Slot) {
-        let arm = self.arm(set, id, words);
-        if let Some(members) = self.members.get_mut(slot as usize) {
-            members.push(Member::Whole(arm));
-        }
-    }
-
-    fn add_phrase(&mut self, set: &mut Set, id: SetId, words: &[(String, bool)]) {
-        let arm = self.arm(set, id, u32::try_from(words.len()).unwrap_or(u32::MAX));
-        let slots: Vec<Slot> = words.iter().map(|word| self.phrase_word(word.clone())).collect();
-        let costs = words.iter().map(|word| self.commonness(core::slice::from_ref(word)));
-        let rarest = costs.zip(&slots).min_by_key(|(cost, _)| *cost).map(|(_, slot)| *slot as usize);
-        if let Some(members) = rarest.and_then(|slot| self.members.get_mut(slot)) {
-            members.push(Member::Phrase(self.phrases.len()));
-        }
-        self.phrases.push(Phrase { slots, arm });
+        set.single.extend(own_slot.map(|slot| (slot, 1)));
+        set.single.sort_unstable();
+        set.single.dedup();
+        set.phrases.sort_unstable();
+        set.phrases.dedup();
+        set.plain = set.phrases.is_empty() && set.single.iter().all(|(_, words)| *words == 1);
+        self.sets.push(set);
+        Ok(self.sets.len().saturating_sub(1))
     }
 
     /// That of the rarest word.
@@ -553,6 +520,7 @@ impl<'a> Compiler<'a> {
         }
         let slot = self.new_slot();
         self.words.entry(word.clone()).or_default().slots.push(slot);
+        self.costs.insert(slot, self.commonness(core::slice::from_ref(&word)));
         self.phrase_words.insert(word, slot);
         slot
     }

@@ -7,11 +7,10 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{
-    Arm, BLOB, Compiled, EMAIL, KEYS, Member, NUMBER, Program, QUOTE, Rule, SetId, Step, URL,
-};
+use super::compile::{BLOB, Compiled, EMAIL, KEYS, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
 use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
@@ -59,8 +58,8 @@ pub(super) fn find(
     let mut matcher = Matcher {
         compiled,
         bits: vec![0; compiled.slots],
-        arms: vec![0; compiled.arms.len()],
-        filled_arms: Vec::new(),
+        known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
+        stamp: 0,
         touched: Vec::new(),
         candidates: Vec::new(),
         tried: vec![0; compiled.rules.len()],
@@ -96,9 +95,9 @@ pub(super) fn find(
 struct Matcher<'a> {
     compiled: &'a Compiled,
     bits: Vec<u128>,
-    /// Where the members of each arm begin.
-    arms: Vec<u128>,
-    filled_arms: Vec<Arm>,
+    /// Where the members of each set begin, and the window for which that is known, counted from 1.
+    known_sets: Vec<Cell<(u32, u128)>>,
+    stamp: u32,
     touched: Vec<Slot>,
     /// The rules whose keys are present in the window.
     candidates: Vec<u32>,
@@ -118,22 +117,16 @@ impl Matcher<'_> {
         for Filled { word, slot } in filled {
             self.fill(*slot, place(*word, base));
         }
-        self.fill_arms();
-        self.find_candidates(base);
+        self.stamp = base.saturating_div(STRIDE).saturating_add(1);
+        self.find_candidates();
         if !self.candidates.is_empty() {
             self.fill_rest(base, entries);
-            self.fill_arms();
             self.edges(base, words);
             let compiled = self.compiled;
             while let Some(id) = self.candidates.pop() {
                 if let Some(rule) = compiled.rules.get(id as usize) {
                     self.try_rule(id, rule, base);
                 }
-            }
-        }
-        for arm in self.filled_arms.drain(..) {
-            if let Some(bits) = self.arms.get_mut(arm) {
-                *bits = 0;
             }
         }
         for slot in self.touched.drain(..) {
@@ -166,44 +159,27 @@ impl Matcher<'_> {
     }
 
     /// Lists the rules that have a member of each of their rarest sets in the window.
-    fn find_candidates(&mut self, base: u32) {
-        let compiled = self.compiled;
-        let stamp = base.saturating_div(STRIDE).saturating_add(1);
-        for arm in &self.filled_arms {
-            let set = compiled.arms.get(*arm);
-            for id in set.and_then(|set| compiled.anchored.get(*set)).into_iter().flatten() {
-                let Some(tried) = self.tried.get_mut(*id as usize).filter(|tried| **tried != stamp) else {
-                    continue;
-                };
-                *tried = stamp;
-                let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-                if required.iter().take(KEYS).all(|set| self.starts_of(*set) != 0) {
-                    self.candidates.push(*id);
-                }
-            }
-        }
-    }
-
-    /// Fills the arms of words, literals and phrases.
-    fn fill_arms(&mut self) {
+    fn find_candidates(&mut self) {
         let compiled = self.compiled;
         for slot in &self.touched {
-            for member in compiled.members.get(*slot as usize).into_iter().flatten() {
-                let (arm, starts) = match member {
-                    Member::Whole(arm) => (*arm, self.bits.get(*slot as usize).copied().unwrap_or(0)),
-                    Member::Phrase(phrase) => {
-                        let Some(phrase) = compiled.phrases.get(*phrase) else { continue };
-                        let of = |slot: &Slot| self.bits.get(*slot as usize).copied().unwrap_or(0);
-                        let rows =
-                            (0_u32..).zip(&phrase.slots).map(|(behind, slot)| of(slot).unbounded_shr(behind));
-                        (phrase.arm, rows.fold(u128::MAX, |all, row| all & row))
-                    }
-                };
-                let Some(bits) = self.arms.get_mut(arm).filter(|_| starts != 0) else { continue };
-                if *bits == 0 {
-                    self.filled_arms.push(arm);
+            for anchor in compiled.anchors.get(*slot as usize).into_iter().flatten() {
+                let is_there = anchor.phrase.is_none_or(|phrase| {
+                    let set = compiled.sets.get(anchor.set);
+                    set.and_then(|set| set.phrases.get(phrase))
+                        .is_some_and(|phrase| self.phrase(phrase, u128::MAX) != 0)
+                });
+                if !is_there {
+                    continue;
                 }
-                *bits |= starts;
+                for id in compiled.anchored.get(anchor.set).into_iter().flatten() {
+                    let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
+                    let Some(tried) = tried else { continue };
+                    *tried = self.stamp;
+                    let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
+                    if required.iter().take(KEYS).all(|set| self.starts_of(*set) != 0) {
+                        self.candidates.push(*id);
+                    }
+                }
             }
         }
     }
@@ -332,14 +308,47 @@ impl Matcher<'_> {
 
     /// Where members of the set end that begin at `at`.
     fn take(&self, set: SetId, at: u128) -> u128 {
-        let arms = self.compiled.sets.get(set).into_iter().flat_map(|set| &set.arms);
-        arms.fold(0, |ends, (arm, words)| ends | (at & self.arm(*arm)).unbounded_shl(*words))
+        let at = at & self.starts_of(set);
+        let Some(set) = self.compiled.sets.get(set).filter(|_| at != 0) else { return 0 };
+        if set.plain {
+            return at << 1;
+        }
+        let single = set
+            .single
+            .iter()
+            .fold(0, |ends, (slot, words)| ends | (at & self.slot(*slot)).unbounded_shl(*words));
+        let words = |phrase: &[Slot]| u32::try_from(phrase.len()).unwrap_or(u32::MAX);
+        set.phrases
+            .iter()
+            .fold(single, |ends, phrase| ends | self.phrase(phrase, at).unbounded_shl(words(phrase)))
     }
 
     /// Where members of the set begin.
     fn starts_of(&self, set: SetId) -> u128 {
-        let arms = self.compiled.sets.get(set).into_iter().flat_map(|set| &set.arms);
-        arms.fold(0, |starts, (arm, _)| starts | self.arm(*arm))
+        let (Some(known), Some(set)) = (self.known_sets.get(set), self.compiled.sets.get(set)) else {
+            return 0;
+        };
+        let (stamp, starts) = known.get();
+        if stamp == self.stamp {
+            return starts;
+        }
+        let single = set.single.iter().fold(0, |starts, (slot, _)| starts | self.slot(*slot));
+        let starts =
+            set.phrases.iter().fold(single, |starts, phrase| starts | self.phrase(phrase, u128::MAX));
+        known.set((self.stamp, starts));
+        starts
+    }
+
+    /// At which of these places the phrase begins.
+    fn phrase(&self, phrase: &[Slot], at: u128) -> u128 {
+        let mut at = at;
+        for (behind, slot) in (0_u32..).zip(phrase) {
+            at &= self.slot(*slot).unbounded_shr(behind);
+            if at == 0 {
+                break;
+            }
+        }
+        at
     }
 
     fn near(&self, rule: &Rule, words: u32, sets: &[SetId], starts: u128) -> Option<(u32, u32)> {
@@ -374,8 +383,8 @@ impl Matcher<'_> {
         None
     }
 
-    fn arm(&self, arm: Arm) -> u128 {
-        self.arms.get(arm).copied().unwrap_or(0)
+    fn slot(&self, slot: Slot) -> u128 {
+        self.bits.get(slot as usize).copied().unwrap_or(0)
     }
 }
 
