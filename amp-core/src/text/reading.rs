@@ -300,6 +300,16 @@ mod tests {
     }
 
     #[test]
+    fn every_look_alike_reads_as_its_letter_or_sign() {
+        for (c, ascii) in CONFUSABLES.into_iter().chain(SIGNS_ALIKE) {
+            let mut reads = false;
+            // A mark is passed over instead.
+            for_each_glyph(c, |glyph| reads |= glyph.may_be(Glyph::of(ascii)) || glyph.is_unseen());
+            assert!(reads, "{c:?} does not read as {}", char::from(ascii));
+        }
+    }
+
+    #[test]
     fn case_width_accents_and_look_alikes_are_folded() {
         for text in [
             "external",
