@@ -14,6 +14,7 @@ mod aid_memory;
 mod aid_proof;
 mod aid_registration;
 mod aid_token;
+mod aid_token_error;
 mod asserted;
 mod capability;
 mod card;
@@ -41,10 +42,8 @@ pub use aid_form::AidForm;
 pub use aid_memory::{ProofLedger, ProofMemory};
 pub use aid_proof::{Issuer, StatusProof, TokenProof};
 pub use aid_registration::{AidRegistration, RegistrationAnswer};
-pub use aid_token::{
-    AID_GRANT_TYPE, AccessToken, OtherTokenError, TokenAnswer, TokenError, TokenErrorCode, TokenRequest,
-    TokenScopes, token_is_fresh,
-};
+pub use aid_token::{AID_GRANT_TYPE, AccessToken, TokenAnswer, TokenRequest, TokenScopes, token_is_fresh};
+pub use aid_token_error::{OtherTokenError, TokenError, TokenErrorCode};
 pub use asserted::ProviderAssertedCard;
 pub use capability::{Capability, OtherCapability};
 pub use card::{AgentCard, VerifiedCard};
