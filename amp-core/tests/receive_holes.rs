@@ -129,6 +129,28 @@ fn h10_whatever_is_refused_is_answered_alike() {
     assert_eq!(answer.public().code(), "invalid_json");
 }
 
+// rule: PIN-9
+#[test]
+fn h11_a_federated_peer_names_no_keys_at_our_own_provider() {
+    let forged =
+        draft("carol@other.crabmail.ai", "Hello").sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
+    let federated = SenderKey::federated(key(&mallory()));
+    let mut bob = receiver();
+    assert_eq!(word(&send(&mut bob, &forged, &direct().with_key(federated.clone()))), "key_not_found");
+    assert!(bob.name_key(&address("carol@other.crabmail.ai"), &federated, noon()).is_err());
+    // Nor does it raise a conflict there.
+    let mut bob = acquainted();
+    let forged = draft(ALICE, "Hello").sign_with_nonce(&mallory(), noon(), nonce(2)).unwrap();
+    assert_eq!(word(&send(&mut bob, &forged, &direct().with_key(federated.clone()))), "signature_invalid");
+    assert_eq!(
+        word(&send(&mut bob, &from_alice(3, "Hello"), &direct().with_key(federated.clone()))),
+        "accept"
+    );
+    // At its own domain it does.
+    let message = draft("eve@x.example.org", "Hello").sign_with_nonce(&mallory(), noon(), nonce(3)).unwrap();
+    assert_eq!(word(&send(&mut receiver(), &message, &direct().with_key(federated))), "accept");
+}
+
 // rule: PIN-3
 #[test]
 fn h12_a_server_cannot_sign_for_the_agent() {

@@ -94,7 +94,7 @@ impl SenderKey {
     }
 
     /// A key that an authenticated federation peer names, for an address at that peer's own domain. Whether the domain
-    /// is the peer's is the caller's to have checked.
+    /// is the peer's is the caller's to have checked. For an address at the receiver's own provider it counts as carried.
     #[must_use]
     pub const fn federated(key: VerifyingKey) -> Self {
         Self { key, source: KeySource::Federated }

@@ -22,6 +22,7 @@
 //! | grants and requests | [`GrantLimits`](crate::admission::GrantLimits) | the next request is refused |
 //! | windows and flags, in memory only | see [`Windows`](crate::scan::Windows) and [`Escalation`](crate::scan::Escalation) | who was silent longest is forgotten |
 
+mod authenticate;
 mod clock;
 mod codec;
 mod content;
@@ -38,6 +39,7 @@ mod refusal;
 mod replay;
 mod revocation;
 mod settings;
+mod sighting;
 mod watch;
 
 pub use clock::ClockPolicy;
@@ -50,6 +52,7 @@ pub use quarantine::{QuarantineEntry, QuarantineReason, QuarantineStatus};
 pub use received::{Flag, RawText, Received, UntrustedMessage};
 pub use receiver::Receiver;
 pub use refusal::{PublicRefusal, Refusal, RefusalReason};
-pub use replay::{FirstOutcome, ReplayLimits, ReplayMemory, Seen, Sight, Sighting};
+pub use replay::{FirstOutcome, ReplayLimits, ReplayMemory, Seen, Sight};
 pub use revocation::{Revocation, RevocationReason};
 pub use settings::ReceiverBuilder;
+pub use sighting::Sighting;

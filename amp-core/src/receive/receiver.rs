@@ -122,7 +122,7 @@ impl Receiver {
         key: &SenderKey,
         now: Timestamp,
     ) -> Result<Change<'_>, Refusal> {
-        if !key.source().is_authenticated() {
+        if !key.source().is_authenticated() || !self.settings.may_name(key.source(), address) {
             return Err(CARRIED);
         }
         let (source, key) = (key.source(), key.key());

@@ -8,6 +8,7 @@ use amp_address::{Address, KnownProviders, PatternSet, Profile};
 use amp_envelope::Dialect;
 
 use super::clock::ClockPolicy;
+use super::context::KeySource;
 use super::effects::Effect;
 use super::memory::Memory;
 use super::receiver::Receiver;
@@ -30,6 +31,13 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether a source may speak for an address. For those at the receiver's own provider no other provider does.
+    pub(super) fn may_name(&self, source: KeySource, address: &Address) -> bool {
+        let provider = address.clone().with_known_providers(&self.providers);
+        source != KeySource::Federated
+            || self.addresses.iter().all(|own| own.provider() != provider.provider())
+    }
+
     /// The forms under which a sender's signature is tried, in order.
     pub(super) fn dialects_for(&self, sender: &Address) -> &[Dialect] {
         self.dialects_of.get(sender).unwrap_or(&self.dialects)
