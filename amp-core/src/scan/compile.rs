@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::category::{Category, Severity};
 use super::ciphers;
-use super::dictionary::{Dictionary, Slot, Words};
+use super::dictionary::{Dictionary, Entry, Slot, Words};
 use super::language::{Fault, Guard, MAX_SPAN, Node, Pattern, RuleError, RuleFile, RuleText, Side};
 use super::normalize::Folded;
 use super::words;
@@ -29,15 +29,12 @@ const FIRST_FREE: Slot = 5;
 pub(super) type SetId = usize;
 
 /// What a filled slot may bring about: a member of a set that rules are anchored at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Anchor {
     pub(super) set: SetId,
     /// Which phrase of the set the slot is the rarest word of; none for a word or literal.
     pub(super) phrase: Option<usize>,
 }
-
-/// How many of a rule's rarest sets must be present before it is tried.
-pub(super) const KEYS: usize = 2;
 
 /// Words, phrases and literals of which one is asked for.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +98,10 @@ pub(super) struct Compiled {
     pub(super) slots: usize,
     pub(super) sets: Vec<Set>,
     pub(super) rules: Vec<Rule>,
+    /// The entries of the words that fill a slot.
+    pub(super) entries_of: Vec<Vec<Entry>>,
+    /// What each entry may bring about.
+    pub(super) entry_anchors: Vec<Vec<Anchor>>,
     /// What each slot may bring about.
     pub(super) anchors: Vec<Vec<Anchor>>,
     /// The rules that can only match where a member of one of some sets is, by set.
@@ -144,8 +145,22 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.give_away();
-    let is_key = compiler.key_slots(&rules, &by_set);
     let anchors = compiler.anchors_by_slot(&by_set);
+    let dictionary = Dictionary::new(&compiler.words, &compiler.fuzzy);
+    let mut entries_of = vec![Vec::new(); compiler.slots as usize];
+    let mut entry_anchors = Vec::new();
+    for (entry, meaning) in (0_u32..).zip(dictionary.meanings()) {
+        for slot in &meaning.slots {
+            if let Some(entries) = entries_of.get_mut(*slot as usize) {
+                entries.push(entry);
+            }
+        }
+        let mut all: Vec<Anchor> =
+            meaning.slots.iter().filter_map(|slot| anchors.get(*slot as usize)).flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        entry_anchors.push(all);
+    }
     let literals = compiler.literals;
     let mut signs = vec![Vec::new(); 256];
     for (id, literal) in (0_u32..).zip(&literals).filter(|(_, literal)| literal.words == 0) {
@@ -155,8 +170,10 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     let compiled = Compiled {
-        dictionary: Dictionary::new(&compiler.words, &compiler.fuzzy, &is_key),
+        dictionary,
         slots: compiler.slots as usize,
+        entries_of,
+        entry_anchors,
         anchors,
         sets: compiler.sets,
         rules,
@@ -225,25 +242,6 @@ impl<'a> Compiler<'a> {
                 self.errors.push(RuleError::new(*line, fault));
             }
         }
-    }
-
-    /// Which slots decide where rules are tried: those of the sets that anchor rules, and of each rule's two rarest.
-    fn key_slots(&self, rules: &[Rule], anchored: &[Vec<u32>]) -> Vec<bool> {
-        let mut is_key_set: Vec<bool> = anchored.iter().map(|rules| !rules.is_empty()).collect();
-        for set in rules.iter().flat_map(|rule| rule.required.iter().take(KEYS)) {
-            if let Some(is_key) = is_key_set.get_mut(*set) {
-                *is_key = true;
-            }
-        }
-        let mut is_key = vec![false; self.slots as usize];
-        for (set, _) in self.sets.iter().zip(&is_key_set).filter(|(_, is_key)| **is_key) {
-            for slot in set.single.iter().map(|(slot, _)| slot).chain(set.phrases.iter().flatten()) {
-                if let Some(is_key) = is_key.get_mut(*slot as usize) {
-                    *is_key = true;
-                }
-            }
-        }
-        is_key
     }
 
     /// What each slot may bring about, for sets that rules are anchored at.

@@ -24,8 +24,6 @@ const MIN_FUZZY: usize = 8;
 pub(super) struct Meaning {
     /// What it fills.
     pub(super) slots: Vec<Slot>,
-    /// How many of the slots, which stand first, decide where rules are tried at all.
-    pub(super) keys: usize,
     /// Literals that may begin with it.
     pub(super) literals: Vec<u32>,
     /// It is a word of a rule, moved by thirteen.
@@ -121,8 +119,7 @@ impl Stems {
 }
 
 impl Dictionary {
-    pub(super) fn new(words: &Words, fuzzy: &BTreeMap<String, Vec<Slot>>, is_key: &[bool]) -> Self {
-        let is_key = |slot: &Slot| is_key.get(*slot as usize).copied().unwrap_or(false);
+    pub(super) fn new(words: &Words, fuzzy: &BTreeMap<String, Vec<Slot>>) -> Self {
         let size = words.len().saturating_mul(3).next_power_of_two().max(16);
         let mut dictionary = Self {
             table: vec![Cell::default(); size],
@@ -140,16 +137,12 @@ impl Dictionary {
                     meaning.gives_rot13 |= more.gives_rot13;
                 }
             }
-            meaning.slots.sort_unstable_by_key(|slot| (!is_key(slot), *slot));
+            meaning.slots.sort_unstable();
             meaning.slots.dedup();
-            meaning.keys = meaning.slots.partition_point(is_key);
             dictionary.insert(word.as_bytes(), *is_prefix, meaning);
         }
         for (word, slots) in fuzzy {
-            let mut slots = slots.clone();
-            slots.sort_unstable_by_key(|slot| (!is_key(slot), *slot));
-            let keys = slots.partition_point(is_key);
-            dictionary.insert_fuzzy(word.as_bytes(), Meaning { slots, keys, ..Meaning::default() });
+            dictionary.insert_fuzzy(word.as_bytes(), Meaning { slots: slots.clone(), ..Meaning::default() });
         }
         dictionary.fuzzy_heads.sort_unstable();
         dictionary.fuzzy_tails.sort_unstable();
@@ -264,6 +257,11 @@ impl Dictionary {
     /// Whether some rule asks for the word.
     pub(super) fn asks_for(&self, entry: Entry) -> bool {
         self.meaning(entry).is_some_and(|meaning| !meaning.slots.is_empty())
+    }
+
+    /// What the words mean, by their entries.
+    pub(super) fn meanings(&self) -> &[Meaning] {
+        &self.meanings
     }
 
     /// What a word means.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, EMAIL, KEYS, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
+use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
 use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
@@ -47,7 +47,7 @@ pub(super) struct Hits {
 
 /// Finds the matches of all rules, at most `most`.
 ///
-/// `filled`, sorted by word, has the literals, what is built in, and of each word the slots that are keys.
+/// `entries` are those of the words; `filled`, sorted by word, has the literals and what is built in.
 pub(super) fn find(
     compiled: &Compiled,
     words: &[Word],
@@ -57,7 +57,10 @@ pub(super) fn find(
 ) -> Hits {
     let mut matcher = Matcher {
         compiled,
+        rows: vec![0; compiled.entry_anchors.len()],
+        entries: Vec::new(),
         bits: vec![0; compiled.slots],
+        known_slots: (0..compiled.slots).map(|_| Cell::new((0, 0))).collect(),
         known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
         stamp: 0,
         touched: Vec::new(),
@@ -71,35 +74,35 @@ pub(super) fn find(
         most,
     };
     let mut rest = filled;
-    let mut round = 0_u32;
-    while let Some(first) = rest.first() {
-        // Skip to where something is filled that a match could begin with.
-        round = round
-            .max(first.word.saturating_sub(WINDOW.saturating_sub(BACK).saturating_sub(1)).div_ceil(STRIDE));
-        let base = round.saturating_mul(STRIDE);
+    let last = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    for base in (0..=last).step_by(STRIDE as usize) {
         let from = base.saturating_sub(BACK);
         let until = base.saturating_add(WINDOW).saturating_sub(BACK);
         rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
         let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
-        if !inside.is_empty() {
-            matcher.window(base, words, entries, inside);
-        }
+        matcher.window(base, words, entries, inside);
         if matcher.out.overflow {
             break;
         }
-        round = round.saturating_add(1);
     }
     matcher.out
 }
 
 struct Matcher<'a> {
     compiled: &'a Compiled,
+    /// Where the words of each entry are.
+    rows: Vec<u128>,
+    /// The entries of which there are any.
+    entries: Vec<Entry>,
+    /// Where literals and what is built in is, by slot.
     bits: Vec<u128>,
+    /// Where anything is that fills a slot, and the window for which that is known, counted from 1.
+    known_slots: Vec<Cell<(u32, u128)>>,
     /// Where the members of each set begin, and the window for which that is known, counted from 1.
     known_sets: Vec<Cell<(u32, u128)>>,
     stamp: u32,
     touched: Vec<Slot>,
-    /// The rules whose keys are present in the window.
+    /// The rules of which each set that they require is present in the window.
     candidates: Vec<u32>,
     /// The last window, counted from 1, in which a rule was tried.
     tried: Vec<u32>,
@@ -114,19 +117,28 @@ struct Matcher<'a> {
 
 impl Matcher<'_> {
     fn window(&mut self, base: u32, words: &[Word], entries: &[Option<Entry>], filled: &[Filled]) {
-        for Filled { word, slot } in filled {
-            self.fill(*slot, place(*word, base));
-        }
         self.stamp = base.saturating_div(STRIDE).saturating_add(1);
+        self.fill_rows(base, entries);
+        for Filled { word, slot } in filled {
+            let Some(bits) = self.bits.get_mut(*slot as usize) else { continue };
+            if *bits == 0 {
+                self.touched.push(*slot);
+            }
+            *bits |= bit(place(*word, base));
+        }
         self.find_candidates();
         if !self.candidates.is_empty() {
-            self.fill_rest(base, entries);
             self.edges(base, words);
             let compiled = self.compiled;
             while let Some(id) = self.candidates.pop() {
                 if let Some(rule) = compiled.rules.get(id as usize) {
                     self.try_rule(id, rule, base);
                 }
+            }
+        }
+        for entry in self.entries.drain(..) {
+            if let Some(row) = self.rows.get_mut(entry as usize) {
+                *row = 0;
             }
         }
         for slot in self.touched.drain(..) {
@@ -136,49 +148,42 @@ impl Matcher<'_> {
         }
     }
 
-    fn fill(&mut self, slot: Slot, place: u32) {
-        let Some(bits) = self.bits.get_mut(slot as usize) else { return };
-        if *bits == 0 {
-            self.touched.push(slot);
-        }
-        *bits |= bit(place);
-    }
-
-    /// Fills the slots of the window's words that are no keys.
-    fn fill_rest(&mut self, base: u32, entries: &[Option<Entry>]) {
-        let compiled = self.compiled;
+    /// Notes where the words of the window are, by their entries.
+    fn fill_rows(&mut self, base: u32, entries: &[Option<Entry>]) {
         let from = base.saturating_sub(BACK);
         let until = base.saturating_add(WINDOW).saturating_sub(BACK);
-        let inside = entries.iter().take(until as usize).skip(from as usize);
-        for (word, entry) in (from..).zip(inside) {
-            let meaning = entry.and_then(|entry| compiled.dictionary.meaning(entry));
-            for slot in meaning.into_iter().flat_map(|meaning| meaning.slots.iter().skip(meaning.keys)) {
-                self.fill(*slot, place(word, base));
+        let until = (until as usize).min(entries.len());
+        for (word, entry) in (from..).zip(entries.get(from as usize..until).unwrap_or_default()) {
+            let Some(entry) = entry else { continue };
+            let Some(row) = self.rows.get_mut(*entry as usize) else { continue };
+            if *row == 0 {
+                self.entries.push(*entry);
             }
+            *row |= bit(place(word, base));
         }
     }
 
-    /// Lists the rules that have a member of each of their rarest sets in the window.
+    /// Lists the rules that have a member of each set that they require in the window.
     fn find_candidates(&mut self) {
         let compiled = self.compiled;
-        for slot in &self.touched {
-            for anchor in compiled.anchors.get(*slot as usize).into_iter().flatten() {
-                let is_there = anchor.phrase.is_none_or(|phrase| {
-                    let set = compiled.sets.get(anchor.set);
-                    set.and_then(|set| set.phrases.get(phrase))
-                        .is_some_and(|phrase| self.phrase(phrase, u128::MAX) != 0)
-                });
-                if !is_there {
-                    continue;
-                }
-                for id in compiled.anchored.get(anchor.set).into_iter().flatten() {
-                    let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
-                    let Some(tried) = tried else { continue };
-                    *tried = self.stamp;
-                    let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-                    if required.iter().take(KEYS).all(|set| self.starts_of(*set) != 0) {
-                        self.candidates.push(*id);
-                    }
+        let of_entries = self.entries.iter().filter_map(|entry| compiled.entry_anchors.get(*entry as usize));
+        let of_slots = self.touched.iter().filter_map(|slot| compiled.anchors.get(*slot as usize));
+        for anchor in of_entries.chain(of_slots).flatten() {
+            let is_there = anchor.phrase.is_none_or(|phrase| {
+                let set = compiled.sets.get(anchor.set);
+                set.and_then(|set| set.phrases.get(phrase))
+                    .is_some_and(|phrase| self.phrase(phrase, u128::MAX) != 0)
+            });
+            if !is_there {
+                continue;
+            }
+            for id in compiled.anchored.get(anchor.set).into_iter().flatten() {
+                let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
+                let Some(tried) = tried else { continue };
+                *tried = self.stamp;
+                let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
+                if required.iter().all(|set| self.starts_of(*set) != 0) {
+                    self.candidates.push(*id);
                 }
             }
         }
@@ -204,9 +209,6 @@ impl Matcher<'_> {
 
     /// Adds the matches of a rule that begin in the window, one after the other.
     fn try_rule(&mut self, id: u32, rule: &Rule, base: u32) {
-        if rule.required.iter().any(|set| self.starts_of(*set) == 0) {
-            return;
-        }
         let end = self.ends.get(id as usize).copied().unwrap_or(0);
         let mut starts = STARTS & from_place(place(end.max(base), base));
         for (side, words, set) in &rule.guards {
@@ -383,8 +385,19 @@ impl Matcher<'_> {
         None
     }
 
+    /// Where the slot is filled.
     fn slot(&self, slot: Slot) -> u128 {
-        self.bits.get(slot as usize).copied().unwrap_or(0)
+        let Some(known) = self.known_slots.get(slot as usize) else { return 0 };
+        let (stamp, bits) = known.get();
+        if stamp == self.stamp {
+            return bits;
+        }
+        let direct = self.bits.get(slot as usize).copied().unwrap_or(0);
+        let entries = self.compiled.entries_of.get(slot as usize).into_iter().flatten();
+        let bits =
+            entries.filter_map(|entry| self.rows.get(*entry as usize)).fold(direct, |bits, row| bits | row);
+        known.set((self.stamp, bits));
+        bits
     }
 }
 

@@ -231,9 +231,6 @@ impl Scanner {
             let entry = self.compiled.dictionary.find(letters);
             found.entries.push(entry);
             if let Some(meaning) = entry.and_then(|entry| self.compiled.dictionary.meaning(entry)) {
-                found.filled.extend(
-                    meaning.slots.iter().take(meaning.keys).map(|slot| Filled { word: at, slot: *slot }),
-                );
                 for id in &meaning.literals {
                     found.filled.extend(self.literal(*id, folded, words, at));
                 }
@@ -287,7 +284,7 @@ impl Scanner {
 struct LookUp {
     /// By word.
     entries: Vec<Option<Entry>>,
-    /// Sorted by word: literals, what is built in, and the keys of words.
+    /// Literals and what is built in, sorted by word.
     filled: Vec<Filled>,
     evidence: Evidence,
 }
