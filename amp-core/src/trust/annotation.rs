@@ -7,7 +7,7 @@ use super::level::TrustLevel;
 /// The notes of a decision: its level and the categories of what a scan found.
 ///
 /// What else is known is added to the notes ([`SecurityNotes::with_quarantine_id`] and its neighbours), and
-/// [`StoredMessage::annotate`](amp_envelope::StoredMessage::set_security) puts them where deployed programs look
+/// [`StoredMessage::annotate`](amp_envelope::StoredMessage::annotate) puts them where deployed programs look
 /// for them. There is no way back: a level is computed from [`TrustFacts`](super::TrustFacts) each time, never read
 /// from notes, for mailboxes are shared with other programs.
 ///
