@@ -409,7 +409,7 @@ fn a32_nobody_uses_up_the_ids_of_another() {
     assert_eq!(word(&receive(&mut bob, &relayed(&squatter, &[("id", id.clone())]), &by_mallory)), "accept");
     let forged = draft(ALICE, "First!").sign_with_nonce(&mallory(), noon(), nonce(2)).unwrap();
     assert_eq!(
-        word(&receive(&mut bob, &relayed(&forged, &[("id", id.clone())]), &direct())),
+        word(&receive(&mut bob, &relayed(&forged, &[("id", id)]), &direct())),
         "signature_invalid"
     );
     assert_eq!(word(&send(&mut bob, &message, &direct())), "accept");
@@ -537,7 +537,7 @@ fn a36_a_full_memory_refuses_and_forgets_only_what_is_over() {
     assert_eq!(bob.memory().replay().len(), 1);
 }
 
-// rule: SIGN-1
+// rule: SIGN-13
 #[test]
 fn a11_a_message_signed_in_another_context_is_no_message() {
     let message = from_alice(1, "Hello");
@@ -547,7 +547,7 @@ fn a11_a_message_signed_in_another_context_is_no_message() {
     assert_eq!(word(&receive(&mut acquainted(), &bytes, &direct())), "signature_invalid");
 }
 
-// rule: RECV-18
+// rule: RECV-18, SIGN-11
 #[test]
 fn a15_older_canonical_forms_are_tried_only_where_the_host_says_so() {
     // A payload whose form differs: signed under jq 1.6 by a program that writes 1e-07.

@@ -291,8 +291,7 @@ proptest! {
         }
     }
 
-    // rule: REPLAY-1
-    // rule: REPLAY-3
+    // rule: REPLAY-1, REPLAY-3
     #[test]
     fn an_id_or_a_nonce_of_one_key_is_accepted_once(mails in prop::collection::vec(mail(), 1..40)) {
         let mut bob = receiver();
