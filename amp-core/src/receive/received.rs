@@ -289,9 +289,11 @@ fn prompt(
     options: PromptOptions,
 ) -> String {
     let Content { subject, text, attachments, .. } = Content::of(message);
-    let context = context_lines(message);
-    let mut prompt =
-        Prompt::new(text, level, from).attachments(attachments).context(context).options(options);
+    let mut prompt = Prompt::new(text, level, from).attachments(attachments).options(options);
+    // Nothing is collected that is not shown.
+    if options == options.with_context() {
+        prompt = prompt.context(context_lines(message));
+    }
     // Deployed programs send messages without a subject.
     if !subject.is_empty() {
         prompt = prompt.subject(subject);
