@@ -28,12 +28,45 @@ const FIRST_FREE: Slot = 5;
 
 pub(super) type SetId = usize;
 
-/// What a filled slot may bring about: a member of a set that rules are anchored at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Anchor {
-    pub(super) set: SetId,
-    /// Which phrase of the set the slot is the rarest word of; none for a word or literal.
-    pub(super) phrase: Option<usize>,
+/// A set of sets, a bit each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SetMask {
+    bits: Vec<u64>,
+}
+
+impl SetMask {
+    pub(super) fn new(sets: usize) -> Self {
+        Self { bits: vec![0; sets.div_ceil(64)] }
+    }
+
+    pub(super) fn insert(&mut self, set: SetId) {
+        if let Some(bits) = self.bits.get_mut(set >> 6) {
+            *bits |= 1 << (set & 63);
+        }
+    }
+
+    pub(super) fn has(&self, set: SetId) -> bool {
+        self.bits.get(set >> 6).is_some_and(|bits| bits & (1 << (set & 63)) != 0)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.bits.fill(0);
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        for (bits, more) in self.bits.iter_mut().zip(&other.bits) {
+            *bits |= more;
+        }
+    }
+
+    /// What is in both.
+    pub(super) fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = SetId> + 'a {
+        let words = self.bits.iter().zip(&other.bits).map(|(a, b)| a & b).enumerate();
+        words.filter(|(_, bits)| *bits != 0).flat_map(|(word, bits)| {
+            let places = (0_usize..64).filter(move |place| bits & (1 << (place & 63)) != 0);
+            places.map(move |place| (word << 6) | place)
+        })
+    }
 }
 
 /// Words, phrases and literals of which one is asked for.
@@ -95,15 +128,16 @@ pub(super) struct Literal {
 #[derive(Debug, Clone)]
 pub(super) struct Compiled {
     pub(super) dictionary: Dictionary,
-    pub(super) slots: usize,
     pub(super) sets: Vec<Set>,
     pub(super) rules: Vec<Rule>,
     /// The entries of the words that fill a slot.
     pub(super) entries_of: Vec<Vec<Entry>>,
-    /// What each entry may bring about.
-    pub(super) entry_anchors: Vec<Vec<Anchor>>,
-    /// What each slot may bring about.
-    pub(super) anchors: Vec<Vec<Anchor>>,
+    /// The sets that the word of each entry may bring a member of.
+    pub(super) masks: Vec<SetMask>,
+    /// The same for each slot.
+    pub(super) sets_of_slots: Vec<Vec<SetId>>,
+    /// The sets that rules are anchored at.
+    pub(super) anchors: SetMask,
     /// The rules that can only match where a member of one of some sets is, by set.
     pub(super) anchored: Vec<Vec<u32>>,
     pub(super) literals: Vec<Literal>,
@@ -145,21 +179,23 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.give_away();
-    let anchors = compiler.anchors_by_slot(&by_set);
     let dictionary = Dictionary::new(&compiler.words, &compiler.fuzzy);
+    let sets_of_slots = compiler.sets_of_slots();
     let mut entries_of = vec![Vec::new(); compiler.slots as usize];
-    let mut entry_anchors = Vec::new();
+    let mut masks = Vec::new();
     for (entry, meaning) in (0_u32..).zip(dictionary.meanings()) {
+        let mut mask = SetMask::new(compiler.sets.len());
         for slot in &meaning.slots {
             if let Some(entries) = entries_of.get_mut(*slot as usize) {
                 entries.push(entry);
             }
+            sets_of_slots.get(*slot as usize).into_iter().flatten().for_each(|set| mask.insert(*set));
         }
-        let mut all: Vec<Anchor> =
-            meaning.slots.iter().filter_map(|slot| anchors.get(*slot as usize)).flatten().copied().collect();
-        all.sort_unstable();
-        all.dedup();
-        entry_anchors.push(all);
+        masks.push(mask);
+    }
+    let mut anchors = SetMask::new(compiler.sets.len());
+    for (set, _) in by_set.iter().enumerate().filter(|(_, rules)| !rules.is_empty()) {
+        anchors.insert(set);
     }
     let literals = compiler.literals;
     let mut signs = vec![Vec::new(); 256];
@@ -171,9 +207,9 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     let compiled = Compiled {
         dictionary,
-        slots: compiler.slots as usize,
         entries_of,
-        entry_anchors,
+        masks,
+        sets_of_slots,
         anchors,
         sets: compiler.sets,
         rules,
@@ -244,27 +280,19 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// What each slot may bring about, for sets that rules are anchored at.
-    fn anchors_by_slot(&self, anchored: &[Vec<u32>]) -> Vec<Vec<Anchor>> {
-        let mut anchors = vec![Vec::new(); self.slots as usize];
-        let mut add = |slot: Slot, anchor: Anchor| {
-            if let Some(anchors) = anchors.get_mut(slot as usize) {
-                anchors.push(anchor);
-            }
-        };
-        let sets = self.sets.iter().zip(anchored).enumerate().filter(|(_, (_, rules))| !rules.is_empty());
-        for (id, (set, _)) in sets {
-            for (slot, _) in &set.single {
-                add(*slot, Anchor { set: id, phrase: None });
-            }
-            for (phrase, slots) in set.phrases.iter().enumerate() {
-                let rarest = slots.iter().min_by_key(|slot| self.costs.get(slot));
-                if let Some(slot) = rarest {
-                    add(*slot, Anchor { set: id, phrase: Some(phrase) });
+    /// Which sets each slot may bring a member of: alone, or as the rarest word of a phrase.
+    fn sets_of_slots(&self) -> Vec<Vec<SetId>> {
+        let mut sets_of = vec![Vec::new(); self.slots as usize];
+        for (id, set) in self.sets.iter().enumerate() {
+            let rarest =
+                set.phrases.iter().filter_map(|slots| slots.iter().min_by_key(|slot| self.costs.get(slot)));
+            for slot in set.single.iter().map(|(slot, _)| slot).chain(rarest) {
+                if let Some(sets) = sets_of.get_mut(*slot as usize) {
+                    sets.push(id);
                 }
             }
         }
-        anchors
+        sets_of
     }
 
     /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common

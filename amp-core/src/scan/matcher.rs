@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
+use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, SetMask, Step, URL};
 use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
@@ -45,63 +45,22 @@ pub(super) struct Hits {
     pub(super) overflow: bool,
 }
 
-/// Finds the matches of all rules, at most `most`.
-///
-/// `entries` are those of the words; `filled`, sorted by word, has the literals and what is built in.
-pub(super) fn find(
-    compiled: &Compiled,
-    words: &[Word],
-    entries: &[Option<Entry>],
-    filled: &[Filled],
-    most: usize,
-) -> Hits {
-    let mut matcher = Matcher {
-        compiled,
-        rows: vec![0; compiled.entry_anchors.len()],
-        entries: Vec::new(),
-        bits: vec![0; compiled.slots],
-        known_slots: (0..compiled.slots).map(|_| Cell::new((0, 0))).collect(),
-        known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
-        stamp: 0,
-        touched: Vec::new(),
-        candidates: Vec::new(),
-        tried: vec![0; compiled.rules.len()],
-        ends: vec![0; compiled.rules.len()],
-        lines: 0,
-        sentences: 0,
-        clauses: 0,
-        out: Hits::default(),
-        most,
-    };
-    let mut rest = filled;
-    let last = u32::try_from(words.len()).unwrap_or(u32::MAX);
-    for base in (0..=last).step_by(STRIDE as usize) {
-        let from = base.saturating_sub(BACK);
-        let until = base.saturating_add(WINDOW).saturating_sub(BACK);
-        rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
-        let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
-        matcher.window(base, words, entries, inside);
-        if matcher.out.overflow {
-            break;
-        }
-    }
-    matcher.out
-}
-
-struct Matcher<'a> {
+/// Runs the rules of a scanner over the words of texts, one text after the other.
+pub(super) struct Matcher<'a> {
     compiled: &'a Compiled,
-    /// Where the words of each entry are.
+    /// Which row an entry has, counted from 1; 0 for none yet.
+    row_of: Vec<u32>,
+    /// Where the words of an entry are.
     rows: Vec<u128>,
     /// The entries of which there are any.
     entries: Vec<Entry>,
-    /// Where literals and what is built in is, by slot.
-    bits: Vec<u128>,
-    /// Where anything is that fills a slot, and the window for which that is known, counted from 1.
-    known_slots: Vec<Cell<(u32, u128)>>,
+    /// The sets of which the window may have members.
+    mask: SetMask,
+    /// Where literals and what is built in is: a slot, and its places.
+    bits: Vec<(Slot, u128)>,
     /// Where the members of each set begin, and the window for which that is known, counted from 1.
     known_sets: Vec<Cell<(u32, u128)>>,
     stamp: u32,
-    touched: Vec<Slot>,
     /// The rules of which each set that they require is present in the window.
     candidates: Vec<u32>,
     /// The last window, counted from 1, in which a rule was tried.
@@ -115,16 +74,63 @@ struct Matcher<'a> {
     most: usize,
 }
 
-impl Matcher<'_> {
+impl<'a> Matcher<'a> {
+    pub(super) fn new(compiled: &'a Compiled) -> Self {
+        Self {
+            compiled,
+            row_of: vec![0; compiled.masks.len()],
+            mask: SetMask::new(compiled.sets.len()),
+            rows: Vec::new(),
+            entries: Vec::new(),
+            bits: Vec::new(),
+            known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
+            stamp: 0,
+            candidates: Vec::new(),
+            tried: vec![0; compiled.rules.len()],
+            ends: vec![0; compiled.rules.len()],
+            lines: 0,
+            sentences: 0,
+            clauses: 0,
+            out: Hits::default(),
+            most: 0,
+        }
+    }
+
+    /// Finds the matches of all rules, at most `most`.
+    ///
+    /// `entries` are those of the words; `filled`, sorted by word, has the literals and what is built in.
+    pub(super) fn find(
+        &mut self,
+        words: &[Word],
+        entries: &[Option<Entry>],
+        filled: &[Filled],
+        most: usize,
+    ) -> Hits {
+        self.ends.fill(0);
+        self.most = most;
+        let mut rest = filled;
+        let last = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        for base in (0..=last).step_by(STRIDE as usize) {
+            let from = base.saturating_sub(BACK);
+            let until = base.saturating_add(WINDOW).saturating_sub(BACK);
+            rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
+            let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
+            self.window(base, words, entries, inside);
+            if self.out.overflow {
+                break;
+            }
+        }
+        core::mem::take(&mut self.out)
+    }
+
     fn window(&mut self, base: u32, words: &[Word], entries: &[Option<Entry>], filled: &[Filled]) {
-        self.stamp = base.saturating_div(STRIDE).saturating_add(1);
+        self.stamp = self.stamp.wrapping_add(1);
         self.fill_rows(base, entries);
         for Filled { word, slot } in filled {
-            let Some(bits) = self.bits.get_mut(*slot as usize) else { continue };
-            if *bits == 0 {
-                self.touched.push(*slot);
+            match self.bits.iter_mut().find(|(known, _)| known == slot) {
+                Some((_, bits)) => *bits |= bit(place(*word, base)),
+                None => self.bits.push((*slot, bit(place(*word, base)))),
             }
-            *bits |= bit(place(*word, base));
         }
         self.find_candidates();
         if !self.candidates.is_empty() {
@@ -136,16 +142,9 @@ impl Matcher<'_> {
                 }
             }
         }
-        for entry in self.entries.drain(..) {
-            if let Some(row) = self.rows.get_mut(entry as usize) {
-                *row = 0;
-            }
-        }
-        for slot in self.touched.drain(..) {
-            if let Some(bits) = self.bits.get_mut(slot as usize) {
-                *bits = 0;
-            }
-        }
+        self.entries.clear();
+        self.rows.fill(0);
+        self.bits.clear();
     }
 
     /// Notes where the words of the window are, by their entries.
@@ -155,7 +154,12 @@ impl Matcher<'_> {
         let until = (until as usize).min(entries.len());
         for (word, entry) in (from..).zip(entries.get(from as usize..until).unwrap_or_default()) {
             let Some(entry) = entry else { continue };
-            let Some(row) = self.rows.get_mut(*entry as usize) else { continue };
+            let Some(row_of) = self.row_of.get_mut(*entry as usize) else { continue };
+            if *row_of == 0 {
+                self.rows.push(0);
+                *row_of = u32::try_from(self.rows.len()).unwrap_or(0);
+            }
+            let Some(row) = self.rows.get_mut((*row_of as usize).wrapping_sub(1)) else { continue };
             if *row == 0 {
                 self.entries.push(*entry);
             }
@@ -166,27 +170,34 @@ impl Matcher<'_> {
     /// Lists the rules that have a member of each set that they require in the window.
     fn find_candidates(&mut self) {
         let compiled = self.compiled;
-        let of_entries = self.entries.iter().filter_map(|entry| compiled.entry_anchors.get(*entry as usize));
-        let of_slots = self.touched.iter().filter_map(|slot| compiled.anchors.get(*slot as usize));
-        for anchor in of_entries.chain(of_slots).flatten() {
-            let is_there = anchor.phrase.is_none_or(|phrase| {
-                let set = compiled.sets.get(anchor.set);
-                set.and_then(|set| set.phrases.get(phrase))
-                    .is_some_and(|phrase| self.phrase(phrase, u128::MAX) != 0)
-            });
-            if !is_there {
-                continue;
+        self.mask.clear();
+        for entry in &self.entries {
+            if let Some(mask) = compiled.masks.get(*entry as usize) {
+                self.mask.add(mask);
             }
-            for id in compiled.anchored.get(anchor.set).into_iter().flatten() {
+        }
+        for (slot, _) in &self.bits {
+            let sets = compiled.sets_of_slots.get(*slot as usize).into_iter().flatten();
+            sets.for_each(|set| self.mask.insert(*set));
+        }
+        for set in self.mask.common(&compiled.anchors) {
+            for id in compiled.anchored.get(set).into_iter().flatten() {
                 let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
                 let Some(tried) = tried else { continue };
                 *tried = self.stamp;
                 let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-                if required.iter().all(|set| self.starts_of(*set) != 0) {
+                // What the mask lacks is not there; what it has may be a phrase that is not there either.
+                if required.iter().all(|set| self.mask.has(*set)) {
                     self.candidates.push(*id);
                 }
             }
         }
+        let mut candidates = core::mem::take(&mut self.candidates);
+        candidates.retain(|id| {
+            let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
+            required.iter().all(|set| self.starts_of(*set) != 0)
+        });
+        self.candidates = candidates;
     }
 
     fn edges(&mut self, base: u32, words: &[Word]) {
@@ -387,17 +398,13 @@ impl Matcher<'_> {
 
     /// Where the slot is filled.
     fn slot(&self, slot: Slot) -> u128 {
-        let Some(known) = self.known_slots.get(slot as usize) else { return 0 };
-        let (stamp, bits) = known.get();
-        if stamp == self.stamp {
-            return bits;
-        }
-        let direct = self.bits.get(slot as usize).copied().unwrap_or(0);
+        let direct = self.bits.iter().find(|(known, _)| *known == slot).map_or(0, |(_, bits)| *bits);
         let entries = self.compiled.entries_of.get(slot as usize).into_iter().flatten();
-        let bits =
-            entries.filter_map(|entry| self.rows.get(*entry as usize)).fold(direct, |bits, row| bits | row);
-        known.set((self.stamp, bits));
-        bits
+        let row = |entry: &Entry| {
+            let row_of = self.row_of.get(*entry as usize).copied().unwrap_or(0);
+            self.rows.get((row_of as usize).wrapping_sub(1)).copied().unwrap_or(0)
+        };
+        entries.fold(direct, |bits, entry| bits | row(entry))
     }
 }
 

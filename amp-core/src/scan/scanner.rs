@@ -11,7 +11,7 @@ use super::category::Severity;
 use super::compile::{Compiled, compile};
 use super::dictionary::Entry;
 use super::language::{RuleError, RuleFile, read};
-use super::matcher::{Filled, builtin, find};
+use super::matcher::{Filled, Matcher, builtin};
 use super::normalize::Folded;
 use super::report::{Finding, Hiding, ScanReport};
 use super::rule_files::FILES;
@@ -82,7 +82,8 @@ impl Scanner {
         let folded = Folded::of(text);
         let words = words(&folded);
         let found = self.look_up(&folded, &words);
-        self.look(&folded, &words, &found, None, &mut report);
+        let mut matcher = Matcher::new(&self.compiled);
+        self.look(&folded, &words, &found, None, &mut matcher, &mut report);
         let reading = Reading {
             folded: &folded,
             words: &words,
@@ -91,7 +92,7 @@ impl Scanner {
             evidence: &found.evidence,
         };
         for view in views(text, &reading) {
-            self.look_behind(&view, &mut report);
+            self.look_behind(&view, &mut matcher, &mut report);
         }
         if report.truncated
             && let Some((id, severity)) = &self.truncated
@@ -160,10 +161,10 @@ impl Scanner {
     }
 
     /// Looks at a text without one of its disguises.
-    fn look_behind(&self, view: &View, report: &mut ScanReport) {
+    fn look_behind(&self, view: &View, matcher: &mut Matcher<'_>, report: &mut ScanReport) {
         let words = words(&view.folded);
         let found = self.look_up(&view.folded, &words);
-        self.look(&view.folded, &words, &found, Some(view.hiding), report);
+        self.look(&view.folded, &words, &found, Some(view.hiding), matcher, report);
         if view.suspicious {
             self.hidden(view.folded.original(0..view.folded.text.len()), view.hiding, report);
         }
@@ -176,10 +177,11 @@ impl Scanner {
         words: &[Word],
         found: &LookUp,
         disguise: Option<Hiding>,
+        matcher: &mut Matcher<'_>,
         report: &mut ScanReport,
     ) {
         report.truncated |= folded.truncated;
-        let hits = find(&self.compiled, words, &found.entries, &found.filled, MAX_FINDINGS);
+        let hits = matcher.find(words, &found.entries, &found.filled, MAX_FINDINGS);
         report.truncated |= hits.overflow;
         for hit in hits.hits {
             let Some(rule) = self.compiled.rules.get(hit.rule as usize) else { continue };
