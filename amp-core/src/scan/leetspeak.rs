@@ -6,12 +6,14 @@ use core::ops::Range;
 
 use super::normalize::Folded;
 use super::report::Hiding;
-use super::view::{Reading, View};
+use super::view::{Reading, Suspect, View};
 
 /// How many signs of a word are tried in both of their readings.
 const BOTH_READINGS: usize = 3;
 /// The longest word that is tried.
 const MAX_WORD: usize = 24;
+/// How far a number may be from a word that is leetspeak for itself, in words.
+const NEAR: u32 = 8;
 /// Words kept around leetspeak: as many as a match spans.
 const CONTEXT: usize = 48;
 
@@ -20,8 +22,12 @@ pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
     let text = reading.folded.text.as_bytes();
     let mut open: Option<(Folded, bool)> = None;
     let mut copied = 0_usize;
-    for at in &reading.evidence.leetspeak {
-        let Some(chunk) = chunk(reading, *at as usize) else { continue };
+    let suspects = &reading.evidence.leetspeak;
+    for (place, suspect) in suspects.iter().enumerate() {
+        if !suspect.strong && !is_near_strong(suspects, place) {
+            continue;
+        }
+        let Some(chunk) = chunk(reading, suspect.at as usize) else { continue };
         let first = reading.words.partition_point(|word| (word.start as usize) < chunk.start);
         if first < copied {
             continue;
@@ -48,6 +54,15 @@ pub(super) fn views(reading: &Reading<'_>, views: &mut Vec<View>) {
         copied = reading.words.partition_point(|word| (word.start as usize) < end);
     }
     finish(reading, open, copied, views);
+}
+
+/// Whether a word that is leetspeak for itself is near: a number is one only among them.
+fn is_near_strong(suspects: &[Suspect], place: usize) -> bool {
+    let Some(here) = suspects.get(place) else { return false };
+    let near = |other: &&Suspect| other.at.abs_diff(here.at) <= NEAR;
+    let behind = suspects.iter().skip(place.saturating_add(1)).take_while(near);
+    let before = suspects.iter().take(place).rev().take_while(near);
+    behind.chain(before).any(|other| other.strong)
 }
 
 fn finish(reading: &Reading<'_>, open: Option<(Folded, bool)>, copied: usize, views: &mut Vec<View>) {
@@ -103,7 +118,7 @@ const fn letter_for(sign: u8) -> Option<(u8, u8)> {
 /// The word that the rules know, of those that the signs may stand for.
 fn written_out(reading: &Reading<'_>, core: &[u8]) -> Option<Vec<u8>> {
     let telling = |byte: &u8| letter_for(*byte).is_some();
-    if core.len() < 3 || core.len() > MAX_WORD || !core.iter().any(telling) || !core.is_ascii() {
+    if core.len() > MAX_WORD || !core.iter().any(telling) || !core.is_ascii() {
         return None;
     }
     // A number is a number.

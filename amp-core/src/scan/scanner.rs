@@ -85,6 +85,7 @@ impl Scanner {
         let mut matcher = Matcher::new(&self.compiled);
         self.look(&folded, &words, &found, None, &mut matcher, &mut report);
         let reading = Reading {
+            text,
             folded: &folded,
             words: &words,
             entries: &found.entries,

@@ -59,7 +59,7 @@ fn runs(reading: &Reading<'_>) -> Vec<Range<usize>> {
     let mut start = None;
     for at in 0..=reading.words.len() {
         let single = at < reading.words.len() && is_single(reading, at);
-        if single && reading.gap(at).len() <= 3 && start.is_some() {
+        if single && reading.gap(at).len() <= 4 && start.is_some() {
             continue;
         }
         if let Some(from) = start.take()
@@ -86,59 +86,77 @@ fn is_joined(reading: &Reading<'_>, at: usize) -> bool {
         && word.len() <= 400
         && !reading.is_known(at)
         && word.iter().all(u8::is_ascii_lowercase)
+        && !is_name(reading.original(at))
+}
+
+/// Whether capitals inside a word say that programmers wrote it together.
+fn is_name(original: &str) -> bool {
+    let capitals = original.bytes().skip(1).filter(u8::is_ascii_uppercase).count();
+    capitals > 0 && capitals < original.len().saturating_sub(1)
 }
 
 /// Appends the letters of a run as words; whether two of them are known to the rules.
 fn spell(reading: &Reading<'_>, run: Range<usize>, out: &mut Folded) -> bool {
-    let mut letters: Vec<(u8, usize)> = Vec::new();
-    let mut ends: Vec<usize> = Vec::new();
     let usual = usual_gap(reading, &run);
-    for at in run.clone() {
-        let unusual = at > run.start
-            && (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line())) != usual;
-        if unusual {
-            ends.push(letters.len());
-        }
-        let start = reading.words.get(at).map_or(0, |word| word.start as usize);
-        letters.extend(reading.raw(at).bytes().zip(start..));
-    }
-    ends.push(letters.len());
-    let mut telling = 0_u32;
-    let mut from = 0_usize;
-    let whole_words = ends.len() > 1 && ends.len().saturating_mul(2) <= letters.len();
-    if !whole_words {
-        ends = vec![letters.len()];
-    }
+    let is_end = |at: &usize| *at > run.start && reading.original_gap(*at) != usual;
+    let ends: Vec<usize> = run.clone().filter(is_end).chain([run.end]).collect();
+    // Where every other gap is another one, none of them tells where words end.
+    let by_words = ends.len().saturating_mul(2) <= run.len();
+    let mut telling = 0_usize;
+    let mut from = run.start;
     for end in ends {
-        let piece = letters.get(from..end).unwrap_or_default();
-        from = end;
-        for word in segment(reading, piece) {
+        if !by_words && end < run.end {
+            continue;
+        }
+        copy_boundary(reading, from, usual, out);
+        let letters: Vec<(u8, usize)> = (from..end).flat_map(|at| placed_letters(reading, at)).collect();
+        let words = if by_words && letters.len() < LEAST_JOINED {
+            vec![letters.as_slice()]
+        } else {
+            segment(reading, &letters)
+        };
+        for (count, word) in words.into_iter().enumerate() {
+            if count > 0 {
+                let start = word.first().map_or(0, |letter| letter.1);
+                let start = reading.folded.original(start..start).start;
+                out.push(' ', start..start);
+            }
             let bytes: Vec<u8> = word.iter().map(|letter| letter.0).collect();
-            telling = telling.saturating_add(u32::from(reading.dictionary.is_telling(&bytes)));
-            let begin = word.first().map_or(0, |letter| letter.1);
-            let original = reading.folded.original(begin..begin.saturating_add(1));
-            out.push(' ', original.start..original.start);
+            telling = telling.saturating_add(usize::from(reading.dictionary.is_telling(&bytes)));
             for (letter, place) in word {
                 out.push(char::from(*letter), reading.folded.original(*place..place.saturating_add(1)));
             }
         }
+        from = end;
     }
-    telling >= 1
+    // Words that are written together are often names; two words of rules in one are not.
+    telling >= if run.len() == 1 { 2 } else { 1 }
+}
+
+fn placed_letters<'r>(reading: &Reading<'r>, at: usize) -> impl Iterator<Item = (u8, usize)> + 'r {
+    let start = reading.words.get(at).map_or(0, |word| word.start as usize);
+    reading.raw(at).bytes().zip(start..)
+}
+
+/// Appends what stands before a word of the run, without what stands between all its letters.
+fn copy_boundary(reading: &Reading<'_>, at: usize, usual: &str, out: &mut Folded) {
+    let gap = reading.original_gap(at);
+    let rest = gap.strip_prefix(usual).unwrap_or(gap);
+    let rest = rest.strip_suffix(usual).unwrap_or(rest);
+    let start = reading.words.get(at).map_or(0, |word| word.start as usize);
+    let place = reading.folded.original(start..start).start;
+    for c in rest.chars().chain([' ']) {
+        out.push(c, place..place);
+    }
 }
 
 /// What stands between most letters of the run.
-fn usual_gap<'a>(reading: &Reading<'a>, run: &Range<usize>) -> (&'a str, bool) {
-    let mut gaps: Vec<(&str, bool)> = (run.start.saturating_add(1)..run.end)
-        .map(|at| (reading.gap(at), reading.words.get(at).is_some_and(|word| word.begins_line())))
-        .collect();
+fn usual_gap<'a>(reading: &Reading<'a>, run: &Range<usize>) -> &'a str {
+    let mut gaps: Vec<&str> =
+        (run.start.saturating_add(1)..run.end).map(|at| reading.original_gap(at)).collect();
     gaps.sort_unstable();
-    let mut best = (0_usize, ("", false));
-    for group in gaps.chunk_by(|a, b| a == b) {
-        if let Some(first) = group.first().filter(|_| group.len() > best.0) {
-            best = (group.len(), *first);
-        }
-    }
-    best.1
+    let most = gaps.chunk_by(|a, b| a == b).max_by_key(|group| group.len());
+    most.and_then(|group| group.first()).copied().unwrap_or_default()
 }
 
 /// How a piece of letters is read: up to where, and at what cost.

@@ -94,7 +94,8 @@ fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize>
         }
         // Two words with a space or line end between are two words; with a hyphen at the line end, or quotation marks and
         // a plus sign, they may be one.
-        let plausible = length >= MIN_WORD && (cut == Cut::Sign || !all_known);
+        let least = if cut == Cut::Quotes { 2 } else { MIN_WORD };
+        let plausible = length >= least && (cut != Cut::Space || !all_known);
         if plausible && names_word(reading, word) {
             found = Some(more.saturating_add(1));
         }
@@ -107,6 +108,8 @@ fn pieces(reading: &Reading<'_>, at: usize, word: &mut Vec<u8>) -> Option<usize>
 enum Cut {
     Space,
     Sign,
+    /// The end of one string and the beginning of the next.
+    Quotes,
 }
 
 fn cut_before(reading: &Reading<'_>, at: usize) -> Option<Cut> {
@@ -114,7 +117,14 @@ fn cut_before(reading: &Reading<'_>, at: usize) -> Option<Cut> {
     if gap.len() > MAX_CUT || !gap.bytes().all(|byte| b" '\"`+.-_\\|/~*&,()=<>".contains(&byte)) {
         return None;
     }
-    if gap.trim().is_empty() { Some(Cut::Space) } else { Some(Cut::Sign) }
+    let quotes = gap.bytes().filter(|byte| matches!(byte, b'"' | b'\'' | b'`')).count();
+    Some(if gap.trim().is_empty() {
+        Cut::Space
+    } else if quotes == 2 {
+        Cut::Quotes
+    } else {
+        Cut::Sign
+    })
 }
 
 /// Whether the rules ask for just this word, or for words that begin with most of it.

@@ -33,6 +33,7 @@ impl View {
 /// A folded text, its words and what the dictionary says of each.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'a> {
+    pub(super) text: &'a str,
     pub(super) folded: &'a Folded,
     pub(super) words: &'a [Word],
     pub(super) entries: &'a [Option<Entry>],
@@ -52,9 +53,16 @@ pub(super) struct Evidence {
     /// Enough numbers in a row.
     pub(super) codes: bool,
     /// Words with digits or signs in place of letters, perhaps.
-    pub(super) leetspeak: Vec<u32>,
+    pub(super) leetspeak: Vec<Suspect>,
     singles: usize,
     numbers: usize,
+}
+
+/// A word that may be leetspeak: for itself, or where others are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Suspect {
+    pub(super) at: u32,
+    pub(super) strong: bool,
 }
 
 impl Evidence {
@@ -78,8 +86,9 @@ impl Evidence {
         self.numbers =
             if encoded::is_code(letters, word.is_number()) { self.numbers.wrapping_add(1) } else { 0 };
         self.codes |= self.numbers >= encoded::LEAST_CODES;
-        if word.is_mixed() || gap.last().is_some_and(|sign| leetspeak::is_sign(*sign)) {
-            self.leetspeak.push(at);
+        let strong = word.is_mixed() || gap.last().is_some_and(|sign| leetspeak::is_sign(*sign));
+        if strong || (word.is_number() && letters.len() <= 3) {
+            self.leetspeak.push(Suspect { at, strong });
         }
     }
 }
@@ -97,6 +106,22 @@ impl<'a> Reading<'a> {
             at.checked_sub(1).and_then(|before| self.words.get(before)).map_or(0, |word| word.end as usize);
         let until = self.words.get(at).map_or(self.folded.text.len(), |word| word.start as usize);
         self.folded.text.get(before..until).unwrap_or_default()
+    }
+
+    /// A word as it was written.
+    pub(super) fn original(&self, at: usize) -> &'a str {
+        let range = self.words.get(at).map_or(0..0, |word| word.start as usize..word.end as usize);
+        self.text.get(self.folded.original(range)).unwrap_or_default()
+    }
+
+    /// What stands between a word and the one before it, as it was written.
+    pub(super) fn original_gap(&self, at: usize) -> &'a str {
+        let before = at.checked_sub(1).and_then(|before| self.words.get(before));
+        let from = before.map_or(0, |word| self.folded.original(word.start as usize..word.end as usize).end);
+        let until = self.words.get(at).map_or(self.text.len(), |word| {
+            self.folded.original(word.start as usize..word.end as usize).start
+        });
+        self.text.get(from..until).unwrap_or_default()
     }
 
     /// Whether the rules, or any text, know the word.
