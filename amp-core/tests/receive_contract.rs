@@ -14,6 +14,7 @@ use amp_core::trust::{
     TrustLevel, TrustReason, TrustedIssuers,
 };
 use amp_core::{Address, DidKey, Fingerprint, KnownProviders, PatternSet, Provider, Timestamp};
+use base64ct::Encoding as _;
 use receive_support::*;
 use serde_json::json;
 
@@ -294,6 +295,24 @@ fn a_host_that_shows_untrusted_messages_learns_of_conflicts_too() {
         send(&mut curious, &message, &direct().with_key(SenderKey::resolved(key(&mallory()))));
         assert_eq!(curious.memory().keys().get(&address(ALICE)).unwrap().state(), PinState::Conflict);
     }
+}
+
+// rule: RECV-15
+#[test]
+fn only_the_one_who_was_asked_answers() {
+    let question = amp_core::Draft::request(address(ALICE), "May I?", "May I restart it?")
+        .from(&address(BOB))
+        .sign_with_nonce(&bob(), noon(), nonce(1))
+        .unwrap();
+    let re = base64ct::Base64UrlUnpadded::encode_string(&question.signing_digest()[..16]);
+    let block = json!({"nonce": "AAECAwQFBgcICQoLDA0ODw", "sent_at": NOON, "re": re});
+    let payload = json!({"type": "response", "message": "Yes.", "context": {"amp": block}}).to_string();
+    let answer = |signer: amp_core::Identity, from: &str| {
+        let context = direct().with_key(SenderKey::resolved(key(&signer)));
+        delivered(receive(&mut receiver(), &signed_payload(&signer, from, &payload), &context))
+    };
+    assert!(answer(alice(), ALICE).is_answer_to(&question));
+    assert!(!answer(mallory(), MALLORY).is_answer_to(&question));
 }
 
 // rule: REPLAY-10
