@@ -69,7 +69,7 @@ fn a50_what_exhausts_a_budget_is_a_finding_and_never_a_delivery_unseen() {
     assert!(hits.severity() >= Some(Severity::High));
 }
 
-/// Of each disguise, what the report says of its kind.
+// rule: SCAN-4
 #[test]
 fn every_disguise_is_named_in_the_finding() {
     let scanner = Scanner::new();
@@ -98,6 +98,7 @@ fn every_disguise_is_named_in_the_finding() {
     }
 }
 
+// rule: SCAN-5
 #[test]
 fn encoded_text_that_asks_for_nothing_is_no_finding() {
     let scanner = Scanner::new();

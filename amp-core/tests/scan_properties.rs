@@ -160,6 +160,7 @@ fn three_flags_within_ten_minutes_quarantine_what_comes_next() {
     assert_eq!(escalation.verdict(&address("c@evil.crabmail.ai"), Verdict::Flag, at(600)), Verdict::Flag);
 }
 
+// rule: SCAN-1
 // rule: VERDICT-2
 #[test]
 fn a_host_adds_mutes_and_regrades_rules() {
