@@ -63,11 +63,15 @@ fn corpus_is_well_formed() {
     let mut languages = BTreeSet::new();
     for sample in SAMPLES.iter() {
         assert!(ids.insert(&sample.id), "{} stands twice", sample.id);
-        assert_eq!(sample.side, side_of(&sample.id), "{} lies on the wrong side", sample.id);
+        let (side, stated) = match sample.side {
+            Side::Fresh => (Side::Fresh, "fresh"),
+            Side::HeldOut => (side_of(&sample.id), "held-out"),
+            Side::Tune => (side_of(&sample.id), "tune"),
+        };
         assert_eq!(
-            sample.stated == "held-out",
-            sample.side == Side::HeldOut,
-            "{} states the wrong side",
+            (sample.side, sample.stated.as_str()),
+            (side, stated),
+            "{} lies on the wrong side",
             sample.id
         );
         assert_eq!(
@@ -109,7 +113,7 @@ fn no_message_of_the_corpus_repeats_another() {
 
 #[test]
 fn attacks_are_flagged() {
-    for side in [Side::Tune, Side::HeldOut] {
+    for side in [Side::Tune, Side::HeldOut, Side::Fresh] {
         let (mut all, mut named) = (Share::default(), Share::default());
         let mut by_category: BTreeMap<Category, Share> = BTreeMap::new();
         for sample in SAMPLES.iter().filter(|sample| sample.side == side) {
@@ -128,7 +132,7 @@ fn attacks_are_flagged() {
         for (category, share) in &by_category {
             println!("  {category}: {:.1} % of {}", share.percent(), share.of);
         }
-        if ENFORCED {
+        if ENFORCED && side != Side::Fresh {
             assert!(all.percent() >= 90.0, "{side:?}: {all:?}");
             for (category, share) in by_category {
                 assert!(share.percent() >= 75.0, "{side:?}, {category}: {share:?}");
@@ -140,16 +144,26 @@ fn attacks_are_flagged() {
 #[test]
 fn harmless_messages_are_not_flagged() {
     for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 2.0)] {
-        let mut share = Share::default();
+        let (mut share, mut fresh) = (Share::default(), Share::default());
         for sample in SAMPLES.iter().filter(|sample| sample.label == label) {
             let flagged = is_flagged(sample);
+            if sample.side == Side::Fresh {
+                fresh.count(flagged);
+                continue;
+            }
             // Held-out messages are not shown: who writes rules reads this output.
             if flagged && sample.side == Side::Tune {
                 println!("  {} {:?}", sample.id, scan(&SCANNER, &sample.parts).rules());
             }
             share.count(flagged);
         }
-        println!("{label:?}: {:.2} % of {} flagged", share.percent(), share.of);
+        println!(
+            "{label:?}: {:.2} % of {} flagged, fresh {:.1} % of {}",
+            share.percent(),
+            share.of,
+            fresh.percent(),
+            fresh.of
+        );
         assert!(!ENFORCED || share.percent() <= allowed, "{label:?}: {share:?}");
     }
 }
@@ -199,7 +213,8 @@ fn disguises_are_what_they_are_called() {
 /// layer deep.
 fn is_caught_in_plain(sample: &Sample) -> bool {
     let report = scan(&SCANNER, &sample.parts);
-    sample.parts.len() == 1
+    sample.side != Side::Fresh
+        && sample.parts.len() == 1
         && sample.category().is_some()
         && report.findings().iter().any(|finding| {
             finding.hiding().is_none() && finding.severity() >= amp_core::scan::Severity::Medium

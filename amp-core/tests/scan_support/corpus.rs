@@ -4,7 +4,7 @@ use amp_core::scan::{Category, ScanReport, Scanner};
 use serde_json::Value;
 
 /// Every file of the corpus with its name below `tests/corpus`.
-pub(crate) const FILES: [(&str, &str); 20] = [
+pub(crate) const FILES: [(&str, &str); 22] = [
     ("instruction_override.jsonl", include_str!("../corpus/instruction_override.jsonl")),
     ("prompt_extraction.jsonl", include_str!("../corpus/prompt_extraction.jsonl")),
     ("command_injection.jsonl", include_str!("../corpus/command_injection.jsonl")),
@@ -25,6 +25,8 @@ pub(crate) const FILES: [(&str, &str); 20] = [
     ("held-out/encoding_tricks.jsonl", include_str!("../corpus/held-out/encoding_tricks.jsonl")),
     ("held-out/split_injection.jsonl", include_str!("../corpus/held-out/split_injection.jsonl")),
     ("held-out/harmless.jsonl", include_str!("../corpus/held-out/harmless.jsonl")),
+    ("fresh/attacks.jsonl", include_str!("../corpus/fresh/attacks.jsonl")),
+    ("fresh/harmless.jsonl", include_str!("../corpus/fresh/harmless.jsonl")),
 ];
 
 /// What a message of the corpus is.
@@ -45,6 +47,8 @@ pub(crate) enum Side {
     Tune,
     /// Kept away from those who write rules.
     HeldOut,
+    /// Written after the rules and never used to change them.
+    Fresh,
 }
 
 /// One message of the corpus.
@@ -115,7 +119,11 @@ fn sample(file: &str, line: &str) -> Option<Sample> {
         label,
         kind: text("kind").unwrap_or_default(),
         lang: text("lang")?,
-        side: if file.starts_with("held-out/") { Side::HeldOut } else { Side::Tune },
+        side: match file.split_once('/') {
+            Some(("held-out", _)) => Side::HeldOut,
+            Some(_) => Side::Fresh,
+            None => Side::Tune,
+        },
         stated: text("split")?,
     })
 }
@@ -127,7 +135,7 @@ pub(crate) fn fnv1a(text: &str) -> u64 {
     })
 }
 
-/// The side on which a message with this id belongs.
+/// The side on which a message with this id belongs, unless it is fresh.
 pub(crate) fn side_of(id: &str) -> Side {
     if (fnv1a(id) >> 10).is_multiple_of(4) { Side::HeldOut } else { Side::Tune }
 }

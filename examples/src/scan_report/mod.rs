@@ -53,13 +53,14 @@ struct Disguised {
 pub fn page() -> Result<String, Box<dyn std::error::Error>> {
     let scanner = Scanner::new();
     let deployed = Deployed::new()?;
-    let measured: Vec<Measured> =
-        samples().into_iter().map(|sample| measure(sample, &scanner, &deployed)).collect();
+    let measured = samples().into_iter().map(|sample| measure(sample, &scanner, &deployed));
+    let (fresh, measured): (Vec<Measured>, Vec<Measured>) =
+        measured.partition(|one| one.sample.side == Side::Fresh);
     let disguised: Vec<Disguised> = Disguise::ALL
         .into_iter()
         .map(|disguise| disguise_all(disguise, &measured, &scanner, &deployed))
         .collect();
-    Ok(page::write(&measured, &disguised)?)
+    Ok(page::write(&measured, &fresh, &disguised)?)
 }
 
 fn measure(sample: Sample, scanner: &Scanner, deployed: &Deployed) -> Measured {

@@ -21,8 +21,9 @@ good faith.
 Written by `cargo run --release -p amp-examples --example scan_report`; with `--check` the program fails when this page is not what it would write.
 
 **Measured on** the labelled corpus in `amp-core/tests/corpus`: attacks and harmless agent messages written for it, in several languages. A quarter,
-chosen by a hash of the id, is *held out*: it lies apart and rules were written without opening it. *Flagged* means a finding of severity medium or
-above. **Beside it** the 21 expressions of the deployed bash client, written from their description, matched line by line over lower-cased text.
+chosen by a hash of the id, is *held out*: it lies apart and rules were written without opening it. *Fresh* messages were written after the rules and
+never used to change them; they are short and stand without a frame, attacks and harmless ones close to each other, which is where a list of rules is
+weakest. They count in the first table only. *Flagged* means a finding of severity medium or above. **Beside it** the 21 expressions of the deployed bash client, written from their description, matched line by line over lower-cased text.
 Percentages come with their number and the 95 % interval after Wilson. The corpus and the rules come from one house: rely on the
 figures for public corpora, where given, more than on these.
 ";
@@ -30,9 +31,13 @@ figures for public corpora, where given, more than on these.
 /// How the rules came about, with figures from public corpora.
 const RULES: &str = include_str!("rules.md");
 
-pub(super) fn write(measured: &[Measured], disguised: &[Disguised]) -> Result<String, fmt::Error> {
+pub(super) fn write(
+    measured: &[Measured],
+    fresh: &[Measured],
+    disguised: &[Disguised],
+) -> Result<String, fmt::Error> {
     let mut page = INTRODUCTION.to_owned();
-    in_short(&mut page, measured)?;
+    in_short(&mut page, measured, fresh)?;
     by_category(&mut page, measured)?;
     harmless(&mut page, measured)?;
     severities(&mut page, measured)?;
@@ -46,6 +51,9 @@ pub(super) fn write(measured: &[Measured], disguised: &[Disguised]) -> Result<St
     Ok(page)
 }
 
+/// Which messages a row is about.
+type Choice = fn(&Measured) -> bool;
+
 /// The share of the chosen messages of which something holds.
 fn share(measured: &[Measured], of: impl Fn(&Measured) -> bool, hit: impl Fn(&Measured) -> bool) -> Share {
     let mut share = Share::default();
@@ -57,25 +65,29 @@ fn is_attack(one: &Measured) -> bool {
     one.sample.category().is_some()
 }
 
-fn in_short(page: &mut String, measured: &[Measured]) -> fmt::Result {
+fn in_short(page: &mut String, measured: &[Measured], fresh: &[Measured]) -> fmt::Result {
     page.push_str(
         "\n## In short\n\n| messages | flagged here | flagged by the deployed client |\n|---|---|---|\n",
     );
-    for (name, held_out) in [("tune", false), ("held out", true)] {
-        let chosen = |one: &Measured| is_attack(one) && one.is_held_out() == held_out;
-        let (here, there) =
-            (share(measured, chosen, Measured::is_flagged), share(measured, chosen, |one| one.deployed));
-        writeln!(page, "| attacks, {name} | {here} | {there} |")?;
-    }
-    for (kind, label) in [("ordinary", Label::Ordinary), ("with trigger words", Label::Trigger)] {
-        for (name, held_out) in [("tune", false), ("held out", true)] {
-            let chosen = |one: &Measured| one.sample.label == label && one.is_held_out() == held_out;
-            let (here, there) =
-                (share(measured, chosen, Measured::is_flagged), share(measured, chosen, |one| one.deployed));
-            writeln!(page, "| harmless, {kind}, {name} | {here} | {there} |")?;
+    let rows: [(&str, Choice); 3] = [
+        ("attacks", is_attack),
+        ("harmless, ordinary", |one| one.sample.label == Label::Ordinary),
+        ("harmless, with trigger words", |one| one.sample.label == Label::Trigger),
+    ];
+    for (kind, chosen) in rows {
+        let tune = share_of_both(measured, |one| chosen(one) && !one.is_held_out());
+        let held_out = share_of_both(measured, |one| chosen(one) && one.is_held_out());
+        let fresh = share_of_both(fresh, chosen);
+        for (name, (here, there)) in [("tune", tune), ("held out", held_out), ("fresh", fresh)] {
+            writeln!(page, "| {kind}, {name} | {here} | {there} |")?;
         }
     }
     Ok(())
+}
+
+/// The share flagged here, and by the deployed client.
+fn share_of_both(measured: &[Measured], of: impl Fn(&Measured) -> bool) -> (Share, Share) {
+    (share(measured, &of, Measured::is_flagged), share(measured, &of, |one| one.deployed))
 }
 
 fn by_category(page: &mut String, measured: &[Measured]) -> fmt::Result {
@@ -104,9 +116,6 @@ fn harmless(page: &mut String, measured: &[Measured]) -> fmt::Result {
     }
     Ok(())
 }
-
-/// Which messages a row is about.
-type Choice = fn(&Measured) -> bool;
 
 fn severities(page: &mut String, measured: &[Measured]) -> fmt::Result {
     page.push_str("\n## What would become of them\n\nBy the highest severity found, without overrides.\n\n");
