@@ -578,3 +578,44 @@ fn a_message_that_is_garbled_changes_nothing() {
         assert_eq!(bob.memory(), &before);
     }
 }
+
+// rule: RECV-8
+#[test]
+fn the_json_of_effects_is_what_it_was() {
+    let hex = key(&alice()).to_hex().unwrap();
+    let fingerprint = alice().fingerprint();
+    let lines = [
+        format!(
+            r#"{{"v":1,"effect":"seen","sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg_1_a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","nonce":"AAAAAAAAAAAAAAAAAAAAAA","keep_until":"{NOON}","clock":"{NOON}","outcome":"delivered"}}"#
+        ),
+        format!(
+            r#"{{"v":1,"effect":"seen","sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg-1-a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","keep_until":"{NOON}","clock":"{NOON}","forget":"{NOON}","outcome":{{"quarantined":"qtn_1769860805_d842444dfd23519b"}}}}"#
+        ),
+        format!(r#"{{"v":1,"effect":"clock_set","to":"{NOON}"}}"#),
+        format!(
+            r#"{{"v":1,"effect":"key_pinned","address":"{ALICE}","key":"{hex}","state":"first_seen","source":"resolved","at":"{NOON}"}}"#
+        ),
+        format!(
+            r#"{{"v":1,"effect":"key_rotated","address":"{ALICE}","to":"{hex}","proof":"AA==","at":"{NOON}"}}"#
+        ),
+        format!(r#"{{"v":1,"effect":"key_retired","address":"{ALICE}","key":"{hex}","until":"{NOON}"}}"#),
+        format!(
+            r#"{{"v":1,"effect":"conflict_raised","address":"{ALICE}","contender":"{hex}","at":"{NOON}"}}"#
+        ),
+        format!(r#"{{"v":1,"effect":"same_agent","one":"{ALICE}","another":"bob@acme.local"}}"#),
+        format!(
+            r#"{{"v":1,"effect":"revoked","record":{{"fingerprint":"{fingerprint}","agent_address":"{ALICE}","revoked_at":"{NOON}","reason":"key_compromise","superseded_by":null}},"at":"{NOON}"}}"#
+        ),
+        format!(r#"{{"v":1,"effect":"risk_counted","sender":"{ALICE}","outcome":"flagged","at":"{NOON}"}}"#),
+        format!(
+            r#"{{"v":1,"effect":"audit","event":"refused","at":"{NOON}","sender":"{ALICE}","id":"msg_1_a","code":"expired"}}"#
+        ),
+        format!(
+            r#"{{"v":1,"effect":"audit","event":"look_up_key_again","at":"{NOON}","sender":null,"id":null,"code":null}}"#
+        ),
+    ];
+    for line in lines {
+        let effect = Effect::from_json(line.as_bytes()).unwrap_or_else(|_| panic!("{line}"));
+        assert_eq!(effect.to_json(), line);
+    }
+}

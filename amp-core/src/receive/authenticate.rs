@@ -8,7 +8,7 @@ use amp_crypto::VerifyingKey;
 use amp_envelope::{Dialect, ErrorCode, Message, MessageError, Unverified, Variant, Verified};
 use unicode_normalization::is_nfc;
 
-use super::context::SenderKey;
+use super::context::{KeySource, SenderKey};
 use super::effects::Effect;
 use super::keys::Standing;
 use super::pipeline::Case;
@@ -117,7 +117,11 @@ impl Case<'_> {
         if let Err(refusal) = keys.check_free(&self.from, named.key()) {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Conflict), refusal));
         }
-        if let Err(refusal) = keys.check_room(&self.from) {
+        let room = match named.source() {
+            KeySource::Confirmed => keys.check_room(&self.from),
+            _ => keys.check_room_of_domain(&self.from),
+        };
+        if let Err(refusal) = room {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Candidate), refusal));
         }
         let pin = pinned(&self.from, named.key(), state, named.source(), self.now);

@@ -1,6 +1,7 @@
 //! Whose key is whose: pins, their states and their history (trust, known keys).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -17,6 +18,9 @@ use crate::trust::PinState;
 
 /// Most addresses whose keys are remembered.
 pub(super) const MOST_ADDRESSES: usize = 65_536;
+/// Most addresses under one domain whose keys are remembered without a person's word: whoever runs a provider can make
+/// up any number of agents.
+pub(super) const MOST_OF_A_DOMAIN: usize = 16_384;
 /// Most keys that an address had before its present one and that are remembered. Older ones are forgotten.
 const MOST_RETIRED: usize = 16;
 /// Most addresses with which a new one is compared: a stranger's first message must not cost much.
@@ -144,6 +148,8 @@ pub struct KnownKeys {
     pins: BTreeMap<Address, KnownKey>,
     /// The addresses at which a key stands or stood, by either form of its fingerprint.
     by_key: BTreeMap<[u8; 32], BTreeSet<Address>>,
+    /// How many addresses are known under each domain of two labels.
+    by_domain: BTreeMap<Box<str>, usize>,
     /// Pairs of addresses that the host knows to be one agent, the lesser first.
     same_agent: BTreeSet<(Address, Address)>,
 }
@@ -228,6 +234,19 @@ impl KnownKeys {
         Ok(())
     }
 
+    /// Whether one more address fits that no person has spoken for.
+    pub(super) fn check_room_of_domain(&self, address: &Address) -> Result<(), Refusal> {
+        let known = self.by_domain.get(last_two_labels(address)).copied().unwrap_or_default();
+        if known >= MOST_OF_A_DOMAIN && !self.pins.contains_key(address) {
+            return Err(Refusal::new(
+                RefusalReason::SenderQuota,
+                "envelope.from",
+                "no more keys of this domain can be remembered",
+            ));
+        }
+        self.check_room(address)
+    }
+
     /// The state in which a key is to be written that an authenticated source names now; none when nothing changes.
     pub(super) fn named(&self, address: &Address, source: KeySource, now: Timestamp) -> Option<PinState> {
         let known = self.pins.get(address);
@@ -300,6 +319,8 @@ impl KnownKeys {
                     contender: None,
                 };
                 self.pins.insert(address.clone(), known);
+                let of_domain = self.by_domain.entry(last_two_labels(address).into()).or_default();
+                *of_domain = of_domain.saturating_add(1);
             }
         }
     }
@@ -381,7 +402,49 @@ fn in_order(one: &Address, another: &Address) -> (Address, Address) {
     if one <= another { (one.clone(), another.clone()) } else { (another.clone(), one.clone()) }
 }
 
+/// The end of a domain under which its owner names what it likes, wherever the provider begins.
+fn last_two_labels(address: &Address) -> &str {
+    let domain = address.domain();
+    let dot = domain.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at.saturating_add(1));
+    domain.get(dot..).unwrap_or(domain)
+}
+
 /// Either fingerprint of a key: records name keys by both.
 fn both_forms(key: &VerifyingKey) -> [[u8; 32]; 2] {
     [*Fingerprint::of(key).as_bytes(), *Fingerprint::of_spki_der(key).as_bytes()]
+}
+
+#[cfg(test)]
+mod tests {
+    use amp_crypto::Identity;
+
+    use super::*;
+
+    #[test]
+    fn one_domain_does_not_fill_the_memory_of_keys() {
+        let mut keys = KnownKeys::default();
+        let key = Identity::from_seed(&[1; 32]).verifying_key().clone();
+        let now = Timestamp::UNIX_EPOCH;
+        let address = |text: &str| Address::parse(text).unwrap();
+        for n in 0..MOST_OF_A_DOMAIN {
+            let made_up = address(&alloc::format!("a{n}@s{}.evil.example", n % 7));
+            keys.check_room_of_domain(&made_up).unwrap();
+            keys.pin(&made_up, &key, PinState::FirstSeen, KeySource::Resolved, now);
+        }
+        let next = address("next@s.evil.example");
+        assert_eq!(keys.check_room_of_domain(&next).unwrap_err().reason(), RefusalReason::SenderQuota);
+        // A person may add it, those that are known stay, and other domains have their room.
+        assert!(keys.check_room(&next).is_ok());
+        assert!(keys.check_room_of_domain(&address("a0@s0.evil.example")).is_ok());
+        assert!(keys.check_room_of_domain(&address("alice@acme.crabmail.ai")).is_ok());
+    }
+
+    #[test]
+    fn the_last_two_labels_are_the_domains_whatever_is_known_of_providers() {
+        let of = |text: &str| {
+            last_two_labels(&Address::parse_with(text, amp_address::Profile::Deployed).unwrap()).len()
+        };
+        assert_eq!(of("x@a.b.evil.example"), "evil.example".len());
+        assert_eq!(of("x@acme.local"), "acme.local".len());
+    }
 }

@@ -127,6 +127,7 @@ impl Receiver {
         }
         let (source, key) = (key.source(), key.key());
         self.check_usable(address, key)?;
+        self.memory.keys.check_room_of_domain(address)?;
         let effects = match self.memory.keys.standing(address, key) {
             Standing::Unknown | Standing::Pinned => {
                 let state = self.memory.keys.named(address, source, now);
