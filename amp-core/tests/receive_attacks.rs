@@ -408,10 +408,7 @@ fn a32_nobody_uses_up_the_ids_of_another() {
     let by_mallory = direct().with_key(SenderKey::resolved(key(&mallory())));
     assert_eq!(word(&receive(&mut bob, &relayed(&squatter, &[("id", id.clone())]), &by_mallory)), "accept");
     let forged = draft(ALICE, "First!").sign_with_nonce(&mallory(), noon(), nonce(2)).unwrap();
-    assert_eq!(
-        word(&receive(&mut bob, &relayed(&forged, &[("id", id)]), &direct())),
-        "signature_invalid"
-    );
+    assert_eq!(word(&receive(&mut bob, &relayed(&forged, &[("id", id)]), &direct())), "signature_invalid");
     assert_eq!(word(&send(&mut bob, &message, &direct())), "accept");
 }
 
@@ -535,6 +532,23 @@ fn a36_a_full_memory_refuses_and_forgets_only_what_is_over() {
     let next = draft(ALICE, "Four").sign_with_nonce(&alice(), later, nonce(4)).unwrap();
     assert_eq!(word(&send(&mut bob, &next, &direct_at(later))), "accept");
     assert_eq!(bob.memory().replay().len(), 1);
+}
+
+// rule: REPLAY-12
+#[test]
+fn a36_strangers_fill_half_of_the_memory_at_most() {
+    let limits = ReplayLimits::default().with_total(4);
+    let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
+    for n in 0..4 {
+        let stranger = agent(100 + n);
+        let message = draft(&format!("s{n}@evil.example.org"), "Hello");
+        let message = message.sign_with_nonce(&stranger, noon(), nonce(n)).unwrap();
+        let context = direct().with_key(SenderKey::resolved(key(&stranger)));
+        let expected = if n < 2 { "accept" } else { "rate_limited" };
+        assert_eq!(word(&send(&mut bob, &message, &context)), expected);
+    }
+    assert_eq!(bob.memory().keys().len(), 3);
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
 }
 
 // rule: SIGN-13

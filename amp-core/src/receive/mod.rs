@@ -13,7 +13,7 @@
 //!
 //! | memory | bound | when it is full |
 //! |---|---|---|
-//! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144 | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
+//! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144, half of these for keys that are more than first seen | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
 //! | a message seen | 7 days and 15 minutes, or its own life up to 31 days | forgotten |
 //! | addresses with their keys | 65,536, of them 16,384 under one domain | strangers are refused, `rate_limited`; under a full domain a person may add more |
 //! | earlier keys of an address | 16 | the oldest is forgotten |

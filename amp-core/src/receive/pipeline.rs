@@ -21,7 +21,7 @@ use super::sighting::Sighting;
 use super::watch::Looked;
 use crate::admission::{GrantScope, Intent, Pair};
 use crate::scan::{ScanReport, Severity, Verdict};
-use crate::trust::{has_public_suffix, lookalike_of};
+use crate::trust::{PinState, has_public_suffix, lookalike_of};
 
 /// One message on its way through the pipeline.
 pub(super) struct Case<'a> {
@@ -169,6 +169,9 @@ impl<'a> Case<'a> {
                 let audit = self.note(AuditKind::Duplicate, &proven.message);
                 return Ok(Decision::new(Outcome::Duplicate(first), Vec::from([Effect::Audit(audit)])));
             }
+        }
+        if proven.facts == proven.facts.pin(PinState::FirstSeen) {
+            replay.check_room_of_strangers(self.context.now())?;
         }
         self.check_sender()?;
         if let Some(decision) = self.judge_grant(&proven.message) {

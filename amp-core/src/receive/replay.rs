@@ -39,7 +39,8 @@ impl ReplayLimits {
         self.per_sender
     }
 
-    /// Most messages that are remembered of all keys together: 262,144 by default, about 100 MiB.
+    /// Most messages that are remembered of all keys together: 262,144 by default, about 100 MiB. A receiver takes
+    /// messages of keys that are only first seen until half of it is used.
     #[must_use]
     pub const fn total(&self) -> usize {
         self.total
@@ -272,6 +273,20 @@ impl ReplayMemory {
                 RefusalReason::MemoryFull,
                 "envelope.id",
                 "no more messages can be remembered now",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for a stranger: keys can be made up, so half of the memory is for those that are known.
+    pub(super) fn check_room_of_strangers(&self, now: Timestamp) -> Result<(), Refusal> {
+        let now = self.clock.judged(now);
+        let has_past = self.expiry.first().is_some_and(|(keep_until, ..)| *keep_until < now);
+        if self.len() >= self.limits.total.div_ceil(2) && !has_past {
+            return Err(Refusal::new(
+                RefusalReason::MemoryFull,
+                "envelope.from",
+                "no more messages of strangers can be remembered now",
             ));
         }
         Ok(())
