@@ -161,16 +161,6 @@ impl KnownKeys {
         self.pins.get(address)
     }
 
-    /// The state of a key for an address: `Candidate` for one that no authenticated source named.
-    #[must_use]
-    pub fn state(&self, address: &Address, key: &VerifyingKey) -> PinState {
-        match self.pins.get(address) {
-            None => PinState::Candidate,
-            Some(known) if known.key == *key => known.state(),
-            Some(_) => PinState::Conflict,
-        }
-    }
-
     /// How many addresses are known.
     #[must_use]
     pub fn len(&self) -> usize {
