@@ -50,6 +50,7 @@ fn seed(out: &Path, suite: &str, case: &Value) -> Result<(), Fault> {
         "same-tenant" => write(out, "address", id, lines(&["a", "b"]).as_bytes()),
         "pattern" => write(out, "pattern", id, lines(&["pattern", "address"]).as_bytes()),
         "filename" => write(out, "filename", id, text("text").as_bytes()),
+        "scan" => write(out, "scan", id, text("text").as_bytes()),
         "wrap" => write(out, "wrap", id, ["Hello", &lines(&["sender", "text"])].join("\n").as_bytes()),
         "id" => write(out, "timestamp", id, text("text").as_bytes()),
         "key" => write(out, "key_import", id, text("public_key").as_bytes()),

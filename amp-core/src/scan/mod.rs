@@ -21,6 +21,8 @@ mod leetspeak;
 mod lookalikes;
 mod matcher;
 mod normalize;
+#[cfg(test)]
+mod reference;
 mod report;
 #[path = "rules/files.rs"]
 mod rule_files;

@@ -282,6 +282,20 @@ impl Scanner {
     }
 }
 
+#[cfg(test)]
+impl Scanner {
+    /// The ids of those of the rules, and of no others, that match the words.
+    pub(super) fn matching(rules: &RuleFile, folded: &Folded, words: &[Word]) -> BTreeSet<String> {
+        let (compiled, errors) = compile(rules, &BTreeSet::new());
+        assert!(errors.is_empty() && rules.errors.is_empty(), "{errors:?} {:?}", rules.errors);
+        let scanner = Self { compiled, hidden_text: None, truncated: None };
+        let found = scanner.look_up(folded, words);
+        let hits = Matcher::new(&scanner.compiled).find(words, &found.entries, &found.filled, usize::MAX);
+        let rules = hits.hits.iter().filter_map(|hit| scanner.compiled.rules.get(hit.rule as usize));
+        rules.map(|rule| String::from(&*rule.id)).collect()
+    }
+}
+
 /// What the dictionary says of the words of a text.
 #[derive(Default)]
 struct LookUp {

@@ -13,6 +13,7 @@ mod filename;
 mod key_import;
 mod pattern;
 mod receive;
+mod scan;
 mod thread;
 mod timestamp;
 mod verify;
@@ -29,6 +30,7 @@ pub use filename::filename;
 pub use key_import::key_import;
 pub use pattern::pattern;
 pub use receive::receive;
+pub use scan::scan;
 pub use thread::thread;
 pub use timestamp::timestamp;
 pub use verify::verify;
@@ -54,6 +56,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("key_import", key_import),
     ("pattern", pattern),
     ("receive", receive),
+    ("scan", scan),
     ("thread", thread),
     ("timestamp", timestamp),
     ("verify", verify),
