@@ -3,6 +3,7 @@
 /// Name and text of each file.
 pub(in crate::scan) const FILES: &[(&str, &str)] = &[
     ("arabic.txt", include_str!("arabic.txt")),
+    ("broad.txt", include_str!("broad.txt")),
     ("chat_template.txt", include_str!("chat_template.txt")),
     ("chinese.txt", include_str!("chinese.txt")),
     ("classes.txt", include_str!("classes.txt")),
