@@ -1,6 +1,6 @@
 //! Inputs that this library brings along, from which a suite can be generated.
 
-use amp_core::identity::CardBuilder;
+use amp_core::identity::{AidDocument, CardBuilder, Issuer, ProofLedger};
 use amp_core::{Address, Draft, Identity, Timestamp};
 use serde_json::{Value, json};
 
@@ -28,6 +28,10 @@ pub(super) fn inputs(suite: &str) -> Option<Inputs> {
         "wrap" => wrap(),
         "card" => card(),
         "scan" => scan(),
+        "replay" => replay(),
+        "policy" => policy(),
+        "aid-identity" => aid_identity(),
+        "aid-proof" => aid_proof(),
         _ => return None,
     })
 }
@@ -280,4 +284,72 @@ fn signed_card() -> Option<String> {
     let now: Timestamp = "2026-01-31T10:00:00Z".parse().ok()?;
     let card = CardBuilder::new(address).alias("Alice").sign(&Identity::from_seed(&[7; 32]), now).ok()?;
     Some(card.as_json().to_owned())
+}
+
+fn replay() -> Inputs {
+    let step = |id: &str, now: &str, via: &str| json!({"id": id, "timestamp": "2026-01-31T10:00:00Z", "now": now, "via": via});
+    let (now, late) = ("2026-01-31T10:00:05Z", "2026-01-31T10:05:01Z");
+    let steps = |steps: &[Value]| json!({ "steps": steps });
+    vec![
+        ("one message", steps(&[step("msg_1_a", now, "direct")])),
+        ("the same again", steps(&[step("msg_1_a", now, "direct"), step("msg_1_a", now, "direct")])),
+        ("too old", steps(&[step("msg_1_a", late, "direct")])),
+        ("from the future", steps(&[step("msg_1_a", "2026-01-31T09:58:59Z", "direct")])),
+        ("nowhere", steps(&[step("msg_1_a", now, "pigeon")])),
+    ]
+}
+
+fn policy() -> Inputs {
+    let case = |mode: &str, listed: &[&str]| json!({"mode": mode, "allowed_recipients": listed, "to": "bob@acme.crabmail.ai"});
+    vec![
+        ("open", case("open", &[])),
+        ("restricted to nobody", case("restricted", &[])),
+        ("restricted to a tenant", case("restricted", &["*@acme.crabmail.ai"])),
+        ("restricted to another", case("restricted", &["*@sales.crabmail.ai"])),
+        ("not a list", json!({"mode": "open", "allowed_recipients": 5, "to": "bob@acme.crabmail.ai"})),
+        ("no recipient", json!({"mode": "open", "allowed_recipients": [], "to": "bob"})),
+    ]
+}
+
+fn aid_identity() -> Inputs {
+    let json = aid_document().unwrap_or_default();
+    let case = |raw: &str, now: &str| json!({"raw": raw, "now": now});
+    let day = "2026-02-01T00:00:00Z";
+    vec![
+        ("a document", case(&json, day)),
+        ("another name", case(&json.replace("Alice", "Mallory"), day)),
+        ("expired", case(&json, "2027-02-01T00:00:00Z")),
+        ("issued in the future", case(&json, "2026-01-01T00:00:00Z")),
+        ("no signature", case(&json.replace("\"signature\"", "\"sign\""), day)),
+    ]
+}
+
+fn aid_proof() -> Inputs {
+    let proof = proof().unwrap_or_default();
+    let key = Identity::from_seed(&[7; 32]).verifying_key().to_pem();
+    let case = |proof: &str, issuer: &str, now: &str| json!({"public_key": key, "proof": proof, "issuer": issuer, "now": now});
+    let issuer = "https://auth.example.com/acme";
+    vec![
+        ("a proof", case(&proof, issuer, "2026-01-31T10:00:00Z")),
+        ("for another issuer", case(&proof, "https://auth.example.org/acme", "2026-01-31T10:00:00Z")),
+        ("too old", case(&proof, issuer, "2026-01-31T10:05:01Z")),
+        ("from the future", case(&proof, issuer, "2026-01-31T09:54:59Z")),
+        ("not a proof", case("proof", issuer, "2026-01-31T10:00:00Z")),
+    ]
+}
+
+/// A document from the published seed of 32 bytes 07.
+fn aid_document() -> Option<String> {
+    let address: Address = "alice@acme.crabmail.ai".parse().ok()?;
+    let now: Timestamp = "2026-01-31T10:00:00Z".parse().ok()?;
+    let document = AidDocument::issue(&Identity::from_seed(&[7; 32]), &address, Some("Alice"), now).ok()?;
+    Some(document.as_json().to_owned())
+}
+
+/// A proof of the same key for one issuer.
+fn proof() -> Option<String> {
+    let issuer: Issuer = "https://auth.example.com/acme".parse().ok()?;
+    let now: Timestamp = "2026-01-31T10:00:00Z".parse().ok()?;
+    let proof = ProofLedger::new().prove(&Identity::from_seed(&[7; 32]), &issuer, now).ok()?;
+    Some(proof.into_text().expose().to_owned())
 }
