@@ -589,3 +589,49 @@ fn an_rsa_signature_over_the_digest_is_found() {
         include_str!("../../amp-crypto/tests/data/openssl/string-digest.rsa2048.sig"),
     );
 }
+
+#[test]
+fn a_subject_that_may_change_on_the_way_is_pointed_out() {
+    let explanation = explain(&edited(|case| case.subject = "Gru\u{308}\u{df}e".into()).sent(b"nothing"));
+    assert_eq!(explanation.hints(), [Hint::SubjectNotComposed]);
+}
+
+#[test]
+fn every_change_has_a_code_of_its_own_that_the_page_explains() {
+    let page = include_str!("../../docs/explain.md");
+    let changes = [
+        Change::OtherKey,
+        Change::OtherDialect(Dialect::Jq16),
+        Change::SignatureRespelled,
+        Change::WithoutEmptyAttachments,
+        Change::WithoutNullContext,
+        Change::WithNullContext,
+        Change::WithoutSecurity,
+        Change::Unwrapped,
+        Change::PayloadComposed,
+        Change::PayloadDecomposed,
+        Change::PayloadNotCanonical,
+        Change::SubjectTrimmed,
+        Change::SubjectEscaped,
+        Change::SubjectComposed,
+        Change::SubjectDecomposed,
+        Change::From(AddressSpelling::Name),
+        Change::To(AddressSpelling::Known),
+        Change::Priority(Priority::High),
+        Change::WithoutPriority,
+        Change::WithoutInReplyTo,
+        Change::ThreadAsInReplyTo,
+        Change::InReplyToRespelled,
+        Change::DigestSigned,
+        Change::HexDigestSigned,
+        Change::LineFeedSigned,
+        Change::HashInHex,
+        Change::HashInBase64Url,
+    ];
+    let codes: std::collections::BTreeSet<&str> = changes.iter().map(Change::code).collect();
+    assert_eq!(codes.len(), changes.len());
+    for change in changes {
+        assert!(page.contains(&format!("`{}`", change.code())), "docs/explain.md lacks {}", change.code());
+        assert!(!change.to_string().is_empty());
+    }
+}
