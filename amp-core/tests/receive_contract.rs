@@ -247,6 +247,17 @@ fn without_a_grant_the_first_contact_becomes_a_request() {
     assert!(bob.memory().grants().state(&pair).request().is_none());
 }
 
+// rule: GRANT-5
+#[test]
+fn what_a_message_would_be_held_for_is_no_line_of_a_request() {
+    let pair = Pair::new(&address(ALICE), &address(BOB));
+    for (text, shown) in [("May I write?\npurple volcano", "May I write?"), ("A purple volcano!\nMay I?", "")] {
+        let mut bob = builder().restore(&acquaintance()).demand_grants().build();
+        send(&mut bob, &from_alice(1, text), &direct());
+        assert_eq!(bob.memory().grants().state(&pair).request().unwrap().intent().as_str(), shown);
+    }
+}
+
 // rule: PIN-4
 #[test]
 fn a_conflict_lasts_until_the_pinned_keys_owner_or_a_person_decides() {

@@ -199,7 +199,7 @@ impl<'a> Case<'a> {
             return None;
         }
         let needed = GrantScope::needed_by(&message.payload().message_type());
-        let intent = Intent::first_line(&message.text());
+        let intent = self.intent(&message.text());
         let pair = Pair::new(&self.from, &self.to);
         let contact = self.receiver.memory.grants.contact(&pair, &needed, &intent, self.now);
         contact.outcome().err()?;
@@ -212,6 +212,15 @@ impl<'a> Case<'a> {
         let audit = self.note(AuditKind::Refused, message).with_code(refusal.code());
         let effects = requested.into_iter().chain([Effect::Audit(audit)]).collect();
         Some(Decision::new(Outcome::Reject(refusal), effects))
+    }
+
+    /// The line of a request for a grant: content like any other. What a message would be held for is left out, since a
+    /// request is not held.
+    fn intent(&self, text: &str) -> Intent {
+        let intent = Intent::first_line(text);
+        let settings = &self.receiver.settings;
+        let verdict = settings.scanner.scan(intent.as_str()).verdict(&settings.overrides);
+        if verdict < Verdict::Quarantine { intent } else { Intent::default() }
     }
 
     /// Scans the message, also together with the sender's last ones.
