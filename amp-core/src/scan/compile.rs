@@ -76,8 +76,6 @@ pub(super) struct Set {
     pub(super) single: Vec<(Slot, u32)>,
     /// Slots of the words of each phrase.
     pub(super) phrases: Vec<Vec<Slot>>,
-    /// Whether every member is one word.
-    pub(super) plain: bool,
     /// The most words that a member spans.
     longest: u32,
     /// How common its members are, roughly.
@@ -523,7 +521,6 @@ impl<'a> Compiler<'a> {
         set.single.dedup();
         set.phrases.sort_unstable();
         set.phrases.dedup();
-        set.plain = set.phrases.is_empty() && set.single.iter().all(|(_, words)| *words == 1);
         self.sets.push(set);
         Ok(self.sets.len().saturating_sub(1))
     }

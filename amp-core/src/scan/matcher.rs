@@ -45,6 +45,15 @@ pub(super) struct Hits {
     pub(super) overflow: bool,
 }
 
+/// Where members of a set begin.
+#[derive(Debug, Clone, Copy, Default)]
+struct Starts {
+    /// Those of one word.
+    words: u128,
+    /// Those of several, or of none.
+    longer: u128,
+}
+
 /// Runs the rules of a scanner over the words of texts, one text after the other.
 pub(super) struct Matcher<'a> {
     compiled: &'a Compiled,
@@ -59,7 +68,7 @@ pub(super) struct Matcher<'a> {
     /// Where literals and what is built in is: a slot, and its places.
     bits: Vec<(Slot, u128)>,
     /// Where the members of each set begin, and the window for which that is known, counted from 1.
-    known_sets: Vec<Cell<(u32, u128)>>,
+    known_sets: Vec<Cell<(u32, Starts)>>,
     stamp: u32,
     /// The rules of which each set that they require is present in the window.
     candidates: Vec<u32>,
@@ -83,7 +92,7 @@ impl<'a> Matcher<'a> {
             rows: Vec::new(),
             entries: Vec::new(),
             bits: Vec::new(),
-            known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, 0))).collect(),
+            known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, Starts::default()))).collect(),
             stamp: 0,
             candidates: Vec::new(),
             tried: vec![0; compiled.rules.len()],
@@ -321,33 +330,41 @@ impl<'a> Matcher<'a> {
 
     /// Where members of the set end that begin at `at`.
     fn take(&self, set: SetId, at: u128) -> u128 {
-        let at = at & self.starts_of(set);
-        let Some(set) = self.compiled.sets.get(set).filter(|_| at != 0) else { return 0 };
-        if set.plain {
-            return at << 1;
+        let starts = self.starts(set);
+        let mut ends = (at & starts.words) << 1;
+        let at = at & starts.longer;
+        let Some(set) = self.compiled.sets.get(set).filter(|_| at != 0) else { return ends };
+        for (slot, words) in set.single.iter().filter(|(_, words)| *words != 1) {
+            ends |= (at & self.slot(*slot)).unbounded_shl(*words);
         }
-        let single = set
-            .single
-            .iter()
-            .fold(0, |ends, (slot, words)| ends | (at & self.slot(*slot)).unbounded_shl(*words));
-        let words = |phrase: &[Slot]| u32::try_from(phrase.len()).unwrap_or(u32::MAX);
-        set.phrases
-            .iter()
-            .fold(single, |ends, phrase| ends | self.phrase(phrase, at).unbounded_shl(words(phrase)))
+        for phrase in &set.phrases {
+            let words = u32::try_from(phrase.len()).unwrap_or(u32::MAX);
+            ends |= self.phrase(phrase, at).unbounded_shl(words);
+        }
+        ends
     }
 
     /// Where members of the set begin.
     fn starts_of(&self, set: SetId) -> u128 {
+        let starts = self.starts(set);
+        starts.words | starts.longer
+    }
+
+    fn starts(&self, set: SetId) -> Starts {
         let (Some(known), Some(set)) = (self.known_sets.get(set), self.compiled.sets.get(set)) else {
-            return 0;
+            return Starts::default();
         };
         let (stamp, starts) = known.get();
         if stamp == self.stamp {
             return starts;
         }
-        let single = set.single.iter().fold(0, |starts, (slot, _)| starts | self.slot(*slot));
-        let starts =
-            set.phrases.iter().fold(single, |starts, phrase| starts | self.phrase(phrase, u128::MAX));
+        let mut starts = Starts::default();
+        for (slot, words) in &set.single {
+            *(if *words == 1 { &mut starts.words } else { &mut starts.longer }) |= self.slot(*slot);
+        }
+        for phrase in &set.phrases {
+            starts.longer |= self.phrase(phrase, u128::MAX);
+        }
         known.set((self.stamp, starts));
         starts
     }
