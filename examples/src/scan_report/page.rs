@@ -39,6 +39,7 @@ pub(super) fn write(
     let mut page = INTRODUCTION.to_owned();
     in_short(&mut page, measured, fresh)?;
     by_category(&mut page, measured)?;
+    by_length(&mut page, measured)?;
     harmless(&mut page, measured)?;
     severities(&mut page, measured)?;
     disguises(&mut page, disguised)?;
@@ -100,6 +101,25 @@ fn by_category(page: &mut String, measured: &[Measured]) -> fmt::Result {
         let named = share(measured, all, Measured::names_its_category);
         let there = share(measured, all, |one| one.deployed);
         writeln!(page, "| {category} | {tune} | {held_out} | {} | {} |", named.brief(), there.brief())?;
+    }
+    Ok(())
+}
+
+fn by_length(page: &mut String, measured: &[Measured]) -> fmt::Result {
+    page.push_str("\n## By length\n\nThe longer a message, the more signs it carries, in attacks and in harmless messages alike.\n\n");
+    page.push_str("| characters | attacks, tune | attacks, held out | harmless with trigger words |\n|---|---|---|---|\n");
+    for (name, lengths) in [("up to 80", 0..81), ("81 to 200", 81..201), ("more", 201..usize::MAX)] {
+        let chosen = |one: &Measured| lengths.contains(&one.sample.text().chars().count());
+        let tune = |one: &Measured| chosen(one) && is_attack(one) && !one.is_held_out();
+        let held_out = |one: &Measured| chosen(one) && is_attack(one) && one.is_held_out();
+        let trigger = |one: &Measured| chosen(one) && one.sample.label == Label::Trigger;
+        let tune = share(measured, tune, Measured::is_flagged);
+        let held_out = share(measured, held_out, Measured::is_flagged);
+        writeln!(
+            page,
+            "| {name} | {tune} | {held_out} | {} |",
+            share(measured, trigger, Measured::is_flagged)
+        )?;
     }
     Ok(())
 }
