@@ -59,13 +59,15 @@ impl SetMask {
         }
     }
 
-    /// What is in both.
-    pub(super) fn common<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = SetId> + 'a {
-        let words = self.bits.iter().zip(&other.bits).map(|(a, b)| a & b).enumerate();
-        words.filter(|(_, bits)| *bits != 0).flat_map(|(word, bits)| {
-            let places = (0_usize..64).filter(move |place| bits & (1 << (place & 63)) != 0);
-            places.map(move |place| (word << 6) | place)
-        })
+    /// Shows to `see` what is in both.
+    pub(super) fn each_common(&self, other: &Self, mut see: impl FnMut(SetId)) {
+        for (word, (a, b)) in self.bits.iter().zip(&other.bits).enumerate() {
+            let mut bits = a & b;
+            while bits != 0 {
+                see((word << 6) | bits.trailing_zeros() as usize);
+                bits &= bits.wrapping_sub(1);
+            }
+        }
     }
 }
 
@@ -130,8 +132,10 @@ pub(super) struct Compiled {
     pub(super) rules: Vec<Rule>,
     /// The entries of the words that fill a slot.
     pub(super) entries_of: Vec<Vec<Entry>>,
-    /// The sets that the word of each entry may bring a member of.
+    /// The sets that the word of each entry is a member of.
     pub(super) masks: Vec<SetMask>,
+    /// The sets of which it is the rarest word of a phrase.
+    pub(super) phrase_masks: Vec<SetMask>,
     /// The same for each slot.
     pub(super) sets_of_slots: Vec<Vec<SetId>>,
     /// The sets that rules are anchored at.
@@ -178,18 +182,26 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     }
     compiler.give_away();
     let dictionary = Dictionary::new(&compiler.words, &compiler.fuzzy);
-    let sets_of_slots = compiler.sets_of_slots();
+    let [sets_of_slots, phrases_of_slots] = compiler.sets_of_slots();
+    let mut phrase_masks = Vec::new();
     let mut entries_of = vec![Vec::new(); compiler.slots as usize];
     let mut masks = Vec::new();
     for (entry, meaning) in (0_u32..).zip(dictionary.meanings()) {
         let mut mask = SetMask::new(compiler.sets.len());
+        let mut phrase_mask = SetMask::new(compiler.sets.len());
         for slot in &meaning.slots {
             if let Some(entries) = entries_of.get_mut(*slot as usize) {
                 entries.push(entry);
             }
             sets_of_slots.get(*slot as usize).into_iter().flatten().for_each(|set| mask.insert(*set));
+            phrases_of_slots
+                .get(*slot as usize)
+                .into_iter()
+                .flatten()
+                .for_each(|set| phrase_mask.insert(*set));
         }
         masks.push(mask);
+        phrase_masks.push(phrase_mask);
     }
     let mut anchors = SetMask::new(compiler.sets.len());
     for (set, _) in by_set.iter().enumerate().filter(|(_, rules)| !rules.is_empty()) {
@@ -207,6 +219,7 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         dictionary,
         entries_of,
         masks,
+        phrase_masks,
         sets_of_slots,
         anchors,
         sets: compiler.sets,
@@ -278,19 +291,22 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Which sets each slot may bring a member of: alone, or as the rarest word of a phrase.
-    fn sets_of_slots(&self) -> Vec<Vec<SetId>> {
-        let mut sets_of = vec![Vec::new(); self.slots as usize];
+    /// The sets that each slot is a member of, and those of which it is the rarest word of a phrase.
+    fn sets_of_slots(&self) -> [Vec<Vec<SetId>>; 2] {
+        let mut single = vec![Vec::new(); self.slots as usize];
+        let mut phrasal = single.clone();
+        let add = |sets_of: &mut Vec<Vec<SetId>>, slot: Slot, set: SetId| {
+            if let Some(sets) = sets_of.get_mut(slot as usize) {
+                sets.push(set);
+            }
+        };
         for (id, set) in self.sets.iter().enumerate() {
+            set.single.iter().for_each(|(slot, _)| add(&mut single, *slot, id));
             let rarest =
                 set.phrases.iter().filter_map(|slots| slots.iter().min_by_key(|slot| self.costs.get(slot)));
-            for slot in set.single.iter().map(|(slot, _)| slot).chain(rarest) {
-                if let Some(sets) = sets_of.get_mut(*slot as usize) {
-                    sets.push(id);
-                }
-            }
+            rarest.for_each(|slot| add(&mut phrasal, *slot, id));
         }
-        sets_of
+        [single, phrasal]
     }
 
     /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common

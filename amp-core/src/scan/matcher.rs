@@ -63,8 +63,12 @@ pub(super) struct Matcher<'a> {
     rows: Vec<u128>,
     /// The entries of which there are any.
     entries: Vec<Entry>,
-    /// The sets of which the window may have members.
+    /// The sets of which the window has words or literals.
     mask: SetMask,
+    /// The sets of which it may have phrases.
+    phrasal: SetMask,
+    /// The sets in either.
+    here: SetMask,
     /// Where literals and what is built in is: a slot, and its places.
     bits: Vec<(Slot, u128)>,
     /// Where the members of each set begin, and the window for which that is known, counted from 1.
@@ -89,6 +93,8 @@ impl<'a> Matcher<'a> {
             compiled,
             row_of: vec![0; compiled.masks.len()],
             mask: SetMask::new(compiled.sets.len()),
+            phrasal: SetMask::new(compiled.sets.len()),
+            here: SetMask::new(compiled.sets.len()),
             rows: Vec::new(),
             entries: Vec::new(),
             bits: Vec::new(),
@@ -180,27 +186,36 @@ impl<'a> Matcher<'a> {
     fn find_candidates(&mut self) {
         let compiled = self.compiled;
         self.mask.clear();
+        self.phrasal.clear();
         for entry in &self.entries {
             if let Some(mask) = compiled.masks.get(*entry as usize) {
                 self.mask.add(mask);
+            }
+            if let Some(mask) = compiled.phrase_masks.get(*entry as usize) {
+                self.phrasal.add(mask);
             }
         }
         for (slot, _) in &self.bits {
             let sets = compiled.sets_of_slots.get(*slot as usize).into_iter().flatten();
             sets.for_each(|set| self.mask.insert(*set));
         }
-        for set in self.mask.common(&compiled.anchors) {
+        let mut here = core::mem::take(&mut self.here);
+        here.clear();
+        here.add(&self.mask);
+        here.add(&self.phrasal);
+        here.each_common(&compiled.anchors, |set| {
             for id in compiled.anchored.get(set).into_iter().flatten() {
                 let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
                 let Some(tried) = tried else { continue };
                 *tried = self.stamp;
                 let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-                // What the mask lacks is not there; what it has may be a phrase that is not there either.
-                if required.iter().all(|set| self.mask.has(*set)) {
+                // What is not here is not there; what is may be a phrase that is not there either.
+                if required.iter().all(|set| here.has(*set)) {
                     self.candidates.push(*id);
                 }
             }
-        }
+        });
+        self.here = here;
         let mut candidates = core::mem::take(&mut self.candidates);
         candidates.retain(|id| {
             let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
@@ -350,8 +365,8 @@ impl<'a> Matcher<'a> {
         starts.words | starts.longer
     }
 
-    fn starts(&self, set: SetId) -> Starts {
-        let (Some(known), Some(set)) = (self.known_sets.get(set), self.compiled.sets.get(set)) else {
+    fn starts(&self, id: SetId) -> Starts {
+        let (Some(known), Some(set)) = (self.known_sets.get(id), self.compiled.sets.get(id)) else {
             return Starts::default();
         };
         let (stamp, starts) = known.get();
@@ -359,10 +374,10 @@ impl<'a> Matcher<'a> {
             return starts;
         }
         let mut starts = Starts::default();
-        for (slot, words) in &set.single {
+        for (slot, words) in set.single.iter().filter(|_| self.mask.has(id)) {
             *(if *words == 1 { &mut starts.words } else { &mut starts.longer }) |= self.slot(*slot);
         }
-        for phrase in &set.phrases {
+        for phrase in set.phrases.iter().filter(|_| self.phrasal.has(id)) {
             starts.longer |= self.phrase(phrase, u128::MAX);
         }
         known.set((self.stamp, starts));
