@@ -152,7 +152,7 @@ fn attacks_are_flagged() {
 
 #[test]
 fn harmless_messages_are_not_flagged() {
-    for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 4.0)] {
+    for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 3.0)] {
         let (mut share, mut fresh) = (Share::default(), Share::default());
         for sample in SAMPLES.iter().filter(|sample| sample.label == label) {
             let flagged = is_flagged(sample);

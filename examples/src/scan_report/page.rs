@@ -21,9 +21,9 @@ good faith.
 Written by `cargo run --release -p amp-examples --example scan_report`; with `--check` the program fails when this page is not what it would write.
 
 **Measured on** the labelled corpus in `amp-core/tests/corpus`: attacks and harmless agent messages written for it, in several languages. A quarter,
-chosen by a hash of the id, is *held out*: it lies apart and rules were written without opening it. *Fresh* messages were written after the rules and
-never used to change them; they are short and stand without a frame, attacks and harmless ones close to each other, which is where a list of rules is
-weakest. They count in the first table only. *Flagged* means a finding of severity medium or above. **Beside it** the 21 expressions of the deployed bash client, written from their description, matched line by line over lower-cased text.
+chosen by a hash of the id, is *held out*: it lies apart and rules were written without opening it. *Fresh* messages were written last and no rule was
+changed for them; they count in the first table only. *Flagged* means a finding of severity medium or above. **Beside it** the 21 expressions of the
+deployed bash client, written from their description, matched line by line over lower-cased text.
 Percentages come with their number and the 95 % interval after Wilson. The corpus and the rules come from one house: rely on the
 figures for public corpora, where given, more than on these.
 ";
