@@ -176,3 +176,18 @@ fn a_host_adds_mutes_and_regrades_rules() {
     let error = Scanner::builder().rules("# fine\n\nrule x tool_abuse high: (").unwrap_err();
     assert_eq!(error.line(), 3);
 }
+
+// rule: SCAN-2
+#[test]
+fn signs_behind_the_last_word_are_found_where_they_stand() {
+    let rules = "rule brackets tool_abuse high: \"]]]]\"";
+    let scanner = Scanner::builder().rules(rules).unwrap().build();
+    for text in
+        ["]]]]", "a ]]]]", "请]]]]", "\u{fffd}\u{fffd}]]]] \u{fffd}", "]]]] \u{e9}", "\u{e9}]]]]\u{fffd}]"]
+    {
+        let report = scanner.scan(text);
+        let found = report.findings().iter().find(|finding| finding.rule() == "brackets").expect(text);
+        let place = text.get(found.range()).unwrap_or_else(|| panic!("{text}: {:?}", found.range()));
+        assert!(place.contains("]]]]"), "{text}: {place}");
+    }
+}

@@ -166,6 +166,9 @@ impl Folded {
     /// The bytes of the original that a range of the folded text stands for.
     pub(super) fn original(&self, folded: Range<usize>) -> Range<usize> {
         let first = self.span_of(folded.start);
+        if folded.is_empty() {
+            return first.start..first.start;
+        }
         let last = self.span_of(folded.end.saturating_sub(1).max(folded.start));
         // Text that was written backwards runs the other way.
         first.start.min(last.start)..first.end.max(last.end)

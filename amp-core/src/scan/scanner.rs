@@ -187,7 +187,7 @@ impl Scanner {
         for hit in hits.hits {
             let Some(rule) = self.compiled.rules.get(hit.rule as usize) else { continue };
             let inside = words.get(hit.words.start..hit.words.end.min(words.len())).unwrap_or_default();
-            let range = folded.original(span(inside, words, hit.words.start));
+            let range = folded.original(span(inside, words, hit.words.start, folded.text.len()));
             let hiding = disguise.or_else(|| inside.iter().find_map(|word| word.hiding));
             if report.has(&rule.id, &range) {
                 continue;
@@ -321,13 +321,13 @@ pub(super) fn joined<'p>(parts: impl IntoIterator<Item = &'p str>) -> (String, V
 }
 
 /// The folded bytes of the words that matched; what stands between words when no word matched.
-fn span(inside: &[Word], words: &[Word], at: usize) -> Range<usize> {
+fn span(inside: &[Word], words: &[Word], at: usize, len: usize) -> Range<usize> {
     match (inside.first(), inside.last()) {
         (Some(first), Some(last)) => first.start as usize..last.end as usize,
         _ => {
             let before =
                 at.checked_sub(1).and_then(|before| words.get(before)).map_or(0, |word| word.end as usize);
-            let after = words.get(at).map_or(before, |word| word.start as usize);
+            let after = words.get(at).map_or(len, |word| word.start as usize);
             before..after
         }
     }
