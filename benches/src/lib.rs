@@ -8,5 +8,6 @@ pub mod ladder;
 pub mod measure;
 pub mod receive;
 pub mod rows;
+pub mod scan;
 pub mod sign;
 pub mod verify;
