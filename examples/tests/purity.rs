@@ -167,7 +167,7 @@ fn a_path_that_leaves_its_folder_is_seen() {
     for code in [
         "#[path = \"../amp-crypto/src/hex.rs\"]",
         "#[path = \"a/../../b.rs\"]",
-        "#[path = \"/tmp/a.rs\"]",
+        "#[path = \"/a.rs\"]",
         "include!(\"../../amp-crypto/src/hex.rs\")",
         "include_str!(\"../../x.txt\")",
     ] {
