@@ -104,6 +104,7 @@ fn h11_who_relays_a_message_says_nothing_about_its_sender() {
         .from(&"eve@acme.evil.example".parse().unwrap())
         .sign_with_nonce(&eve, now(), [5; 16])
         .unwrap();
+    let provider = "evil.example".parse().unwrap();
     let level_of = |json: &str, via: Via, key: SenderKey| {
         let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse().unwrap()).build();
         let context = Context::new(now(), via).with_key(key);
@@ -130,7 +131,7 @@ fn h11_who_relays_a_message_says_nothing_about_its_sender() {
     let key = || eve.verifying_key().clone();
     for json in [&plain, &claimed] {
         for via in [Via::Direct, Via::Relay { queued_at: now() }, Via::Store] {
-            for key in [SenderKey::resolved(key()), SenderKey::federated(key()), SenderKey::confirmed(key())]
+            for key in [SenderKey::resolved(key()), SenderKey::federated(key(), &provider), SenderKey::confirmed(key())]
             {
                 assert_eq!(level_of(json, via, key), TrustLevel::External);
             }

@@ -303,9 +303,23 @@ fn a30_a_server_accepts_a_proof_once() {
     assert_eq!(accept(&proof, later(300)), Ok(now()));
     assert_eq!(accept(&proof, later(300)), Err("content_replay"));
     assert_eq!(accept(&proof, later(301)), Err("timestamp_expired"));
-    assert_eq!(accept(&proof, now()), Err("timestamp_expired"), "a clock set back forgets nothing");
+    assert_eq!(accept(&proof, now()), Err("content_replay"), "a clock set back forgets nothing");
     assert_eq!(accept(&token_proof(later(301)), now()), Ok(later(301)), "what is new is new");
     assert_eq!(accept(&token_proof(later(301)), now()), Err("content_replay"));
+}
+
+// rule: AID-15
+#[test]
+fn a30_a_jump_ahead_ends_no_server_and_revives_no_proof() {
+    let mut memory = ProofMemory::new(issuer());
+    let (key, proof, jump) = (alice().verifying_key().clone(), token_proof(now()), later(10 * 31_536_000));
+    let mut accept = |proof: &str, at| memory.accept(&key, proof, at).map_err(|error| error.code());
+    assert_eq!(accept(&proof, jump), Err("timestamp_expired"));
+    assert_eq!(accept(&proof, now()), Ok(now()), "the clock is right again");
+    // Also when the client's clock was ahead with the server's.
+    assert_eq!(accept(&token_proof(jump), jump), Ok(jump));
+    assert!(accept(&proof, now()).is_err(), "nothing was forgotten that could be used");
+    assert_eq!(accept(&token_proof(later(600)), later(600)), Ok(later(600)), "ten minutes later it goes on");
 }
 
 // rule: AID-15

@@ -238,6 +238,41 @@ fn a20_a_provider_under_which_anybody_registers_is_flagged() {
 
 // rule: RECV-17
 #[test]
+fn a21_a_look_alike_is_reported_when_somebody_reads_it() {
+    let (mut bob, likeness) = (acquainted(), "a1ice@acme.crabmail.ai");
+    let named = direct().with_key(SenderKey::resolved(key(&mallory())));
+    let from =
+        |n: u8, text: &str| draft(likeness, text).sign_with_nonce(&mallory(), noon(), nonce(n)).unwrap();
+    let of_alice = Flag::LookalikeOf(address(ALICE));
+    // Nobody reads the first one.
+    assert_eq!(word(&send(&mut bob, &from(1, "purple elephant"), &named)), "quarantine");
+    let second = delivered(send(&mut bob, &from(2, "Please wire 10k"), &named));
+    assert_eq!(second.flags(), [Flag::FirstContact, of_alice.clone()]);
+    // As long as the key is first seen it is said again, also when it is the older contact that is less firm.
+    let third = delivered(send(&mut bob, &from(3, "Now, please"), &named));
+    assert_eq!(third.flags(), [of_alice]);
+    // The one that was confirmed is not reported as the other's likeness.
+    assert_eq!(delivered(send(&mut bob, &from_alice(1, "Hello"), &direct())).flags(), []);
+}
+
+// rule: RECV-17
+#[test]
+fn a21_among_many_contacts_the_confirmed_ones_are_compared_first() {
+    let mut bob = receiver();
+    for n in 0..5000 {
+        let made_up = address(&format!("a{n}@evil.example.org"));
+        bob.name_key(&made_up, &SenderKey::resolved(key(&agent(9))), noon()).unwrap().commit();
+    }
+    let alice_to_be = "zoe@acme.crabmail.ai";
+    bob.confirm_key(&address(alice_to_be), &key(&alice()), noon()).unwrap().commit();
+    let message = draft("z0e@acme.crabmail.ai", "Hi").sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
+    let named = direct().with_key(SenderKey::resolved(key(&mallory())));
+    let received = delivered(send(&mut bob, &message, &named));
+    assert!(received.flags().contains(&Flag::LookalikeOf(address(alice_to_be))));
+}
+
+// rule: RECV-17
+#[test]
 fn a21_a_stranger_that_looks_like_a_contact_is_reported() {
     let message =
         draft("a1ice@acme.crabmail.ai", "Hello").sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
@@ -310,6 +345,146 @@ fn revoked(receiver: &mut Receiver, seconds: i64) {
     let at = after(seconds);
     let record = Revocation::new(alice().fingerprint(), address(ALICE), at, RevocationReason::KeyCompromise);
     receiver.revoke_key(record, at).unwrap().commit();
+}
+
+// rule: PIN-10
+#[test]
+fn a22_a_key_whose_secret_one_does_not_have_cannot_be_occupied() {
+    let hello = draft(MALLORY, "Hi").sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
+    let named = |identity: &Identity| direct().with_key(SenderKey::resolved(key(identity)));
+    // Mallory rotates to Alice's key, for which only her own signs.
+    let mut rotated = receiver();
+    assert_eq!(word(&send(&mut rotated, &hello, &named(&mallory()))), "accept");
+    let proof = mallory().prove_rotation(alice().verifying_key()).unwrap();
+    let request = RotationRequest::new(key(&alice()), proof);
+    rotated.rotate_key(&address(MALLORY), &request, after(10)).unwrap().commit();
+    // Or lets her provider name it for her own address, or a person confirm it.
+    let mut claimed = receiver();
+    let alices = SenderKey::resolved(key(&alice()));
+    claimed.name_key(&address(MALLORY), &alices, noon()).unwrap().commit();
+    let mut told = receiver();
+    told.confirm_key(&address(MALLORY), &key(&alice()), noon()).unwrap().commit();
+    for (bob, is_open_to_sources) in [(rotated, true), (claimed, true), (told, false)] {
+        let log = bob.memory().to_effects();
+        if is_open_to_sources {
+            let mut bob = builder().restore(&log).build();
+            assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+            assert!(bob.name_key(&address(ALICE), &alices, after(20)).is_ok());
+        }
+        let mut bob = builder().restore(&log).build();
+        bob.confirm_key(&address(ALICE), &key(&alice()), after(20)).unwrap().commit();
+        assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+        // Once Alice has used it, it is hers.
+        let refused = bob.confirm_key(&address("eve@x.example.org"), &key(&alice()), after(30));
+        assert_eq!(refused.unwrap_err().code(), "key_conflict");
+    }
+}
+
+// rule: PIN-5
+#[test]
+fn a22_whoever_uses_a_key_first_has_it() {
+    // Both addresses are pinned to one key before either has written.
+    let other = "alice@acme.elsewhere.example";
+    let mut bob = receiver();
+    for claimed in [ALICE, other] {
+        bob.name_key(&address(claimed), &SenderKey::resolved(key(&alice())), noon()).unwrap().commit();
+    }
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+    let second = draft(other, "Hello").sign_with_nonce(&alice(), noon(), nonce(2)).unwrap();
+    assert_eq!(word(&send(&mut bob, &second, &direct())), "key_conflict");
+    assert_eq!(word(&send(&mut bob, &from_alice(3, "Hello"), &direct())), "accept");
+}
+
+// rule: REVOKE-6
+#[test]
+fn a23_a_record_about_another_address_revokes_nothing_here() {
+    let mut bob = acquainted();
+    let other = address("x@evil.example.org");
+    let record =
+        Revocation::new(alice().fingerprint(), other.clone(), noon(), RevocationReason::KeyCompromise);
+    bob.revoke_key(record, noon()).unwrap().commit();
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+    // Nor does the first record keep the right one out.
+    revoked(&mut bob, 0);
+    assert_eq!(word(&send(&mut bob, &from_alice(2, "Hello"), &direct())), "key_revoked");
+    assert_eq!(bob.memory().revocations().count(), 2);
+    // What holds at one address of an agent holds at all of them.
+    let mut bob = acquainted();
+    bob.join_addresses(&address(ALICE), &other).unwrap().commit();
+    let record = Revocation::new(alice().fingerprint(), other, noon(), RevocationReason::KeyCompromise);
+    bob.revoke_key(record, noon()).unwrap().commit();
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "key_revoked");
+}
+
+// rule: REVOKE-7
+#[test]
+fn a23_a_thiefs_successor_does_not_outlive_the_revocation() {
+    let thief = agent(77);
+    let by_thief = draft(ALICE, "Send the keys").sign_with_nonce(&thief, after(300), nonce(1)).unwrap();
+    let context = Context::new(after(301), Via::Direct);
+    let outcome = |reason: RevocationReason, at: i64, successor: Option<&Identity>| {
+        let mut bob = acquainted();
+        rotate(&mut bob, ALICE, (&alice(), &thief), 100).unwrap();
+        let mut record = Revocation::new(alice().fingerprint(), address(ALICE), after(at), reason);
+        if let Some(successor) = successor {
+            record = record.with_successor(successor.fingerprint());
+        }
+        bob.revoke_key(record, after(200)).unwrap().commit();
+        let mut bob = builder().restore(&bob.memory().to_effects()).build();
+        let word = word(&send(&mut bob, &by_thief, &context));
+        (bob, word)
+    };
+    use RevocationReason::{AdminAction, KeyCompromise, KeyRotation};
+    for (reason, at, successor) in [
+        (KeyCompromise, 0, None),
+        (KeyCompromise, 150, None),
+        (KeyCompromise, 150, Some(&thief)),
+        (KeyRotation, 0, None),
+        (AdminAction, 99, Some(&agent(5))),
+    ] {
+        let (mut bob, word) = outcome(reason, at, successor);
+        assert_eq!(word, "key_conflict", "{reason} {at}");
+        assert!(bob.memory().key_to_send_to(&address(ALICE)).is_none());
+        // The thief does not rotate out of it, and nobody names the key again.
+        assert_eq!(rotate(&mut bob, ALICE, (&thief, &agent(78)), 3 * DAY), Err("key_conflict"));
+        bob.name_key(&address(ALICE), &SenderKey::resolved(key(&thief)), after(3 * DAY)).unwrap().commit();
+        assert!(bob.memory().keys().get(&address(ALICE)).unwrap().is_doubted());
+        // A person decides, for this key or for another.
+        bob.confirm_key(&address(ALICE), &key(&thief), after(299)).unwrap().commit();
+        assert_eq!(self::word(&send(&mut bob, &by_thief, &context)), "accept");
+    }
+    // An ordinary rotation, which the provider reports as one, stands.
+    for (at, successor) in [(100, None), (150, None), (50, Some(&thief))] {
+        assert_eq!(outcome(KeyRotation, at, successor).1, "accept");
+    }
+    // That the old key was stolen is news also when it was known to be revoked.
+    let (mut bob, _) = outcome(KeyRotation, 100, None);
+    revoked(&mut bob, 400);
+    assert!(bob.memory().keys().get(&address(ALICE)).unwrap().is_doubted());
+}
+
+// rule: REVOKE-1
+#[test]
+fn a23_a_revoked_contender_raises_no_conflict() {
+    let mut bob = acquainted();
+    let gone =
+        Revocation::new(mallory().fingerprint(), address(ALICE), noon(), RevocationReason::KeyRotation);
+    bob.revoke_key(gone, noon()).unwrap().commit();
+    let stale = direct().with_key(SenderKey::resolved(key(&mallory())));
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &stale)), "accept");
+    assert_eq!(bob.memory().key_to_send_to(&address(ALICE)), Some(alice().verifying_key()));
+}
+
+// rule: REVOKE-1
+#[test]
+fn a23_a_revoked_or_disputed_key_is_nothing_to_send_to() {
+    let mut bob = acquainted();
+    revoked(&mut bob, 0);
+    assert_eq!(bob.memory().key_to_send_to(&address(ALICE)), None);
+    let mut bob = acquainted();
+    bob.name_key(&address(ALICE), &SenderKey::resolved(key(&mallory())), noon()).unwrap().commit();
+    assert_eq!(bob.memory().key_to_send_to(&address(ALICE)), None);
+    assert_eq!(bob.memory().key_to_send_to(&address(MALLORY)), None);
 }
 
 // rule: REVOKE-2

@@ -237,7 +237,7 @@ fn without_a_grant_the_first_contact_becomes_a_request() {
 
     let owner: Actor = "owner".parse().unwrap();
     let event = bob.memory().grants().grant(&pair, GrantScope::Message.into(), None, &owner, noon()).unwrap();
-    bob.grant(event).commit();
+    bob.grant(event).unwrap().commit();
     assert_eq!(word(&send(&mut bob, &from_alice(1, "May I write to you?"), &direct())), "accept");
 
     // A forged request asks for nothing.
@@ -251,7 +251,8 @@ fn without_a_grant_the_first_contact_becomes_a_request() {
 #[test]
 fn what_a_message_would_be_held_for_is_no_line_of_a_request() {
     let pair = Pair::new(&address(ALICE), &address(BOB));
-    for (text, shown) in [("May I write?\npurple volcano", "May I write?"), ("A purple volcano!\nMay I?", "")] {
+    for (text, shown) in [("May I write?\npurple volcano", "May I write?"), ("A purple volcano!\nMay I?", "")]
+    {
         let mut bob = builder().restore(&acquaintance()).demand_grants().build();
         send(&mut bob, &from_alice(1, text), &direct());
         assert_eq!(bob.memory().grants().state(&pair).request().unwrap().intent().as_str(), shown);
@@ -347,12 +348,42 @@ fn a_broken_freshness_block_is_not_taken_for_none() {
 fn one_key_is_two_addresses_only_when_the_host_says_so() {
     let second = "alice@acme.elsewhere.example";
     let mut bob = acquainted();
+    assert_eq!(word(&send(&mut bob, &from_alice(9, "Hello"), &direct())), "accept");
     let message = draft(second, "Hello").sign_with_nonce(&alice(), noon(), nonce(1)).unwrap();
     assert_eq!(word(&send(&mut bob, &message, &direct())), "key_conflict");
     let refused = bob.confirm_key(&address(second), &key(&alice()), noon()).map(Change::commit).unwrap_err();
     assert_eq!(refused.reason(), RefusalReason::KeyConflict);
     bob.join_addresses(&address(second), &address(ALICE)).unwrap().commit();
     assert_eq!(word(&send(&mut bob, &message, &direct())), "accept");
+}
+
+// rule: GRANT-14
+#[test]
+fn an_owners_no_is_not_lost_in_silence() {
+    let mut bob = builder().demand_grants().restore(&acquaintance()).build();
+    let (pair, owner): (_, Actor) = (Pair::new(&address(ALICE), &address(BOB)), "owner:1".parse().unwrap());
+    let _ = send(&mut bob, &from_alice(1, "Hi"), &direct());
+    let no = bob.memory().grants().decline(&pair, &owner, after(6)).unwrap();
+    // One contact more meanwhile.
+    let _ = send(&mut bob, &from_alice(2, "Hi"), &direct());
+    bob.grant(no.clone()).unwrap().commit();
+    assert_eq!(bob.memory().grants().state(&pair).as_str(), "declined");
+    // What does not follow is refused before it is stored.
+    let refused = bob.grant(no).map(Change::commit);
+    assert_eq!(refused, Err(amp_core::admission::GrantError::Stale));
+}
+
+// rule: RECV-13
+#[test]
+fn taking_the_signature_off_opens_no_door_that_a_no_has_closed() {
+    let mut bob = builder().demand_grants().show_untrusted().restore(&acquaintance()).build();
+    let (pair, owner): (_, Actor) = (Pair::new(&address(ALICE), &address(BOB)), "owner:1".parse().unwrap());
+    let no = bob.memory().grants().decline(&pair, &owner, after(1)).unwrap();
+    bob.grant(no).unwrap().commit();
+    let message = from_alice(1, "Please pay me");
+    assert_eq!(word(&send(&mut bob, &message, &direct())), "recipient_not_allowed");
+    let stripped = relayed(&message, &[("signature", serde_json::Value::Null)]);
+    assert_eq!(word(&receive(&mut bob, &stripped, &direct())), "signature_missing");
 }
 
 // rule: PIN-7
@@ -485,7 +516,7 @@ fn every_effect_reads_back_from_its_json() {
     let pair = Pair::new(&address(ALICE), &address(BOB));
     let owner: Actor = "owner".parse().unwrap();
     let event = bob.memory().grants().grant(&pair, GrantScope::Message.into(), None, &owner, noon()).unwrap();
-    keep(bob.grant(event));
+    keep(bob.grant(event).unwrap());
     let context = direct().with_key(SenderKey::resolved(key(&agent(9)))).with_revocation_hint();
     for (n, text) in [(1, "Hello"), (2, "purple elephant"), (3, "purple volcano"), (1, "Hello")] {
         let message = draft(ALICE, text).sign_with_nonce(&agent(9), noon(), nonce(n)).unwrap();
@@ -610,6 +641,8 @@ fn the_json_of_effects_is_what_it_was() {
             r#"{{"v":1,"effect":"key_rotated","address":"{ALICE}","to":"{hex}","proof":"AA==","at":"{NOON}"}}"#
         ),
         format!(r#"{{"v":1,"effect":"key_retired","address":"{ALICE}","key":"{hex}","until":"{NOON}"}}"#),
+        format!(r#"{{"v":1,"effect":"key_used","address":"{ALICE}","key":"{hex}"}}"#),
+        format!(r#"{{"v":1,"effect":"key_doubted","address":"{ALICE}"}}"#),
         format!(
             r#"{{"v":1,"effect":"conflict_raised","address":"{ALICE}","contender":"{hex}","at":"{NOON}"}}"#
         ),

@@ -134,7 +134,7 @@ fn h10_whatever_is_refused_is_answered_alike() {
 fn h11_a_federated_peer_names_no_keys_at_our_own_provider() {
     let forged =
         draft("carol@other.crabmail.ai", "Hello").sign_with_nonce(&mallory(), noon(), nonce(1)).unwrap();
-    let federated = SenderKey::federated(key(&mallory()));
+    let federated = SenderKey::federated(key(&mallory()), &"example.org".parse().unwrap());
     let mut bob = receiver();
     assert_eq!(word(&send(&mut bob, &forged, &direct().with_key(federated.clone()))), "key_not_found");
     assert!(bob.name_key(&address("carol@other.crabmail.ai"), &federated, noon()).is_err());
@@ -146,6 +146,30 @@ fn h11_a_federated_peer_names_no_keys_at_our_own_provider() {
         word(&send(&mut bob, &from_alice(3, "Hello"), &direct().with_key(federated.clone()))),
         "accept"
     );
+    // Nor for another provider's, whatever its name begins or ends with.
+    for foreign in ["ceo@bank.example.com", "x@a.evilexample.org", "x@example.org.evil.com", "x@org.example.com"] {
+        let forged = draft(foreign, "Hello").sign_with_nonce(&mallory(), noon(), nonce(3)).unwrap();
+        let mut bob = receiver();
+        let context = direct().with_key(federated.clone());
+        assert_eq!(word(&send(&mut bob, &forged, &context)), "key_not_found", "{foreign}");
+        bob.confirm_key(&address(foreign), &key(&alice()), noon()).unwrap().commit();
+        assert_eq!(word(&send(&mut bob, &forged, &context)), "signature_invalid", "{foreign}");
+        assert!(bob.name_key(&address(foreign), &federated, noon()).is_err());
+        assert!(bob.memory().keys().get(&address(foreign)).unwrap().contender().is_none());
+    }
+    // One that is known by a longer name speaks for what lies under it, and a shorter one not for a provider below.
+    let lower = SenderKey::federated(key(&mallory()), &"mail.example.org".parse().unwrap());
+    let known: amp_core::KnownProviders = ["mail.example.org".parse().unwrap()].into_iter().collect();
+    for (from, named, providers, is_named) in [
+        ("x@mail.example.org", &lower, None, true),
+        ("x@a.mail.example.org", &lower, Some(&known), true),
+        ("x@other.example.org", &lower, None, false),
+        ("x@a.mail.example.org", &federated, Some(&known), false),
+        ("x@a.mail.example.org", &federated, None, true),
+    ] {
+        let mut bob = builder().known_providers(providers.cloned().unwrap_or_default()).build();
+        assert_eq!(bob.name_key(&address(from), named, noon()).is_ok(), is_named, "{from}");
+    }
     // At its own domain it does.
     let message = draft("eve@x.example.org", "Hello").sign_with_nonce(&mallory(), noon(), nonce(3)).unwrap();
     assert_eq!(word(&send(&mut receiver(), &message, &direct().with_key(federated))), "accept");

@@ -184,7 +184,8 @@ fn take(receiver: &mut Receiver, step: &Step, log: &mut Vec<Effect>) -> Option<D
             Err(_) => return None,
         },
         Step::Revoke { key: n, sender, at } => {
-            let (address, reason) = (address(SENDERS[*sender]), RevocationReason::AdminAction);
+            let reason = RevocationReason::ALL[usize::try_from(at.rem_euclid(4)).unwrap()];
+            let address = address(SENDERS[*sender]);
             let record = Revocation::new(agent(*n).fingerprint(), address, after(*at), reason);
             receiver.revoke_key(record, after(*at))
         }

@@ -47,6 +47,11 @@ impl GrantEvent {
         Self { pair, actor, at, before, after }
     }
 
+    /// The same step from another state.
+    pub(super) fn from_state(self, before: GrantState) -> Self {
+        Self { before, ..self }
+    }
+
     /// Whose state changed.
     #[must_use]
     pub const fn pair(&self) -> &Pair {

@@ -149,6 +149,12 @@ impl PendingRequest {
         Some(Self { contacts, ..self.clone() })
     }
 
+    /// Whether both are one request, counted at different times.
+    pub(super) fn is_another_count_of(&self, other: &Self) -> bool {
+        let Self { scope, intent, since, contacts: _ } = self;
+        (scope, intent, since) == (&other.scope, &other.intent, &other.since)
+    }
+
     /// What the first message would have needed.
     #[must_use]
     pub const fn scope(&self) -> &GrantScope {

@@ -317,15 +317,42 @@ impl PairGrants {
         }
     }
 
+    /// An owner's decision as it follows from the pair's present state, to be stored and applied at once.
+    ///
+    /// That the request was counted once more since it was made does not make it stale: no sender prevents a no by
+    /// writing again.
+    ///
+    /// # Errors
+    /// [`GrantError::Stale`] when the pair's state has changed in another way: decide again.
+    pub fn brought_up_to_date(&self, decided: GrantEvent) -> Result<GrantEvent, GrantError> {
+        let state = self.state(decided.pair());
+        let requests = (state.request(), decided.before().request(), decided.after().request());
+        let event = match requests {
+            (Some(now), Some(then), None) if now.is_another_count_of(then) => {
+                decided.from_state(state.clone())
+            }
+            _ => decided,
+        };
+        self.check_follows(&event)?;
+        Ok(event)
+    }
+
+    fn check_follows(&self, event: &GrantEvent) -> Result<(), GrantError> {
+        let (before, after) = (event.before(), event.after());
+        if self.state(event.pair()) == before && before.leads_to(after, event.at()) {
+            Ok(())
+        } else {
+            Err(GrantError::Stale)
+        }
+    }
+
     /// Carries an event out. Limits are not asked again: what was decided and stored stands.
     ///
     /// # Errors
     /// [`GrantError::Stale`] when the pair is in another state than the event begins at; nothing changes then.
     pub fn apply(&mut self, event: &GrantEvent) -> Result<(), GrantError> {
+        self.check_follows(event)?;
         let (pair, before, after) = (event.pair(), event.before(), event.after());
-        if self.state(pair) != before || !before.leads_to(after, event.at()) {
-            return Err(GrantError::Stale);
-        }
         match (before.request(), after.request()) {
             (None, Some(_)) => {
                 count(&mut self.by_sender, pair.from());

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
 
 use amp_crypto::{Identity, VerifyingKey};
 use amp_envelope::Timestamp;
@@ -9,6 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::aid_proof::WINDOW;
 use super::{AidError, Issuer, TokenProof};
+
+/// How far a server's idea of the time follows its clock with one proof: twice a proof's life, so that what has lapsed
+/// makes room at once.
+const STEP: Duration = WINDOW.saturating_mul(2);
 
 /// Makes a client's proofs, so that no two requests carry the same one.
 ///
@@ -65,7 +70,9 @@ impl ProofLedger {
 /// The proofs that an authorization server has accepted, so that each is accepted once.
 ///
 /// A proof is known by what was signed, never by the bytes of its signature. It is remembered for as long as it could be
-/// used; a clock set back does not shorten that. What finds no room is refused: the memory fails closed.
+/// used; a clock set back does not shorten that. What finds no room is refused: the memory fails closed. A clock that
+/// was ahead for a while is forgiven once it is right again: the memory's own time follows it by at most ten
+/// minutes with each proof that holds.
 ///
 /// ```
 /// use amp_core::{Identity, Timestamp, identity::{Issuer, ProofLedger, ProofMemory}};
@@ -82,8 +89,8 @@ impl ProofLedger {
 pub struct ProofMemory {
     issuer: Issuer,
     most: usize,
-    /// The latest time that was seen.
-    latest: Timestamp,
+    /// The latest time at which a proof held, as far as it is believed.
+    latest: Option<Timestamp>,
     /// When each proof was made, and the digest of whose it is.
     seen: BTreeSet<(Timestamp, [u8; 32])>,
 }
@@ -92,7 +99,7 @@ impl ProofMemory {
     /// A memory of at most 100,000 proofs for one issuer.
     #[must_use]
     pub fn new(issuer: Issuer) -> Self {
-        Self { issuer, most: 100_000, latest: Timestamp::MIN, seen: BTreeSet::new() }
+        Self { issuer, most: 100_000, latest: None, seen: BTreeSet::new() }
     }
 
     /// Sets how many proofs are remembered at most.
@@ -108,13 +115,15 @@ impl ProofMemory {
     /// What [`TokenProof::verify`] says; [`AidError::ProofReused`] for one that was accepted before;
     /// [`AidError::MemoryFull`] when there is no room.
     pub fn accept(&mut self, key: &VerifyingKey, proof: &str, now: Timestamp) -> Result<Timestamp, AidError> {
-        self.latest = self.latest.max(now);
-        let made_at = TokenProof::verify(key, proof, &self.issuer, self.latest)?;
-        self.seen = self.seen.split_off(&(self.latest.saturating_sub(WINDOW), [0; 32]));
+        let judged = self.latest.map_or(now, |latest| latest.max(now));
+        let made_at = TokenProof::verify(key, proof, &self.issuer, judged)?;
         let whose: [u8; 32] = Sha256::digest(key.to_spki_der()).into();
         if self.seen.contains(&(made_at, whose)) {
             return Err(AidError::ProofReused);
         }
+        let latest = self.latest.map_or(now, |latest| latest.max(now.min(latest.saturating_add(STEP))));
+        self.latest = Some(latest);
+        self.seen = self.seen.split_off(&(latest.saturating_sub(WINDOW), [0; 32]));
         if self.seen.len() >= self.most {
             return Err(AidError::MemoryFull);
         }

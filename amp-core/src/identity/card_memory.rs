@@ -133,6 +133,9 @@ pub struct CurrentCard(VerifiedCard);
 impl VerifiedCard {
     /// Holds the card against what is known of the agent: the address that was asked about and the key pinned to it.
     ///
+    /// The pinned key is [`Memory::key_to_send_to`](crate::receive::Memory::key_to_send_to)'s, which has none for an
+    /// address whose key is revoked or disputed: such an agent has no current card.
+    ///
     /// Changes nothing: [`CardMemory::apply`] takes the effect when the host has stored it.
     ///
     /// # Errors

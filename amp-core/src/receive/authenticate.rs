@@ -10,7 +10,7 @@ use unicode_normalization::is_nfc;
 
 use super::context::{KeySource, SenderKey};
 use super::effects::Effect;
-use super::keys::Standing;
+use super::keys::{KnownKey, Standing};
 use super::pipeline::Case;
 use super::received::Flag;
 use super::receiver::{CARRIED, REVOKED, conflict, pinned};
@@ -45,18 +45,27 @@ impl Case<'_> {
             return self.authenticate_stranger(message, named);
         };
         // What a source says that was not authenticated counts for nothing beside a pin.
-        let contender = named
-            .filter(|named| self.vouches(named) && keys.standing(&self.from, named.key()) == Standing::Other);
+        // Nor does a key that is revoked.
+        let contender = named.filter(|named| {
+            self.vouches(named)
+                && keys.standing(&self.from, named.key()) == Standing::Other
+                && !self.receiver.memory.is_revoked(&self.from, named.key())
+        });
         match (self.verify(message, known.key()), contender) {
-            (Ok(message), None) if known.contender().is_none() => {
+            (Ok(message), None) if known.state() != PinState::Conflict => {
                 self.check_revocation(&message)?;
+                if let Err(refusal) = self.check_first_use(known) {
+                    let facts = self.facts(SignatureFact::Valid).pin(PinState::Conflict);
+                    return Err(self.doubtful(message.into_inner(), facts, refusal));
+                }
                 let state = named.and_then(|named| self.state_to_write(named));
                 let pin = state
                     .zip(named)
                     .map(|(state, named)| pinned(&self.from, known.key(), state, named.source(), self.now));
                 let facts = self.facts(SignatureFact::Valid).pin(state.unwrap_or(known.state()));
+                let first = self.is_new(known).then_some(Flag::FirstContact);
                 let rotated = known.is_fresh_rotation(self.now).then_some(Flag::KeyRotated);
-                Ok(self.proven(message, facts, pin, rotated))
+                Ok(self.proven(message, facts, pin, first.into_iter().chain(rotated)))
             }
             (Ok(message), contender) => Err(self.in_conflict(message, contender)),
             (Err(unverified), contender) => {
@@ -114,7 +123,7 @@ impl Case<'_> {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Candidate), CARRIED));
         };
         let keys = &self.receiver.memory.keys;
-        if let Err(refusal) = keys.check_free(&self.from, named.key()) {
+        if let Err(refusal) = keys.check_free(&self.from, named.key(), named.source()) {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Conflict), refusal));
         }
         let room = match named.source() {
@@ -125,12 +134,26 @@ impl Case<'_> {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Candidate), refusal));
         }
         let pin = pinned(&self.from, named.key(), state, named.source(), self.now);
-        Ok(self.proven(message, facts.pin(state), Some(pin), Some(Flag::FirstContact)))
+        Ok(self.proven(message, facts.pin(state), Some(pin), [Flag::FirstContact]))
     }
 
     /// Whether the one who named a key was authenticated, and may speak for the sender.
     fn vouches(&self, named: &SenderKey) -> bool {
-        named.source().is_authenticated() && self.receiver.settings.may_name(named.source(), &self.from)
+        self.receiver.settings.may_name(named, &self.from)
+    }
+
+    /// Whether no message of the address was delivered before, and no person has spoken for it.
+    fn is_new(&self, known: &KnownKey) -> bool {
+        !known.is_contact() && known.state() != PinState::Confirmed && known.source() != KeySource::Confirmed
+    }
+
+    /// Whether the address may begin to use its key: a pin alone keeps nobody else from having it, its use does.
+    fn check_first_use(&self, known: &KnownKey) -> Result<(), Refusal> {
+        let keys = &self.receiver.memory.keys;
+        if keys.has_used(&self.from, known.key()) {
+            return Ok(());
+        }
+        keys.check_free(&self.from, known.key(), known.source())
     }
 
     fn state_to_write(&self, named: &SenderKey) -> Option<PinState> {
@@ -150,7 +173,7 @@ impl Case<'_> {
 
     fn is_revoked(&self, key: &VerifyingKey) -> bool {
         self.context.revocation() == RevocationFact::Revoked
-            || self.receiver.memory.revocations.of(key).is_some()
+            || self.receiver.memory.is_revoked(&self.from, key)
     }
 
     fn check_revocation(&self, message: &Verified<Message>) -> Result<(), Box<Doubtful>> {
@@ -171,9 +194,9 @@ impl Case<'_> {
         message: Verified<Message>,
         facts: TrustFacts,
         pin: Option<Effect>,
-        flag: Option<Flag>,
+        flags: impl IntoIterator<Item = Flag>,
     ) -> Proven {
-        let mut flags: Vec<Flag> = flag.into_iter().collect();
+        let mut flags: Vec<Flag> = flags.into_iter().collect();
         if message.dialect() != Dialect::Jcs {
             flags.push(Flag::FallbackDialect(message.dialect()));
         }
@@ -214,7 +237,7 @@ impl Case<'_> {
         }
         let is_known =
             self.receiver.memory.keys.get(&self.from).is_some_and(|known| known.contender().is_some());
-        let contender = contender.filter(|contender| !is_known && !self.is_revoked(contender.key()));
+        let contender = contender.filter(|_| !is_known);
         let refusal = Refusal::new(
             RefusalReason::KeyConflict,
             "envelope.from",

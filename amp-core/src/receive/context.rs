@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use amp_address::Address;
+use amp_address::{Address, Provider};
 use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -72,38 +72,42 @@ impl fmt::Display for KeySource {
 /// use amp_core::receive::{KeySource, SenderKey};
 /// # let key = amp_core::Identity::from_seed(&[7; 32]).verifying_key().clone();
 /// assert!(!SenderKey::carried(key.clone()).source().is_authenticated());
-/// assert_eq!(SenderKey::resolved(key).source(), KeySource::Resolved);
+/// assert_eq!(SenderKey::resolved(key.clone()).source(), KeySource::Resolved);
+/// assert_eq!(SenderKey::federated(key, &"example.org".parse()?).source(), KeySource::Federated);
+/// # Ok::<(), amp_core::AddressError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct SenderKey {
     key: VerifyingKey,
     source: KeySource,
+    /// As whom a federation peer is authenticated.
+    peer: Option<Provider>,
 }
 
 impl SenderKey {
     /// A key that travelled with the message (`sender_public_key`, `X-AMP-Sender-Key`, a file beside it): a candidate.
     #[must_use]
     pub const fn carried(key: VerifyingKey) -> Self {
-        Self { key, source: KeySource::Carried }
+        Self { key, source: KeySource::Carried, peer: None }
     }
 
     /// A key that the host's own provider names for the address, asked over TLS.
     #[must_use]
     pub const fn resolved(key: VerifyingKey) -> Self {
-        Self { key, source: KeySource::Resolved }
+        Self { key, source: KeySource::Resolved, peer: None }
     }
 
-    /// A key that an authenticated federation peer names, for an address at that peer's own domain. Whether the domain
-    /// is the peer's is the caller's to have checked. For an address at the receiver's own provider it counts as carried.
+    /// A key that a federation peer names which is authenticated as this provider. For an address at another provider,
+    /// and for one at the receiver's own, it counts as carried.
     #[must_use]
-    pub const fn federated(key: VerifyingKey) -> Self {
-        Self { key, source: KeySource::Federated }
+    pub fn federated(key: VerifyingKey, peer: &Provider) -> Self {
+        Self { key, source: KeySource::Federated, peer: Some(peer.clone()) }
     }
 
     /// A key that a person compared.
     #[must_use]
     pub const fn confirmed(key: VerifyingKey) -> Self {
-        Self { key, source: KeySource::Confirmed }
+        Self { key, source: KeySource::Confirmed, peer: None }
     }
 
     /// The key.
@@ -116,6 +120,11 @@ impl SenderKey {
     #[must_use]
     pub const fn source(&self) -> KeySource {
         self.source
+    }
+
+    /// The domain as whose provider a federation peer is authenticated.
+    pub(super) fn peer(&self) -> Option<&str> {
+        self.peer.as_ref().map(Provider::as_str)
     }
 }
 

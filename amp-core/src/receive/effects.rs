@@ -85,6 +85,22 @@ pub enum Effect {
         /// When another took its place.
         until: Timestamp,
     },
+    /// A message was delivered that verified under the key of its sender's address: who has the address has the secret
+    /// of the key.
+    KeyUsed {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+        /// The key.
+        #[serde(with = "codec::key")]
+        key: VerifyingKey,
+    },
+    /// The key of an address came, by a rotation, from one that was revoked afterwards.
+    KeyDoubted {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+    },
     /// An authenticated source named another key than the pinned one.
     ConflictRaised {
         /// The address.

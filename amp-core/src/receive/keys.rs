@@ -13,7 +13,7 @@ use amp_envelope::Timestamp;
 use super::context::KeySource;
 use super::effects::Effect;
 use super::refusal::{Refusal, RefusalReason};
-use super::revocation::Revocation;
+use super::revocation::{Revocation, RevocationReason};
 use crate::trust::PinState;
 
 /// Most addresses whose keys are remembered.
@@ -38,6 +38,10 @@ pub struct KnownKey {
     state: PinState,
     source: KeySource,
     since: Timestamp,
+    /// Whether a message was delivered that verified under it.
+    used: bool,
+    /// Whether it came from a key that was revoked afterwards.
+    doubted: bool,
     retired: VecDeque<RetiredKey>,
     contender: Option<VerifyingKey>,
 }
@@ -47,6 +51,7 @@ pub struct KnownKey {
 pub struct RetiredKey {
     key: VerifyingKey,
     until: Timestamp,
+    used: bool,
 }
 
 impl RetiredKey {
@@ -73,7 +78,7 @@ impl KnownKey {
     /// How firmly it is connected to the address.
     #[must_use]
     pub const fn state(&self) -> PinState {
-        if self.contender.is_some() { PinState::Conflict } else { self.state }
+        if self.contender.is_some() || self.doubted { PinState::Conflict } else { self.state }
     }
 
     /// Who named it first.
@@ -92,6 +97,32 @@ impl KnownKey {
     #[must_use]
     pub const fn contender(&self) -> Option<&VerifyingKey> {
         self.contender.as_ref()
+    }
+
+    /// Whether the address rotated to this key from one that was revoked afterwards: whoever stole that one could have
+    /// made this one too. Nothing is accepted from the address until a person has decided.
+    #[must_use]
+    pub const fn is_doubted(&self) -> bool {
+        self.doubted
+    }
+
+    /// Whether a message of the address was ever delivered.
+    pub(super) fn is_contact(&self) -> bool {
+        self.used || self.retired.iter().any(|retired| retired.used)
+    }
+
+    /// Whether a message was delivered that verified under this key, when it was the address's.
+    fn has_used(&self, key: &VerifyingKey) -> bool {
+        let used_before = || self.retired.iter().any(|retired| retired.used && retired.key == *key);
+        (self.used && self.key == *key) || used_before()
+    }
+
+    /// The keys that are this address's and no other's: those that it has used, since only who has the secret can, and
+    /// the one that a person compared.
+    fn held(&self) -> impl Iterator<Item = &VerifyingKey> {
+        let retired = self.retired.iter().filter(|retired| retired.used).map(|retired| &retired.key);
+        let holds = self.used || self.state == PinState::Confirmed;
+        holds.then_some(&self.key).into_iter().chain(retired)
     }
 
     /// The keys that the address had before, the oldest first; at most 16.
@@ -118,7 +149,14 @@ impl KnownKey {
             contender: contender.clone(),
             at: self.since,
         });
-        core::iter::once(pinned).chain(retired.collect::<Vec<_>>()).chain(contender)
+        let keys = core::iter::once((&self.key, self.used))
+            .chain(self.retired.iter().map(|retired| (&retired.key, retired.used)));
+        let used = keys
+            .filter(|(_, used)| *used)
+            .map(|(key, _)| Effect::KeyUsed { address: address.clone(), key: key.clone() });
+        let doubted = self.doubted.then(|| Effect::KeyDoubted { address: address.clone() });
+        let used = retired.chain(used).collect::<Vec<_>>();
+        core::iter::once(pinned).chain(used).chain(contender).chain(doubted)
     }
 
     /// Whether the key took another's place within the last day.
@@ -146,12 +184,37 @@ pub(super) enum Standing {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KnownKeys {
     pins: BTreeMap<Address, KnownKey>,
-    /// The addresses at which a key stands or stood, by either form of its fingerprint.
+    /// The addresses that hold a key, by its fingerprint.
     by_key: BTreeMap<[u8; 32], BTreeSet<Address>>,
+    /// The addresses in the order in which a new one is compared with them.
+    by_weight: BTreeSet<(Weight, Address)>,
     /// How many addresses are known under each domain of two labels.
     by_domain: BTreeMap<Box<str>, usize>,
-    /// Pairs of addresses that the host knows to be one agent, the lesser first.
-    same_agent: BTreeSet<(Address, Address)>,
+    /// The addresses that the host knows to be one agent's, each under the other.
+    same_agent: BTreeMap<Address, BTreeSet<Address>>,
+    /// How many pairs these are.
+    pairs: usize,
+}
+
+/// How firmly a key is pinned, the firmest first, and since when.
+type Weight = (Firmness, Timestamp);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Firmness {
+    Confirmed,
+    Pinned,
+    FirstSeen,
+}
+
+impl KnownKey {
+    const fn weight(&self) -> Weight {
+        let firmness = match self.state {
+            PinState::Confirmed => Firmness::Confirmed,
+            PinState::Pinned => Firmness::Pinned,
+            _ => Firmness::FirstSeen,
+        };
+        (firmness, self.since)
+    }
 }
 
 impl KnownKeys {
@@ -173,15 +236,14 @@ impl KnownKeys {
         self.pins.is_empty()
     }
 
-    /// The addresses with which a new one is compared for likeness: those whose keys are pinned firmly first, and not
-    /// all of a great many.
-    pub(super) fn contacts(&self) -> impl Iterator<Item = &Address> {
-        let of = |wanted: bool| {
-            let pins =
-                self.pins.iter().filter(move |(_, known)| (known.state != PinState::FirstSeen) == wanted);
-            pins.map(|(address, _)| address)
-        };
-        of(true).chain(of(false)).take(MOST_COMPARED)
+    /// The addresses with which one is compared for likeness, and not all of a great many: those that a person
+    /// confirmed first, then the pinned ones, then the oldest, and none that weighs less than the address itself.
+    pub(super) fn contacts<'a>(&'a self, of: &'a Address) -> impl Iterator<Item = &'a Address> {
+        let own = self.pins.get(of).map(KnownKey::weight);
+        let weighty = move |weight: &Weight| own.is_none_or(|own| *weight <= own);
+        let contacts =
+            self.by_weight.iter().take(MOST_COMPARED).take_while(move |(weight, _)| weighty(weight));
+        contacts.map(|(_, address)| address).filter(move |address| *address != of)
     }
 
     /// The known addresses and their keys, in the order of the addresses.
@@ -198,11 +260,18 @@ impl KnownKeys {
         }
     }
 
-    /// Whether an address may have a key: no other one has or had it, but for the same agent's.
-    pub(super) fn check_free(&self, address: &Address, key: &VerifyingKey) -> Result<(), Refusal> {
+    /// Whether an address may have a key that this source names: no other one holds it, but for the same agent's. What
+    /// a person says goes before what a person said before, and not before what was proven by use.
+    pub(super) fn check_free(
+        &self,
+        address: &Address,
+        key: &VerifyingKey,
+        source: KeySource,
+    ) -> Result<(), Refusal> {
         let others = self.by_key.get(Fingerprint::of(key).as_bytes()).into_iter().flatten();
         let is_foreign = |other: &Address| other != address && !self.is_same_agent(address, other);
-        if others.into_iter().any(is_foreign) {
+        let counts = |other: &Address| source != KeySource::Confirmed || self.has_used(other, key);
+        if others.into_iter().any(|other| is_foreign(other) && counts(other)) {
             return Err(Refusal::new(
                 RefusalReason::KeyConflict,
                 "envelope.from",
@@ -210,6 +279,11 @@ impl KnownKeys {
             ));
         }
         Ok(())
+    }
+
+    /// Whether a message of the address was delivered that verified under the key.
+    pub(super) fn has_used(&self, address: &Address, key: &VerifyingKey) -> bool {
+        self.pins.get(address).is_some_and(|known| known.has_used(key))
     }
 
     /// Whether one more address fits.
@@ -252,13 +326,18 @@ impl KnownKeys {
         }
     }
 
+    /// The other addresses of the same agent.
+    pub(super) fn same_agents(&self, address: &Address) -> impl Iterator<Item = &Address> {
+        self.same_agent.get(address).into_iter().flatten()
+    }
+
     pub(super) fn is_same_agent(&self, one: &Address, another: &Address) -> bool {
-        self.same_agent.contains(&in_order(one, another))
+        self.same_agents(one).any(|same| same == another)
     }
 
     /// Whether a pair is remembered, or one more fits.
     pub(super) fn check_room_for_pair(&self) -> Result<(), Refusal> {
-        if self.same_agent.len() >= MOST_ADDRESSES {
+        if self.pairs >= MOST_ADDRESSES {
             return Err(Refusal::new(
                 RefusalReason::MemoryFull,
                 "address",
@@ -268,14 +347,22 @@ impl KnownKeys {
         Ok(())
     }
 
-    /// Whether a revocation is about a key that stands or stood at an address, or about an address that has a key.
+    /// Whether a revocation is about an address that has a key.
     pub(super) fn knows(&self, record: &Revocation) -> bool {
         self.pins.contains_key(record.agent_address())
-            || self.by_key.contains_key(record.fingerprint().as_bytes())
     }
 
-    pub(super) fn pairs(&self) -> impl Iterator<Item = &(Address, Address)> {
-        self.same_agent.iter()
+    /// The addresses whose key descends, by rotations that could be a thief's, from the one that is revoked.
+    pub(super) fn doubted_by<'a>(&'a self, record: &'a Revocation) -> impl Iterator<Item = &'a Address> {
+        let address = record.agent_address();
+        let addresses = core::iter::once(address).chain(self.same_agents(address));
+        let is_doubted = |known: &KnownKey| known.is_doubted_by(record);
+        addresses.filter(move |address| self.pins.get(*address).is_some_and(is_doubted))
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&Address, &Address)> {
+        let pairs = self.same_agent.iter().flat_map(|(one, same)| same.iter().map(move |other| (one, other)));
+        pairs.filter(|(one, another)| one <= another)
     }
 
     /// Writes a pin. A key that was pinned before and is no longer is retired.
@@ -287,58 +374,71 @@ impl KnownKeys {
         source: KeySource,
         at: Timestamp,
     ) {
-        self.link(address, key);
-        match self.pins.get_mut(address) {
-            Some(known) if known.key == *key => {
-                known.state = state;
-                known.contender = None;
+        let known = match self.take(address) {
+            Some(known) if known.key == *key => KnownKey { state, contender: None, doubted: false, ..known },
+            Some(mut known) => {
+                known.replace(key, at);
+                KnownKey { state, source, ..known }
             }
-            Some(known) => {
-                let dropped = known.replace(key, at);
-                known.state = state;
-                known.source = source;
-                self.unlink(address, dropped);
-            }
-            None => {
-                let known = KnownKey {
-                    key: key.clone(),
-                    state,
-                    source,
-                    since: at,
-                    retired: VecDeque::new(),
-                    contender: None,
-                };
-                self.pins.insert(address.clone(), known);
-                let of_domain = self.by_domain.entry(last_two_labels(address).into()).or_default();
-                *of_domain = of_domain.saturating_add(1);
-            }
-        }
+            None => KnownKey {
+                key: key.clone(),
+                state,
+                source,
+                since: at,
+                used: false,
+                doubted: false,
+                retired: VecDeque::new(),
+                contender: None,
+            },
+        };
+        self.put(address, known);
     }
 
     /// Replaces the key of an address by one that the old key's owner named.
     pub(super) fn rotate(&mut self, address: &Address, key: &VerifyingKey, at: Timestamp) {
-        let Some(known) = self.pins.get_mut(address) else { return };
-        if known.key == *key {
-            return;
-        }
-        let dropped = known.replace(key, at);
-        // A person compared the old key, not this one.
-        if known.state == PinState::Confirmed {
-            known.state = PinState::Pinned;
-        }
-        self.link(address, key);
-        self.unlink(address, dropped);
+        self.change(address, |known| {
+            if known.key == *key {
+                return;
+            }
+            known.replace(key, at);
+            // A person compared the old key, not this one.
+            if known.state == PinState::Confirmed {
+                known.state = PinState::Pinned;
+            }
+        });
     }
 
-    fn link(&mut self, address: &Address, key: &VerifyingKey) {
-        for fingerprint in both_forms(key) {
-            self.by_key.entry(fingerprint).or_default().insert(address.clone());
+    /// Notes that a message was delivered that verified under a key of the address.
+    pub(super) fn note_use(&mut self, address: &Address, key: &VerifyingKey) {
+        self.change(address, |known| {
+            if known.key == *key {
+                known.used = true;
+            }
+            known
+                .retired
+                .iter_mut()
+                .filter(|retired| retired.key == *key)
+                .for_each(|retired| retired.used = true);
+        });
+    }
+
+    /// Notes that the key of an address came from one that was revoked afterwards.
+    pub(super) fn doubt(&mut self, address: &Address) {
+        self.change(address, |known| known.doubted = true);
+    }
+
+    fn change(&mut self, address: &Address, change: impl FnOnce(&mut KnownKey)) {
+        if let Some(mut known) = self.take(address) {
+            change(&mut known);
+            self.put(address, known);
         }
     }
 
-    /// Forgets that a key stood at an address.
-    fn unlink(&mut self, address: &Address, key: Option<VerifyingKey>) {
-        for fingerprint in key.iter().flat_map(both_forms) {
+    /// Takes an address out, and out of every order in which it stands.
+    fn take(&mut self, address: &Address) -> Option<KnownKey> {
+        let known = self.pins.remove(address)?;
+        for key in known.held() {
+            let fingerprint = *Fingerprint::of(key).as_bytes();
             if let Some(addresses) = self.by_key.get_mut(&fingerprint) {
                 addresses.remove(address);
                 if addresses.is_empty() {
@@ -346,6 +446,25 @@ impl KnownKeys {
                 }
             }
         }
+        self.by_weight.remove(&(known.weight(), address.clone()));
+        let domain = last_two_labels(address);
+        if let Some(of_domain) = self.by_domain.get_mut(domain) {
+            *of_domain = of_domain.saturating_sub(1);
+            if *of_domain == 0 {
+                self.by_domain.remove(domain);
+            }
+        }
+        Some(known)
+    }
+
+    fn put(&mut self, address: &Address, known: KnownKey) {
+        for key in known.held() {
+            self.by_key.entry(*Fingerprint::of(key).as_bytes()).or_default().insert(address.clone());
+        }
+        self.by_weight.insert((known.weight(), address.clone()));
+        let of_domain = self.by_domain.entry(last_two_labels(address).into()).or_default();
+        *of_domain = of_domain.saturating_add(1);
+        self.pins.insert(address.clone(), known);
     }
 
     pub(super) fn raise_conflict(&mut self, address: &Address, contender: &VerifyingKey) {
@@ -358,38 +477,50 @@ impl KnownKeys {
     }
 
     pub(super) fn join(&mut self, one: &Address, another: &Address) {
-        self.same_agent.insert(in_order(one, another));
+        if self.same_agent.entry(one.clone()).or_default().insert(another.clone()) {
+            self.same_agent.entry(another.clone()).or_default().insert(one.clone());
+            self.pairs = self.pairs.saturating_add(1);
+        }
     }
 
     /// Restores a key that an address had before; the oldest comes first.
     pub(super) fn retire(&mut self, address: &Address, key: &VerifyingKey, until: Timestamp) {
-        let Some(known) = self.pins.get_mut(address) else { return };
-        let retired = RetiredKey { key: key.clone(), until };
-        if !known.retired.contains(&retired) && known.retired.len() < MOST_RETIRED {
-            known.retired.push_back(retired);
-            self.link(address, key);
+        if let Some(known) = self.pins.get_mut(address)
+            && known.retired.iter().all(|retired| retired.key != *key)
+            && known.retired.len() < MOST_RETIRED
+        {
+            known.retired.push_back(RetiredKey { key: key.clone(), until, used: false });
         }
     }
 }
 
 impl KnownKey {
-    /// Puts a key in the place of the present one; gives the oldest one back when there are too many.
-    fn replace(&mut self, key: &VerifyingKey, at: Timestamp) -> Option<VerifyingKey> {
+    /// Puts a key in the place of the present one. When there are too many, the oldest is forgotten.
+    fn replace(&mut self, key: &VerifyingKey, at: Timestamp) {
+        let used = self.has_used(key);
         let old = core::mem::replace(&mut self.key, key.clone());
         self.retired.retain(|retired| retired.key != *key);
-        self.retired.push_back(RetiredKey { key: old, until: at });
+        self.retired.push_back(RetiredKey { key: old, until: at, used: self.used });
         self.since = at;
+        self.used = used;
         self.contender = None;
+        self.doubted = false;
         if self.retired.len() > MOST_RETIRED {
-            self.retired.pop_front().map(|oldest| oldest.key)
-        } else {
-            None
+            self.retired.pop_front();
         }
     }
-}
 
-fn in_order(one: &Address, another: &Address) -> (Address, Address) {
-    if one <= another { (one.clone(), another.clone()) } else { (another.clone(), one.clone()) }
+    /// Whether the record says that the key was made by whoever had stolen the one before. What a person compared was
+    /// not, and what the record itself names as the successor was only if the key was stolen.
+    fn is_doubted_by(&self, record: &Revocation) -> bool {
+        let Some(retired) = self.retired.iter().find(|retired| record.names(&retired.key)) else {
+            return false;
+        };
+        let names_this = record.superseded_by().is_some_and(|next| next.matches(&self.key).is_some());
+        let is_doubtful = record.reason() == RevocationReason::KeyCompromise
+            || (record.revoked_at() < retired.until && !names_this);
+        is_doubtful && self.state != PinState::Confirmed && !self.doubted
+    }
 }
 
 /// The end of a domain under which its owner names what it likes, wherever the provider begins.
@@ -397,11 +528,6 @@ fn last_two_labels(address: &Address) -> &str {
     let domain = address.domain();
     let dot = domain.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at.saturating_add(1));
     domain.get(dot..).unwrap_or(domain)
-}
-
-/// Either fingerprint of a key: records name keys by both.
-fn both_forms(key: &VerifyingKey) -> [[u8; 32]; 2] {
-    [*Fingerprint::of(key).as_bytes(), *Fingerprint::of_spki_der(key).as_bytes()]
 }
 
 #[cfg(test)]

@@ -3,12 +3,16 @@
 
 use alloc::vec::Vec;
 
+use amp_address::Address;
+use amp_crypto::VerifyingKey;
+
 use super::clock::ClockPolicy;
 use super::effects::Effect;
 use super::keys::KnownKeys;
 use super::replay::{ReplayLimits, ReplayMemory};
 use super::revocation::{Revocation, Revocations};
 use crate::admission::PairGrants;
+use crate::trust::PinState;
 
 /// What a receiver remembers, apart from its settings. It changes by effects alone.
 ///
@@ -43,6 +47,19 @@ impl Memory {
         &self.keys
     }
 
+    /// The key with which the agent at an address can be reached: what its cards are held against, what is sealed to.
+    /// None when no key is pinned, when it is revoked, and while it is disputed.
+    #[must_use]
+    pub fn key_to_send_to(&self, address: &Address) -> Option<&VerifyingKey> {
+        let known = self.keys.get(address).filter(|known| known.state() != PinState::Conflict)?;
+        (!self.is_revoked(address, known.key())).then(|| known.key())
+    }
+
+    /// Whether the key of an address is revoked.
+    pub(super) fn is_revoked(&self, address: &Address, key: &VerifyingKey) -> bool {
+        self.revocations.is_revoked(address, key, &self.keys)
+    }
+
     /// The messages that were seen.
     #[must_use]
     pub const fn replay(&self) -> &ReplayMemory {
@@ -70,6 +87,8 @@ impl Memory {
             }
             Effect::KeyRotated { address, to, at, .. } => self.keys.rotate(address, to, *at),
             Effect::KeyRetired { address, key, until } => self.keys.retire(address, key, *until),
+            Effect::KeyUsed { address, key } => self.keys.note_use(address, key),
+            Effect::KeyDoubted { address } => self.keys.doubt(address),
             Effect::ConflictRaised { address, contender, .. } => {
                 self.keys.raise_conflict(address, contender);
             }

@@ -12,6 +12,7 @@ use super::content::Content;
 use super::context::Context;
 use super::disposition::{Decision, Held, Outcome};
 use super::effects::{AuditEvent, AuditKind, Effect, RiskOutcome};
+use super::memory::Memory;
 use super::quarantine::{QuarantineEntry, QuarantineReason, QuarantineStatus};
 use super::received::{Flag, Received, UntrustedMessage};
 use super::receiver::Receiver;
@@ -145,7 +146,8 @@ impl<'a> Case<'a> {
     /// Whether a message that nothing vouches for may be shown all the same; what the scan found.
     fn check_showable(&self, message: &Message, refusal: Refusal) -> Result<ScanReport, Refusal> {
         let Receiver { settings, memory, .. } = self.receiver;
-        if !settings.shows_untrusted {
+        // Where an owner lets senders in one by one, an unproven name opens nothing.
+        if !settings.shows_untrusted || settings.demands_grants {
             return Err(refusal);
         }
         let sighting = Sighting::unproven(message)?;
@@ -280,14 +282,17 @@ impl<'a> Case<'a> {
 
     /// What an accepted message changes: its sender's pin, and that it was seen.
     fn acceptance(&self, proven: &Proven, sighting: &Sighting, outcome: FirstOutcome) -> Vec<Effect> {
-        let replay = &self.receiver.memory.replay;
+        let Memory { replay, keys, .. } = &self.receiver.memory;
+        let key = proven.message.key();
+        let is_first_use = outcome == FirstOutcome::Delivered && !keys.has_used(&self.from, key);
+        let used = is_first_use.then(|| Effect::KeyUsed { address: self.from.clone(), key: key.clone() });
         let seen = Effect::Seen(replay.seen(sighting, outcome, self.context.now()));
-        proven.pin.iter().cloned().chain([seen]).collect()
+        proven.pin.iter().cloned().chain(used).chain([seen]).collect()
     }
 
     fn received(&self, proven: Proven, scan: ScanReport) -> Received {
         let Proven { message, facts, attestation, mut flags, .. } = proven;
-        if flags.contains(&Flag::FirstContact) {
+        if flags.contains(&Flag::FirstContact) || facts == facts.pin(PinState::FirstSeen) {
             flags.extend(self.lookalike().map(Flag::LookalikeOf));
         }
         if has_public_suffix(&self.from) {
@@ -307,7 +312,7 @@ impl<'a> Case<'a> {
     /// The known contact, or address of the receiver's own, that a new sender's address looks like.
     fn lookalike(&self) -> Option<Address> {
         let own = self.receiver.settings.addresses.iter();
-        lookalike_of(&self.from, own.chain(self.receiver.memory.keys.contacts()))
+        lookalike_of(&self.from, own.chain(self.receiver.memory.keys.contacts(&self.from)))
             .map(|found| found.contact().clone())
     }
 }

@@ -23,11 +23,11 @@ use crate::trust::{
 pub enum Flag {
     /// The same content came before under another id, without a nonce: two equal messages, or a replay of one.
     ContentReplay,
-    /// The sender's key was not known before.
+    /// No message of the sender was delivered before, and no person has spoken for its key.
     FirstContact,
     /// The sender's key took another's place within the last 24 hours.
     KeyRotated,
-    /// The sender's address looks like that of a known contact.
+    /// The sender's address looks like that of a known contact. It is said as long as the sender's key is first seen.
     LookalikeOf(Address),
     /// The sender's provider is a suffix under which anybody can register, such as `co.uk` or `github.io`.
     PublicSuffix,

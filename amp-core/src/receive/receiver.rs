@@ -18,7 +18,7 @@ use super::refusal::{Refusal, RefusalReason};
 use super::revocation::Revocation;
 use super::settings::{ReceiverBuilder, Settings};
 use super::watch::Watch;
-use crate::admission::GrantEvent;
+use crate::admission::{GrantError, GrantEvent};
 use crate::identity::{
     NewKeyStanding, PinView, RotationPolicy, RotationRefusal, RotationRequest, check_rotation,
 };
@@ -122,11 +122,11 @@ impl Receiver {
         key: &SenderKey,
         now: Timestamp,
     ) -> Result<Change<'_>, Refusal> {
-        if !key.source().is_authenticated() || !self.settings.may_name(key.source(), address) {
+        if !self.settings.may_name(key, address) {
             return Err(CARRIED);
         }
         let (source, key) = (key.source(), key.key());
-        self.check_usable(address, key)?;
+        self.check_usable(address, key, source)?;
         self.memory.keys.check_room_of_domain(address)?;
         let effects = match self.memory.keys.standing(address, key) {
             Standing::Unknown | Standing::Pinned => {
@@ -151,7 +151,7 @@ impl Receiver {
         key: &VerifyingKey,
         now: Timestamp,
     ) -> Result<Change<'_>, Refusal> {
-        self.check_usable(address, key)?;
+        self.check_usable(address, key, KeySource::Confirmed)?;
         let audit = AuditEvent::new(AuditKind::KeyDecided, now).about(address.clone());
         let pin = pinned(address, key, PinState::Confirmed, KeySource::Confirmed, now);
         Ok(Change::new(self, Vec::from([pin, Effect::Audit(audit)])))
@@ -172,17 +172,18 @@ impl Receiver {
         request: &RotationRequest,
         now: Timestamp,
     ) -> Result<Change<'_>, Refusal> {
-        let Memory { keys, revocations, replay, .. } = &self.memory;
+        let Memory { keys, replay, .. } = &self.memory;
+        let is_revoked = |key: &VerifyingKey| self.memory.is_revoked(address, key);
         let judged = replay.judged_at(now);
         let known = keys.get(address).ok_or(NOT_PINNED)?;
         let mut pin = PinView::new(address, known.key());
-        if revocations.of(known.key()).is_some() {
+        if is_revoked(known.key()) {
             pin = pin.revoked();
         }
         let standing_of = |key: &VerifyingKey| {
-            if revocations.of(key).is_some() {
+            if is_revoked(key) {
                 NewKeyStanding::Revoked
-            } else if keys.check_free(address, key).is_err() {
+            } else if keys.check_free(address, key, KeySource::Resolved).is_err() {
                 NewKeyStanding::PinnedElsewhere
             } else {
                 NewKeyStanding::Free
@@ -191,6 +192,9 @@ impl Receiver {
         check_rotation(pin, request, standing_of, RotationPolicy::new(), judged).map_err(rotation_refused)?;
         if keys.standing(address, request.new_key()) == Standing::Retired {
             return Err(rotation_refused(RotationRefusal::NewKeyRetired));
+        }
+        if known.is_doubted() {
+            return Err(DOUBTED);
         }
         if known.is_fresh_rotation(judged) {
             return Err(TOO_SOON);
@@ -207,14 +211,18 @@ impl Receiver {
 
     /// Takes note of a revocation that an authenticated source states.
     ///
-    /// It is kept for 90 days or more, and for good when the key or the address was ever pinned. A header that nobody
-    /// signed is no such source: see [`Context::with_revocation_hint`].
+    /// It holds for the key at the record's address, and at others of the same agent: the source has to be one that may
+    /// speak for that address. It is kept for 90 days or more, and for good when the address was ever pinned. A header
+    /// that nobody signed is no such source: see [`Context::with_revocation_hint`].
+    ///
+    /// When the address has rotated from this key, and the key was stolen or revoked before that, whoever stole it may
+    /// have made the new one: the address is in conflict until a person decides.
     ///
     /// # Errors
     /// [`RefusalReason::MemoryFull`] when no room can be made for it.
     pub fn revoke_key(&mut self, record: Revocation, now: Timestamp) -> Result<Change<'_>, Refusal> {
         let Memory { keys, revocations, .. } = &self.memory;
-        if revocations.contains(record.fingerprint()) {
+        if !revocations.is_news(&record) {
             return Ok(Change::new(self, Vec::new()));
         }
         if !revocations.has_room(now, keys) {
@@ -224,7 +232,10 @@ impl Receiver {
                 "no more revocations can be remembered",
             ));
         }
-        Ok(Change::new(self, Vec::from([Effect::Revoked { record, at: now }])))
+        let doubted = keys.doubted_by(&record).map(|address| Effect::KeyDoubted { address: address.clone() });
+        let doubted = doubted.collect::<Vec<_>>();
+        let revoked = core::iter::once(Effect::Revoked { record, at: now });
+        Ok(Change::new(self, revoked.chain(doubted).collect()))
     }
 
     /// Lets two addresses have one key: the host knows them to be one agent's.
@@ -240,9 +251,14 @@ impl Receiver {
         Ok(Change::new(self, Vec::from([joined])))
     }
 
-    /// Takes note of a transition of a grant: one that [`PairGrants`](crate::admission::PairGrants) made.
-    pub fn grant(&mut self, event: GrantEvent) -> Change<'_> {
-        Change::new(self, Vec::from([Effect::Grant { event: event.into() }]))
+    /// Takes note of a transition of a grant: one that [`PairGrants`](crate::admission::PairGrants) made. The one that the
+    /// change holds begins at the present state, also when the sender has written once more meanwhile.
+    ///
+    /// # Errors
+    /// [`GrantError::Stale`] when the pair's state has changed since: decide again.
+    pub fn grant(&mut self, event: GrantEvent) -> Result<Change<'_>, GrantError> {
+        let event = self.memory.grants.brought_up_to_date(event)?;
+        Ok(Change::new(self, Vec::from([Effect::Grant { event: event.into() }])))
     }
 
     /// Sets the clock's high-water mark, when a person has found that the host's clock was wrong. What was seen stays
@@ -252,11 +268,11 @@ impl Receiver {
     }
 
     /// Whether a key may be pinned to an address at all.
-    fn check_usable(&self, address: &Address, key: &VerifyingKey) -> Result<(), Refusal> {
-        if self.memory.revocations.of(key).is_some() {
+    fn check_usable(&self, address: &Address, key: &VerifyingKey, source: KeySource) -> Result<(), Refusal> {
+        if self.memory.is_revoked(address, key) {
             return Err(REVOKED);
         }
-        self.memory.keys.check_free(address, key)?;
+        self.memory.keys.check_free(address, key, source)?;
         self.memory.keys.check_room(address)
     }
 }
@@ -270,6 +286,11 @@ pub(super) const CARRIED: Refusal = Refusal::new(
 );
 const NOT_PINNED: Refusal =
     Refusal::new(RefusalReason::KeyNotFound, "address", "a rotation starts from a pinned key");
+const DOUBTED: Refusal = Refusal::new(
+    RefusalReason::KeyConflict,
+    "address",
+    "a person decides about a key that came from one which is revoked",
+);
 const TOO_SOON: Refusal =
     Refusal::new(RefusalReason::RotationTooSoon, "address", "an address rests for 24 hours after a rotation");
 

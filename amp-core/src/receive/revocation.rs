@@ -58,7 +58,8 @@ impl fmt::Display for RevocationReason {
 
 /// A record that a key is revoked.
 ///
-/// It names the key by its fingerprint, in either form that is in use.
+/// It names the key by its fingerprint, in either form that is in use, and holds for this key at this agent's addresses:
+/// what is said of one agent does not touch another.
 ///
 /// ```
 /// use amp_core::receive::{Revocation, RevocationReason};
@@ -139,7 +140,11 @@ impl Revocation {
 /// The keys that are known to be revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Revocations {
-    records: BTreeMap<[u8; 32], Kept>,
+    /// By the fingerprint of the key, then by the agent whose key it was: what one agent's provider says of a key does
+    /// not touch another's.
+    records: BTreeMap<[u8; 32], BTreeMap<Address, Kept>>,
+    /// How many there are.
+    len: usize,
 }
 
 /// A record as it is kept.
@@ -151,47 +156,66 @@ struct Kept {
 }
 
 impl Revocations {
-    /// The record about a key, under either form of its fingerprint.
-    pub(super) fn of(&self, key: &VerifyingKey) -> Option<&Revocation> {
-        let kept = self.records.get(Fingerprint::of(key).as_bytes());
-        kept.or_else(|| self.records.get(Fingerprint::of_spki_der(key).as_bytes())).map(|kept| &kept.record)
+    /// Whether the key of an address is revoked, there or at another address of the same agent, under either form of
+    /// its fingerprint.
+    pub(super) fn is_revoked(&self, address: &Address, key: &VerifyingKey, keys: &KnownKeys) -> bool {
+        let forms = [*Fingerprint::of(key).as_bytes(), *Fingerprint::of_spki_der(key).as_bytes()];
+        forms.iter().filter_map(|form| self.records.get(form)).any(|records| {
+            records.contains_key(address) || keys.same_agents(address).any(|same| records.contains_key(same))
+        })
     }
 
-    pub(super) fn contains(&self, fingerprint: &Fingerprint) -> bool {
-        self.records.contains_key(fingerprint.as_bytes())
+    /// Whether the record says what is not kept yet: that a key was stolen goes before that it was revoked.
+    pub(super) fn is_news(&self, record: &Revocation) -> bool {
+        let stolen = |record: &Revocation| record.reason == RevocationReason::KeyCompromise;
+        let kept = self.records.get(record.fingerprint.as_bytes());
+        let kept = kept.and_then(|records| records.get(&record.agent_address));
+        kept.is_none_or(|kept| stolen(record) && !stolen(&kept.record))
     }
 
     /// Whether one more record fits, once those are forgotten that may be.
     pub(super) fn has_room(&self, at: Timestamp, keys: &KnownKeys) -> bool {
-        self.records.len() < MOST_RECORDS || self.oldest_forgettable(at, keys).is_some()
+        self.len < MOST_RECORDS || self.oldest_forgettable(at, keys).is_some()
     }
 
-    /// Keeps a record. The first one about a key stays.
+    /// Keeps a record. The first one about an agent's key stays, unless another says that it was stolen.
     pub(super) fn record(&mut self, record: &Revocation, at: Timestamp, keys: &KnownKeys) {
-        let fingerprint = *record.fingerprint.as_bytes();
-        if self.records.contains_key(&fingerprint) {
+        if !self.is_news(record) {
             return;
         }
-        if self.records.len() >= MOST_RECORDS
-            && let Some(oldest) = self.oldest_forgettable(at, keys)
+        if self.len >= MOST_RECORDS
+            && let Some((fingerprint, address)) = self.oldest_forgettable(at, keys)
         {
-            self.records.remove(&oldest);
+            self.forget(&fingerprint, &address);
         }
-        self.records.insert(fingerprint, Kept { record: record.clone(), at });
+        let records = self.records.entry(*record.fingerprint.as_bytes()).or_default();
+        let kept = Kept { record: record.clone(), at };
+        if records.insert(record.agent_address.clone(), kept).is_none() {
+            self.len = self.len.saturating_add(1);
+        }
     }
 
-    /// The record that may be forgotten first: an old one, of a key and an address that were never pinned.
-    fn oldest_forgettable(&self, at: Timestamp, keys: &KnownKeys) -> Option<[u8; 32]> {
+    fn forget(&mut self, fingerprint: &[u8; 32], address: &Address) {
+        let Some(records) = self.records.get_mut(fingerprint) else { return };
+        if records.remove(address).is_some() {
+            self.len = self.len.saturating_sub(1);
+        }
+        if records.is_empty() {
+            self.records.remove(fingerprint);
+        }
+    }
+
+    /// The record that may be forgotten first: an old one, of an address that was never pinned.
+    fn oldest_forgettable(&self, at: Timestamp, keys: &KnownKeys) -> Option<([u8; 32], Address)> {
         let kept_since = at.saturating_sub(KEPT);
         let may_go = |kept: &Kept| kept.at < kept_since && !keys.knows(&kept.record);
-        let records = self.records.iter().filter(|(_, kept)| may_go(kept));
-        records
-            .min_by_key(|(fingerprint, kept)| (kept.at, **fingerprint))
-            .map(|(fingerprint, _)| *fingerprint)
+        let records = self.records.values().flat_map(BTreeMap::values).filter(|kept| may_go(kept));
+        let oldest = records.min_by_key(|kept| (kept.at, kept.record.fingerprint.as_bytes()))?;
+        Some((*oldest.record.fingerprint.as_bytes(), oldest.record.agent_address.clone()))
     }
 
     /// The records, and when each was learnt of.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Revocation, Timestamp)> {
-        self.records.values().map(|kept| (&kept.record, kept.at))
+        self.records.values().flat_map(BTreeMap::values).map(|kept| (&kept.record, kept.at))
     }
 }

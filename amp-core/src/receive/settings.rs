@@ -4,11 +4,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use amp_address::{Address, KnownProviders, PatternSet, Profile};
+use amp_address::{Address, Boundary, KnownProviders, PatternSet, Profile};
 use amp_envelope::Dialect;
 
 use super::clock::ClockPolicy;
-use super::context::KeySource;
+use super::context::SenderKey;
 use super::effects::Effect;
 use super::memory::Memory;
 use super::receiver::Receiver;
@@ -31,17 +31,30 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Whether a source may speak for an address. For those at the receiver's own provider no other provider does.
-    pub(super) fn may_name(&self, source: KeySource, address: &Address) -> bool {
-        let provider = address.clone().with_known_providers(&self.providers);
-        source != KeySource::Federated
-            || self.addresses.iter().all(|own| own.provider() != provider.provider())
+    /// Whether the one who named a key was authenticated, and may speak for an address. A provider does for its own
+    /// domain, and never for those at the receiver's own provider.
+    pub(super) fn may_name(&self, named: &SenderKey, address: &Address) -> bool {
+        let Some(peer) = named.peer() else { return named.source().is_authenticated() };
+        let address = address.clone().with_known_providers(&self.providers);
+        let is_own = self.addresses.iter().any(|own| own.provider() == address.provider());
+        // Where the boundary is assumed, the provider may begin further down.
+        let is_the_peers = match address.boundary() {
+            Boundary::Assumed => is_under(address.domain(), peer) && is_under(peer, address.provider()),
+            _ => peer == address.provider(),
+        };
+        !is_own && is_the_peers
     }
 
     /// The forms under which a sender's signature is tried, in order.
     pub(super) fn dialects_for(&self, sender: &Address) -> &[Dialect] {
         self.dialects_of.get(sender).unwrap_or(&self.dialects)
     }
+}
+
+/// Whether a domain is another one or lies under it.
+fn is_under(domain: &str, top: &str) -> bool {
+    let above = domain.strip_suffix(top);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
 }
 
 /// Makes a [`Receiver`].

@@ -188,7 +188,7 @@ impl World {
         let context = Context::new(now, via);
         let context = match step & 3 {
             0 => context.with_key(SenderKey::carried(named)),
-            1 => context.with_key(SenderKey::federated(named)),
+            1 => context.with_key(SenderKey::federated(named, &sender.to_parts().2)),
             2 => context.with_key(SenderKey::resolved(signer.verifying_key().clone())),
             _ => context,
         };
