@@ -48,7 +48,7 @@ impl GrantEvent {
     }
 
     /// The same step from another state.
-    pub(super) fn from_state(self, before: GrantState) -> Self {
+    pub(super) fn starting_at(self, before: GrantState) -> Self {
         Self { before, ..self }
     }
 

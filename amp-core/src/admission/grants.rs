@@ -329,7 +329,7 @@ impl PairGrants {
         let requests = (state.request(), decided.before().request(), decided.after().request());
         let event = match requests {
             (Some(now), Some(then), None) if now.is_another_count_of(then) => {
-                decided.from_state(state.clone())
+                decided.starting_at(state.clone())
             }
             _ => decided,
         };
