@@ -10,7 +10,8 @@ use amp_core::receive::{
 };
 use amp_core::trust::{PinState, TrustLevel};
 use amp_core::{
-    Dialect, Identity, KnownProviders, Message, Profile, Provider, Signature, SigningContext, StoredMessage,
+    Dialect, Identity, KnownProviders, Message, Profile, Provider, Signature, SignedMessage, SigningContext,
+    StoredMessage,
 };
 use receive_support::*;
 use serde_json::{Value, json};
@@ -590,7 +591,7 @@ fn a32_nobody_uses_up_the_ids_of_another() {
 // rule: REPLAY-2
 #[test]
 fn a32_one_id_for_two_contents_is_a_conflict_and_no_duplicate() {
-    let (first, second) = (from_alice(1, "Yes"), from_alice(2, "No"));
+    let (first, second) = (plain_from_alice(1, "Yes"), plain_from_alice(2, "No"));
     let mut bob = acquainted();
     assert_eq!(word(&send(&mut bob, &first, &direct())), "accept");
     let renamed = relayed(&second, &[("id", json!(first.id().as_str()))]);
@@ -622,7 +623,6 @@ fn a34_a_refused_message_uses_up_nothing() {
     let before = bob.memory().clone();
     let message = from_alice(1, "Hello");
     assert_eq!(word(&send(&mut bob, &message, &direct_at(after(-120)))), "timestamp_future");
-    assert_eq!(word(&send(&mut bob, &from_alice(1, "purple volcano"), &direct())), "forbidden");
     assert_eq!(bob.memory(), &before);
     assert_eq!(word(&send(&mut bob, &message, &direct())), "accept");
 }
@@ -706,7 +706,8 @@ fn a36_a_full_memory_refuses_and_forgets_only_what_is_over() {
     let later = after(9 * DAY);
     let next = draft(ALICE, "Four").sign_with_nonce(&alice(), later, nonce(4)).unwrap();
     assert_eq!(word(&send(&mut bob, &next, &direct_at(later))), "accept");
-    assert_eq!(bob.memory().replay().len(), 1);
+    // As much was forgotten as had to be: perhaps it is the clock that is wrong.
+    assert_eq!(bob.memory().replay().len(), 2);
 }
 
 // rule: REPLAY-12
@@ -716,7 +717,7 @@ fn a36_strangers_fill_half_of_the_memory_at_most() {
     let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
     for n in 0..4 {
         let stranger = agent(100 + n);
-        let message = draft(&format!("s{n}@evil.example.org"), "Hello");
+        let message = draft(&format!("s@acme.evil{n}.example"), "Hello");
         let message = message.sign_with_nonce(&stranger, noon(), nonce(n)).unwrap();
         let context = direct().with_key(SenderKey::resolved(key(&stranger)));
         let expected = if n < 2 { "accept" } else { "rate_limited" };
@@ -724,6 +725,260 @@ fn a36_strangers_fill_half_of_the_memory_at_most() {
     }
     assert_eq!(bob.memory().keys().len(), 3);
     assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+}
+
+// rule: REPLAY-12
+#[test]
+fn a36_one_domain_fills_an_eighth_of_the_memory_at_most() {
+    let limits = ReplayLimits::default().with_per_sender(4).with_total(64);
+    let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
+    let mut accepted = 0;
+    // Some of the keys are pinned firmly, for they were named again a day later.
+    for k in 0..16_u8 {
+        let (stranger, from) = (agent(100 + k), address(&format!("m@s{k}.evil.example")));
+        let named = SenderKey::resolved(key(&stranger));
+        if k % 2 == 0 {
+            bob.name_key(&from, &named, after(-2 * DAY)).unwrap().commit();
+            bob.name_key(&from, &named, after(-DAY)).unwrap().commit();
+        }
+        for n in 0..4 {
+            let message = draft(from.as_str(), "Hello").expires_at(after(31 * DAY));
+            let message = message.sign_with_nonce(&stranger, noon(), nonce(n)).unwrap();
+            match word(&send(&mut bob, &message, &direct().with_key(named.clone()))) {
+                "accept" => accepted += 1,
+                other => assert_eq!(other, "rate_limited"),
+            }
+        }
+    }
+    assert_eq!(accepted, 8);
+    // Others are not concerned, nor are other tenants at the receiver's own provider.
+    for (from, sender) in
+        [(ALICE, alice()), ("dave@far.example.org", agent(5)), ("t@other.crabmail.ai", agent(6))]
+    {
+        let message = draft(from, "Hello").sign_with_nonce(&sender, noon(), nonce(9)).unwrap();
+        let context = direct().with_key(SenderKey::resolved(key(&sender)));
+        assert_eq!(word(&send(&mut bob, &message, &context)), "accept");
+    }
+}
+
+// rule: REPLAY-12
+#[test]
+fn a36_whoever_was_confirmed_has_room_when_pinned_keys_of_many_domains_flood() {
+    let limits = ReplayLimits::default().with_total(32);
+    let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
+    for k in 0..32_u8 {
+        let (stranger, from) = (agent(100 + k), address(&format!("m@acme.evil{k}.example")));
+        let named = SenderKey::resolved(key(&stranger));
+        bob.name_key(&from, &named, after(-2 * DAY)).unwrap().commit();
+        bob.name_key(&from, &named, after(-DAY)).unwrap().commit();
+        let message = draft(from.as_str(), "Hello").sign_with_nonce(&stranger, noon(), nonce(1)).unwrap();
+        let expected = if k < 24 { "accept" } else { "rate_limited" };
+        assert_eq!(word(&send(&mut bob, &message, &Context::new(after(5), Via::Direct))), expected);
+    }
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+}
+
+/// The message under another id, stamped some seconds after noon.
+fn reminted(message: &SignedMessage, n: u32, seconds: i64) -> Vec<u8> {
+    let id = json!(format!("msg_1769860800_{n:016x}"));
+    relayed(message, &[("id", id), ("timestamp", json!(after(seconds).to_string()))])
+}
+
+// rule: RECV-14
+#[test]
+fn a02_a_replay_of_what_was_blocked_does_not_hold_its_senders_mail() {
+    for blocked in [from_alice(1, "purple volcano"), plain_from_alice(1, "purple volcano")] {
+        let mut bob = acquainted();
+        for n in 0..4 {
+            let seconds = 6 * DAY + i64::from(n);
+            let bytes = reminted(&blocked, n, seconds);
+            let context = direct_at(after(seconds));
+            let reception = bob.receive(&bytes, &context);
+            let counted = |effect: &Effect| matches!(effect, Effect::RiskCounted { .. });
+            assert_eq!(reception.effects().iter().any(counted), n == 0);
+            assert!(matches!(reception.commit(), Disposition::Reject(_)));
+        }
+        let honest = draft(ALICE, "All is well").sign_with_nonce(&alice(), after(6 * DAY + 60), nonce(9));
+        assert_eq!(word(&send(&mut bob, &honest.unwrap(), &direct_at(after(6 * DAY + 60)))), "accept");
+    }
+}
+
+// rule: RECV-14, REPLAY-17
+#[test]
+fn a_retry_of_what_was_blocked_is_refused_alike_and_counts_once() {
+    let mut bob = acquainted();
+    let blocked = from_alice(1, "purple volcano");
+    let first = refusal(send(&mut bob, &blocked, &direct()));
+    let memory = bob.memory().clone();
+    for _ in 0..3 {
+        assert_eq!(refusal(send(&mut bob, &blocked, &direct())), first);
+    }
+    assert_eq!(bob.memory(), &memory);
+    assert_eq!(word(&send(&mut bob, &from_alice(2, "Hello"), &direct())), "accept");
+    // It makes nobody known.
+    let mut bob = receiver();
+    send(&mut bob, &blocked, &direct());
+    assert!(bob.memory().keys().is_empty());
+}
+
+// rule: RECV-14
+#[test]
+fn a02_a_replayed_heartbeat_puts_no_flag_and_no_word_on_its_sender() {
+    let mut bob = acquainted();
+    let flagged = plain_from_alice(1, "purple lantern");
+    for n in 0..4 {
+        assert_eq!(word(&receive(&mut bob, &reminted(&flagged, n, 0), &direct())), "accept");
+    }
+    assert_eq!(word(&send(&mut bob, &from_alice(9, "Hello"), &direct())), "accept");
+    // Old words do not stand in the window either.
+    let mut bob = acquainted();
+    let half = plain_from_alice(1, "First half: purple");
+    assert_eq!(word(&receive(&mut bob, &reminted(&half, 1, 0), &direct())), "accept");
+    let later = 3_600;
+    assert_eq!(word(&receive(&mut bob, &reminted(&half, 2, later), &direct_at(after(later)))), "accept");
+    let second = draft(ALICE, "elephant").sign_with_nonce(&alice(), after(later), nonce(2)).unwrap();
+    assert_eq!(word(&send(&mut bob, &second, &direct_at(after(later)))), "accept");
+}
+
+// rule: REPLAY-12, REPLAY-4
+#[test]
+fn a36_a_replayed_heartbeat_does_not_use_up_its_senders_share() {
+    let limits = ReplayLimits::default().with_per_sender(8);
+    let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
+    let beat = plain_from_alice(1, "Still alive");
+    for n in 0..50 {
+        let received = delivered(receive(&mut bob, &reminted(&beat, n, 0), &direct()));
+        assert_eq!(received.flags().contains(&Flag::ContentReplay), n > 0);
+    }
+    assert_eq!(bob.memory().replay().len(), 4);
+    // The latest ids are duplicates, the content is flagged under any other.
+    assert_eq!(word(&receive(&mut bob, &reminted(&beat, 49, 0), &direct())), "duplicate_message");
+    assert_eq!(
+        delivered(receive(&mut bob, &reminted(&beat, 0, 0), &direct())).flags(),
+        [Flag::ContentReplay]
+    );
+    assert_eq!(word(&send(&mut bob, &from_alice(9, "Hello"), &direct())), "accept");
+    // Nor does it fill the review queue.
+    let held = plain_from_alice(2, "purple elephant");
+    assert_eq!(word(&receive(&mut bob, &reminted(&held, 100, 0), &direct())), "quarantine");
+    assert_eq!(word(&receive(&mut bob, &reminted(&held, 101, 0), &direct())), "duplicate_message");
+}
+
+// rule: REPLAY-2
+#[test]
+fn a32_an_id_that_a_relay_gave_to_another_message_is_not_used_up() {
+    let next = from_alice(9, "The next one");
+    let id = json!(next.id().as_str());
+    for other in
+        [plain_from_alice(1, "Still alive"), from_alice(1, "Before"), from_alice(1, "purple volcano")]
+    {
+        let mut bob = acquainted();
+        receive(&mut bob, &relayed(&other, &[("id", id.clone())]), &direct());
+        // The nonce shows that it is another message. The id was never signed.
+        assert_eq!(delivered(send(&mut bob, &next, &direct())).flags(), [Flag::IdConflict]);
+        assert_eq!(word(&send(&mut bob, &next, &direct())), "duplicate_message");
+        // Without one nothing tells it from a substitution.
+        let plain = plain_from_alice(2, "The next one");
+        let plain = relayed(&plain, &[("id", id.clone())]);
+        assert_eq!(word(&receive(&mut bob, &plain, &direct())), "id_conflict");
+    }
+}
+
+// rule: REPLAY-11
+#[test]
+fn a_life_that_nobody_signed_lengthens_no_memory() {
+    for (message, days) in [
+        (from_alice(1, "Hello"), 7),
+        (plain_from_alice(1, "Hello"), 7),
+        (
+            draft(ALICE, "Hello")
+                .expires_at(after(20 * DAY))
+                .sign_with_nonce(&alice(), noon(), nonce(1))
+                .unwrap(),
+            20,
+        ),
+    ] {
+        let mut bob = acquainted();
+        let bytes = relayed(&message, &[("expires_at", json!(after(30 * DAY).to_string()))]);
+        let context = direct();
+        let reception = bob.receive(&bytes, &context);
+        let kept = reception.effects().iter().find_map(|effect| match effect {
+            Effect::Seen(seen) => Some(seen.keep_until()),
+            _ => None,
+        });
+        assert_eq!((kept.unwrap().unix_seconds() - noon().unix_seconds()) / DAY, days);
+    }
+}
+
+// rule: REPLAY-13
+#[test]
+fn a35_at_a_limit_a_jump_ahead_empties_no_memory() {
+    let limits = ReplayLimits::default().with_per_sender(2).with_total(6);
+    let mut bob = builder().restore(&acquaintance()).replay_limits(limits).build();
+    bob.confirm_key(&address(MALLORY), &key(&mallory()), noon()).unwrap().commit();
+    let pay = from_alice(1, "Pay 10");
+    assert_eq!(word(&send(&mut bob, &pay, &direct())), "accept");
+    let far = after(3650 * DAY);
+    for (n, at) in [(1, noon()), (2, noon()), (3, far), (4, far)] {
+        let message = draft(MALLORY, "x").sign_with_nonce(&mallory(), at, nonce(n)).unwrap();
+        assert_eq!(word(&send(&mut bob, &message, &Context::new(at, Via::Direct))), "accept");
+    }
+    // The clock is right again: Mallory's share was Mallory's to lose.
+    assert_eq!(word(&receive(&mut bob, &reminted(&pay, 77, 0), &relay(after(10), noon()))), "content_replay");
+}
+
+// rule: RECV-17
+#[test]
+fn a02_what_was_signed_long_before_it_was_handed_over_is_flagged() {
+    let message = from_alice(1, "Deploy now");
+    let later = 6 * DAY;
+    let restamped = reminted(&message, 1, later);
+    assert_eq!(
+        delivered(receive(&mut acquainted(), &restamped, &direct_at(after(later)))).flags(),
+        [Flag::Delayed]
+    );
+    let queued = relay(after(later + 60), after(later));
+    assert_eq!(delivered(receive(&mut acquainted(), &restamped, &queued)).flags(), [Flag::Delayed]);
+    // What waited in a queue did not.
+    let honest = delivered(send(&mut acquainted(), &message, &relay(after(later), noon())));
+    assert_eq!(honest.flags(), []);
+}
+
+// rule: RECV-9
+#[test]
+fn a49_a_split_in_the_order_that_a_model_reads_is_found() {
+    let split = [
+        draft(ALICE, "elephant").attachment_json(r#"{"filename":"A purple"}"#).unwrap(),
+        draft(ALICE, "elephant")
+            .attachment_json(r#"{"filename":"A purple"}"#)
+            .unwrap()
+            .context_json(r#"{"a":"b"}"#)
+            .unwrap(),
+        draft(ALICE, "elephant").context_json(r#"{"note":"A purple"}"#).unwrap(),
+    ];
+    for draft in split {
+        let message = draft.sign_with_nonce(&alice(), noon(), nonce(1)).unwrap();
+        assert_eq!(word(&send(&mut acquainted(), &message, &direct())), "quarantine");
+    }
+}
+
+// rule: RECV-9
+#[test]
+fn a49_texts_split_over_messages_are_found_whatever_stands_beside_them() {
+    let long = format!(r#"{{"filler":"{}"}}"#, "word ".repeat(1_000));
+    for context in ["{}", &long] {
+        let half = |n, text: &str| {
+            let draft = draft(ALICE, text).context_json(context).unwrap();
+            draft
+                .attachment_json(r#"{"filename":"a.pdf"}"#)
+                .unwrap()
+                .sign_with_nonce(&alice(), noon(), nonce(n))
+                .unwrap()
+        };
+        let mut bob = acquainted();
+        assert_eq!(word(&send(&mut bob, &half(1, "First half: purple"), &direct())), "accept");
+        assert_eq!(word(&send(&mut bob, &half(2, "elephant."), &direct())), "quarantine");
+    }
 }
 
 // rule: SIGN-13

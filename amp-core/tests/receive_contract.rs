@@ -141,11 +141,10 @@ fn a_held_message_waits_for_a_person_and_tells_the_sender_no_rule() {
     let message = from_alice(1, "Look, a purple elephant");
     let bytes = message.to_json();
     let reception = bob.receive(bytes.as_bytes(), &direct());
-    let stored = reception.stored().unwrap();
-    assert_eq!(
-        stored.claimed_security().unwrap().quarantine_id().as_ref(),
-        Some(reception.quarantine_entry().unwrap().id())
-    );
+    // It is not among the recipient's messages.
+    assert!(reception.stored().is_none());
+    let (entry, held) = reception.held().unwrap();
+    assert_eq!((entry.sender(), held.text()), (&address(ALICE), "Look, a purple elephant".into()));
     let Disposition::Quarantine(mut entry) = reception.commit() else { panic!("held") };
     assert_eq!((entry.code(), entry.reason()), ("message_quarantined", QuarantineReason::InjectionDetected));
     assert!(entry.rules().any(|rule| rule == "test.high"));
@@ -157,15 +156,81 @@ fn a_held_message_waits_for_a_person_and_tells_the_sender_no_rule() {
     assert_eq!(&id, entry.id());
 
     let later = direct_at(after(3_600));
-    let refused = bob.release(bytes.as_bytes(), &entry, &later).unwrap_err();
+    let refused = refusal(bob.release(bytes.as_bytes(), &entry, &later).commit());
     assert_eq!(refused.reason(), RefusalReason::Decided);
     entry.approve(after(3_000)).unwrap();
     let entry = QuarantineEntry::from_json(entry.to_json().as_bytes()).unwrap();
-    let released = bob.release(bytes.as_bytes(), &entry, &later).unwrap();
-    assert_eq!((released.trust(), released.scan().is_flagged()), (TrustLevel::Verified, true));
     // An approval is for that message alone.
     let other = from_alice(2, "Look, another purple elephant").to_json();
-    assert!(bob.release(other.as_bytes(), &entry, &later).is_err());
+    assert_eq!(word(&bob.release(other.as_bytes(), &entry, &later).commit()), "quarantine_expired");
+    // What is not committed is not handed out.
+    drop(bob.release(bytes.as_bytes(), &entry, &later));
+    let released = delivered(bob.release(bytes.as_bytes(), &entry, &later).commit());
+    assert_eq!((released.trust(), released.scan().is_flagged()), (TrustLevel::Verified, true));
+}
+
+/// Bob, who holds a message of Alice's that a person has approved, and the effects so far.
+fn holding(
+    receiver: amp_core::receive::ReceiverBuilder,
+    draft: amp_core::Draft,
+) -> (Receiver, String, QuarantineEntry) {
+    let mut bob = receiver.restore(&acquaintance()).build();
+    let bytes = draft.sign_with_nonce(&alice(), noon(), nonce(1)).unwrap().to_json();
+    let Disposition::Quarantine(mut entry) = receive(&mut bob, bytes.as_bytes(), &direct()) else {
+        panic!("held")
+    };
+    entry.approve(after(60)).unwrap();
+    (bob, bytes, *entry)
+}
+
+// rule: RECV-11
+#[test]
+fn a_held_message_is_handed_out_once() {
+    let (mut bob, bytes, entry) = holding(builder(), draft(ALICE, "purple elephant"));
+    let before = bob.memory().to_effects();
+    let reception = bob.release(bytes.as_bytes(), &entry, &direct_at(after(60)));
+    let effects = reception.effects().to_vec();
+    assert_eq!(word(&reception.commit()), "accept");
+    assert_eq!(
+        word(&bob.release(bytes.as_bytes(), &entry, &direct_at(after(61))).commit()),
+        "quarantine_expired"
+    );
+    // Nor after a restart.
+    let mut again = builder().restore(&before).restore(&effects).build();
+    assert_eq!(again.memory(), bob.memory());
+    assert_eq!(
+        word(&again.release(bytes.as_bytes(), &entry, &direct_at(after(62))).commit()),
+        "quarantine_expired"
+    );
+    // Whoever sends it again is told that it was delivered.
+    let again = receive(&mut bob, bytes.as_bytes(), &direct_at(after(63)));
+    assert!(matches!(again, Disposition::Duplicate(FirstOutcome::Delivered)));
+}
+
+// rule: RECV-11, REPLAY-9
+#[test]
+fn a_held_message_is_judged_anew_when_it_is_released() {
+    // Its own time is over.
+    let brief = draft(ALICE, "purple elephant").expires_at(after(90));
+    let (mut bob, bytes, entry) = holding(builder(), brief);
+    assert_eq!(word(&bob.release(bytes.as_bytes(), &entry, &direct_at(after(91))).commit()), "expired");
+    assert_eq!(word(&bob.release(bytes.as_bytes(), &entry, &direct_at(after(90))).commit()), "accept");
+    // The entry's time is over by the mark, though the host's clock was set back for the approval.
+    let (mut bob, bytes, entry) = holding(builder(), draft(ALICE, "purple elephant"));
+    bob.set_clock(after(4 * DAY)).commit();
+    let late = bob.release(bytes.as_bytes(), &entry, &direct_at(after(90))).commit();
+    assert_eq!(word(&late), "quarantine_expired");
+    // The grant was taken back.
+    let (pair, owner) = (Pair::new(&address(ALICE), &address(BOB)), "owner".parse::<Actor>().unwrap());
+    let mut bob = builder().demand_grants().restore(&acquaintance()).build();
+    let event = bob.memory().grants().grant(&pair, GrantScope::Message.into(), None, &owner, noon()).unwrap();
+    let grants = bob.grant(event).unwrap().effects().to_vec();
+    let (mut bob, bytes, entry) =
+        holding(builder().demand_grants().restore(&grants), draft(ALICE, "purple elephant"));
+    let event = bob.memory().grants().revoke(&pair, &owner, after(70)).unwrap();
+    bob.grant(event).unwrap().commit();
+    let refused = bob.release(bytes.as_bytes(), &entry, &direct_at(after(90))).commit();
+    assert_eq!(word(&refused), "recipient_not_allowed");
 }
 
 // rule: RECV-11
@@ -631,7 +696,10 @@ fn the_json_of_effects_is_what_it_was() {
             r#"{{"v":1,"effect":"seen","sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg_1_a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","nonce":"AAAAAAAAAAAAAAAAAAAAAA","keep_until":"{NOON}","clock":"{NOON}","outcome":"delivered"}}"#
         ),
         format!(
-            r#"{{"v":1,"effect":"seen","sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg-1-a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","keep_until":"{NOON}","clock":"{NOON}","forget":"{NOON}","outcome":{{"quarantined":"qtn_1769860805_d842444dfd23519b"}}}}"#
+            r#"{{"v":1,"effect":"seen","sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg-1-a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","keep_until":"{NOON}","clock":"{NOON}","outcome":{{"quarantined":"qtn_1769860805_d842444dfd23519b"}},"domain":"evil.example","instead_of":[{{"sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg_1_b","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}]}}"#
+        ),
+        format!(
+            r#"{{"v":1,"effect":"released","quarantine_id":"qtn_1769860805_d842444dfd23519b","message":{{"sender":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","id":"msg_1_a","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}},"at":"{NOON}"}}"#
         ),
         format!(r#"{{"v":1,"effect":"clock_set","to":"{NOON}"}}"#),
         format!(

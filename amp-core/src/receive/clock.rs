@@ -12,6 +12,9 @@ use amp_envelope::Timestamp;
 /// jumped ahead for a moment is forgiven once it is right again, and has emptied no memory. Nothing in a message moves
 /// the mark.
 ///
+/// A clock that stays ahead for many messages takes the mark along, a step with each, and the first message of all sets
+/// it to the host's clock, whatever that says. Both are mended by [`Receiver::set_clock`](super::Receiver::set_clock).
+///
 /// ```
 /// use amp_core::receive::ClockPolicy;
 /// use core::time::Duration;

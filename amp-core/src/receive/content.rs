@@ -8,6 +8,8 @@ use alloc::vec::Vec;
 
 use amp_envelope::{JsonKind, JsonValue, Message};
 
+use crate::scan::{ScanReport, Scanner};
+
 /// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
 pub(super) struct Content<'a> {
     pub(super) subject: Cow<'a, str>,
@@ -39,11 +41,55 @@ impl<'a> Content<'a> {
         Self { subject: message.subject(), text: message.text(), attachments, others }
     }
 
-    /// The texts one after the other, as they are scanned.
+    /// The texts one after the other, in the order in which a model reads them, as they are scanned.
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
-        let head = [&*self.subject, &*self.text];
-        head.into_iter().chain(self.attachments.iter().chain(&self.others).map(|text| &**text))
+        let head = self.attachments.iter().chain(&self.others).map(|text| &**text);
+        core::iter::once(&*self.subject).chain(head).chain([&*self.text])
     }
+
+    /// The text, and the how-manieth of the parts it is.
+    pub(super) fn text_part(&self) -> (usize, &str) {
+        let before = self.attachments.len().saturating_add(self.others.len());
+        (before.saturating_add(1), &self.text)
+    }
+
+    /// What the texts show, read with the context and without it: a host chooses whether a model is shown it.
+    pub(super) fn scan(&self, scanner: &Scanner) -> ScanReport {
+        let mut report = scanner.scan_parts(self.parts());
+        if !self.others.is_empty() {
+            let before = core::iter::once(&*self.subject).chain(self.attachments.iter().map(|name| &**name));
+            scanner.scan_after(&tail(before), self.text_part(), false, &mut report);
+        }
+        report
+    }
+}
+
+/// How much of a message's end is kept for the scan of what comes after it, in bytes: more than a window holds.
+const TAIL: usize = 4096;
+
+/// The end of the texts, as lines.
+pub(super) fn tail<'p>(parts: impl Iterator<Item = &'p str>) -> String {
+    let parts: Vec<&str> = parts.collect();
+    let mut lines = Vec::new();
+    let mut room = TAIL;
+    for part in parts.into_iter().rev() {
+        lines.push(end_of(part, room));
+        room = room.saturating_sub(part.len());
+        if room == 0 {
+            break;
+        }
+    }
+    lines.reverse();
+    lines.join("\n")
+}
+
+/// At most the last `room` bytes of a text, from a character on.
+fn end_of(text: &str, room: usize) -> &str {
+    let mut from = text.len().saturating_sub(room);
+    while !text.is_char_boundary(from) {
+        from = from.saturating_add(1);
+    }
+    text.get(from..).unwrap_or_default()
 }
 
 /// The context in lines, as a model is shown it: `name: value`, or `name:` and what is in it. Each name and each value
@@ -107,5 +153,18 @@ fn scalar<'a>(value: JsonValue<'a>) -> Option<Cow<'a, str>> {
         JsonKind::Array | JsonKind::Object => None,
         JsonKind::String => value.as_str(),
         _ => Some(Cow::Borrowed(value.raw())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_end_in_order() {
+        assert_eq!(tail(["a", "b", "c"].into_iter()), "a\nb\nc");
+        let long = "é".repeat(TAIL);
+        let kept = tail(["start", &long, "end"].into_iter());
+        assert!(kept.len() <= TAIL + 2 && kept.ends_with("é\nend") && !kept.contains("start"));
     }
 }

@@ -9,12 +9,10 @@ use amp_envelope::{Message, StoredMessage, Verified};
 
 use super::effects::Effect;
 use super::quarantine::QuarantineEntry;
-use super::received::{Received, UntrustedMessage, notes};
+use super::received::{Received, UntrustedMessage};
 use super::receiver::{Live, Receiver};
 use super::refusal::Refusal;
-use super::replay::FirstOutcome;
-use crate::scan::ScanReport;
-use crate::trust::TrustLevel;
+use super::seen::FirstOutcome;
 
 /// What became of a message.
 #[derive(Debug, Clone)]
@@ -35,8 +33,8 @@ pub enum Disposition {
 
 /// A message that is decided upon and not yet accepted.
 ///
-/// Nothing has changed so far. The host puts [`effects`](Self::effects) and [`stored`](Self::stored) into one
-/// transaction of its database; once that holds, [`commit`](Self::commit) lets the receiver remember the effects and
+/// Nothing has changed so far. The host puts [`effects`](Self::effects) and what is [`stored`](Self::stored) or
+/// [`held`](Self::held) into one transaction of its database; once that holds, [`commit`](Self::commit) lets the receiver remember the effects and
 /// hands the message out. If it fails, the reception is dropped, and the sender's next attempt finds everything as it
 /// was.
 ///
@@ -86,8 +84,6 @@ pub(super) enum Outcome {
 pub(super) struct Held {
     pub(super) entry: QuarantineEntry,
     pub(super) message: Verified<Message>,
-    pub(super) level: TrustLevel,
-    pub(super) scan: ScanReport,
 }
 
 impl<'r> Reception<'r> {
@@ -101,23 +97,23 @@ impl<'r> Reception<'r> {
         &self.decision.effects
     }
 
-    /// What is to be stored: the message that is delivered, shown or held, with the receiver's findings. None for one
-    /// that is refused or came before.
+    /// What is to be stored among the recipient's messages: the one that is delivered or shown, with the receiver's
+    /// findings. None for one that is held, is refused or came before.
     #[must_use]
     pub fn stored(&self) -> Option<StoredMessage> {
         match &self.decision.outcome {
             Outcome::Deliver(received) => Some(received.stored()),
             Outcome::Untrusted(message) => Some(message.stored()),
-            Outcome::Quarantine(held) => Some(held.stored()),
-            Outcome::Reject(_) | Outcome::Duplicate(_) => None,
+            Outcome::Quarantine(_) | Outcome::Reject(_) | Outcome::Duplicate(_) => None,
         }
     }
 
-    /// The entry under which the message is to be held, if it is.
+    /// What is to be stored apart from the recipient's messages, until a person has decided: the entry, and the message
+    /// that it is about. Whoever approves it hands the message's bytes to [`Receiver::release`].
     #[must_use]
-    pub const fn quarantine_entry(&self) -> Option<&QuarantineEntry> {
+    pub const fn held(&self) -> Option<(&QuarantineEntry, &Verified<Message>)> {
         match &self.decision.outcome {
-            Outcome::Quarantine(held) => Some(&held.entry),
+            Outcome::Quarantine(held) => Some((&held.entry, &held.message)),
             _ => None,
         }
     }
@@ -134,15 +130,6 @@ impl<'r> Reception<'r> {
             Outcome::Reject(refusal) => Disposition::Reject(refusal),
             Outcome::Duplicate(first) => Disposition::Duplicate(first),
         }
-    }
-}
-
-impl Held {
-    fn stored(&self) -> StoredMessage {
-        let mut stored = StoredMessage::new((*self.message).clone(), self.entry.quarantined_at());
-        stored.set_verified(true);
-        stored.annotate(notes(self.level, &self.scan, Some(self.entry.id())));
-        stored
     }
 }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::codec;
 use super::context::KeySource;
-use super::replay::Seen;
 use super::revocation::Revocation;
+use super::seen::{Released, Seen};
 use crate::admission::GrantEvent;
 use crate::trust::PinState;
 
@@ -38,8 +38,10 @@ const VERSION: u64 = 1;
 #[serde(tag = "effect", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Effect {
-    /// A message was accepted: its id, its nonce and its content count as seen.
+    /// A message was accepted, or refused for what it says: its id, its nonce and its content count as seen.
     Seen(Seen),
+    /// A held message was handed out: it is not handed out again.
+    Released(Released),
     /// A person set the high-water mark of the clock.
     ClockSet {
         /// The mark.
@@ -186,6 +188,8 @@ pub enum AuditKind {
     Refused,
     /// A message was held for review.
     Quarantined,
+    /// A held message was handed out.
+    Released,
     /// A message came again.
     Duplicate,
     /// A message that nothing vouches for was shown as such.

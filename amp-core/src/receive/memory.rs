@@ -9,7 +9,8 @@ use amp_crypto::VerifyingKey;
 use super::clock::ClockPolicy;
 use super::effects::Effect;
 use super::keys::KnownKeys;
-use super::replay::{ReplayLimits, ReplayMemory};
+use super::replay::ReplayMemory;
+use super::replay_limits::ReplayLimits;
 use super::revocation::{Revocation, Revocations};
 use crate::admission::PairGrants;
 use crate::trust::PinState;
@@ -81,6 +82,7 @@ impl Memory {
     pub fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::Seen(seen) => self.replay.record(seen),
+            Effect::Released(released) => self.replay.release(released),
             Effect::ClockSet { to } => self.replay.set_clock(*to),
             Effect::KeyPinned { address, key, state, source, at } => {
                 self.keys.pin(address, key, *state, *source, *at);

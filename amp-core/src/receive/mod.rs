@@ -13,8 +13,9 @@
 //!
 //! | memory | bound | when it is full |
 //! |---|---|---|
-//! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144, half of these for keys that are more than first seen | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
-//! | a message seen | 7 days and 15 minutes, or its own life up to 31 days | forgotten |
+//! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144. Of these an eighth for one domain, half for keys that are first seen, three quarters for all that are not confirmed or of the own tenant | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
+//! | an equal content without a nonce | 4 ids | the oldest id is forgotten, the content is not |
+//! | a message seen | 7 days and 15 minutes, or the life that its sender signed, up to 31 days | forgotten |
 //! | addresses with their keys | 65,536, of them 16,384 under one domain | strangers are refused, `rate_limited`; under a full domain a person may add more |
 //! | earlier keys of an address | 16 | the oldest is forgotten |
 //! | pairs of addresses of one agent | 65,536 | the next is refused |
@@ -36,8 +37,11 @@ mod quarantine;
 mod received;
 mod receiver;
 mod refusal;
+mod release;
 mod replay;
+mod replay_limits;
 mod revocation;
+mod seen;
 mod settings;
 mod sighting;
 mod watch;
@@ -52,7 +56,9 @@ pub use quarantine::{QuarantineEntry, QuarantineReason, QuarantineStatus};
 pub use received::{Flag, RawText, Received, UntrustedMessage};
 pub use receiver::Receiver;
 pub use refusal::{PublicRefusal, Refusal, RefusalReason};
-pub use replay::{FirstOutcome, ReplayLimits, ReplayMemory, Seen, Sight};
+pub use replay::{ReplayMemory, Sight};
+pub use replay_limits::ReplayLimits;
 pub use revocation::{Revocation, RevocationReason};
+pub use seen::{FirstOutcome, Released, Seen};
 pub use settings::ReceiverBuilder;
 pub use sighting::Sighting;

@@ -2,9 +2,10 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use amp_address::Address;
+use amp_address::{Address, same_tenant};
 use amp_envelope::{Message, QuarantineId, Timestamp, Verified};
 
 use super::authenticate::{Doubtful, Proven};
@@ -12,12 +13,13 @@ use super::content::Content;
 use super::context::Context;
 use super::disposition::{Decision, Held, Outcome};
 use super::effects::{AuditEvent, AuditKind, Effect, RiskOutcome};
-use super::memory::Memory;
-use super::quarantine::{QuarantineEntry, QuarantineReason, QuarantineStatus};
+use super::quarantine::{QuarantineEntry, QuarantineReason};
 use super::received::{Flag, Received, UntrustedMessage};
 use super::receiver::Receiver;
 use super::refusal::{Refusal, RefusalReason};
-use super::replay::{FirstOutcome, Sight};
+use super::replay::Sight;
+use super::replay_limits::Share;
+use super::seen::FirstOutcome;
 use super::sighting::Sighting;
 use super::watch::Looked;
 use crate::admission::{GrantScope, Intent, Pair};
@@ -58,40 +60,16 @@ impl Receiver {
         decision.effects.extend(hint.map(Effect::Audit));
         decision
     }
-
-    /// Judges a held message anew.
-    pub(super) fn judge_released(
-        &self,
-        bytes: &[u8],
-        entry: &QuarantineEntry,
-        context: &Context<'_>,
-    ) -> Result<Received, Refusal> {
-        let message = Message::decode_with(bytes, self.settings.profile).map_err(Refusal::of_the_bytes)?;
-        let case = Case::new(self, context, &message);
-        case.check_recipient()?;
-        let proven = case.authenticate(message).map_err(|doubtful| doubtful.refusal)?;
-        let sighting = Sighting::of(&proven.message)?;
-        let is_approved = entry.status(case.now) == QuarantineStatus::Approved;
-        if !is_approved || entry.digest() != sighting.digest() || *entry.sender() != case.from {
-            return Err(Refusal::new(
-                RefusalReason::Decided,
-                "status",
-                "a held message is released once a person has approved it",
-            ));
-        }
-        let looked = case.look(&proven.message);
-        Ok(case.received(proven, looked.report))
-    }
 }
 
 impl Decision {
-    const fn new(outcome: Outcome, effects: Vec<Effect>) -> Self {
+    pub(super) const fn new(outcome: Outcome, effects: Vec<Effect>) -> Self {
         Self { outcome, effects, live: None }
     }
 }
 
 impl<'a> Case<'a> {
-    fn new(receiver: &'a Receiver, context: &'a Context<'a>, message: &Message) -> Self {
+    pub(super) fn new(receiver: &'a Receiver, context: &'a Context<'a>, message: &Message) -> Self {
         let known = |address: Address| address.with_known_providers(&receiver.settings.providers);
         Self {
             receiver,
@@ -102,7 +80,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn note(&self, kind: AuditKind, message: &Message) -> AuditEvent {
+    pub(super) fn note(&self, kind: AuditKind, message: &Message) -> AuditEvent {
         AuditEvent::new(kind, self.context.now()).about(self.from.clone()).with_id(message.unsigned().id())
     }
 
@@ -114,7 +92,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn check_recipient(&self) -> Result<(), Refusal> {
+    pub(super) fn check_recipient(&self) -> Result<(), Refusal> {
         if self.receiver.settings.addresses.contains(&self.to) {
             return Ok(());
         }
@@ -153,7 +131,7 @@ impl<'a> Case<'a> {
         let sighting = Sighting::unproven(message)?;
         memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
         self.check_sender()?;
-        let scan = settings.scanner.scan_parts(Content::of(message).parts());
+        let scan = Content::of(message).scan(&settings.scanner);
         // Nobody answers for it, so nobody is asked to look at it either.
         if scan.verdict(&settings.overrides) >= Verdict::Quarantine {
             return Err(CONTENT_BLOCKED);
@@ -162,18 +140,16 @@ impl<'a> Case<'a> {
     }
 
     fn judge_proven(&self, mut proven: Proven) -> Result<Decision, Refusal> {
-        let sighting = Sighting::of(&proven.message)?;
+        let sighting = Sighting::of(&proven.message)?.in_share(self.share(&proven));
         let replay = &self.receiver.memory.replay;
         match replay.check(&sighting, self.context.via(), self.context.now())? {
             Sight::First => {}
             Sight::EqualContent => proven.flags.push(Flag::ContentReplay),
-            Sight::Duplicate(first) => {
-                let audit = self.note(AuditKind::Duplicate, &proven.message);
-                return Ok(Decision::new(Outcome::Duplicate(first), Vec::from([Effect::Audit(audit)])));
-            }
+            Sight::IdConflict => proven.flags.push(Flag::IdConflict),
+            Sight::Duplicate(first) => return Ok(self.again(first, &proven)),
         }
-        if proven.facts == proven.facts.pin(PinState::FirstSeen) {
-            replay.check_room_of_strangers(self.context.now())?;
+        if replay.is_delayed(&sighting, self.context.via(), self.context.now()) {
+            proven.flags.push(Flag::Delayed);
         }
         self.check_sender()?;
         if let Some(decision) = self.judge_grant(&proven.message) {
@@ -183,7 +159,29 @@ impl<'a> Case<'a> {
         Ok(self.conclude(proven, &sighting, looked))
     }
 
-    fn check_sender(&self) -> Result<(), Refusal> {
+    /// What came before is answered as it was then, and counts for nothing more.
+    fn again(&self, first: FirstOutcome, proven: &Proven) -> Decision {
+        let audit = Effect::Audit(self.note(AuditKind::Duplicate, &proven.message));
+        let outcome = match first {
+            FirstOutcome::Refused => Outcome::Reject(CONTENT_BLOCKED),
+            first => Outcome::Duplicate(first),
+        };
+        Decision::new(outcome, Vec::from([audit]))
+    }
+
+    /// Out of which share of the memory the sender's messages are remembered.
+    fn share(&self, proven: &Proven) -> Share {
+        let own = &self.receiver.settings.addresses;
+        let is_colleague =
+            |own: &Address| own.provider() == self.from.provider() && same_tenant(own, &self.from).is_same();
+        if proven.facts == proven.facts.pin(PinState::Confirmed) || own.iter().any(is_colleague) {
+            return Share::Whole;
+        }
+        let is_first_seen = proven.facts == proven.facts.pin(PinState::FirstSeen);
+        Share::Domain { name: owner_domain(&self.from, own).into(), is_first_seen }
+    }
+
+    pub(super) fn check_sender(&self) -> Result<(), Refusal> {
         let allowed = self.receiver.settings.allowed_senders.as_ref();
         if allowed.is_none_or(|allowed| allowed.matches(&self.from)) {
             return Ok(());
@@ -196,7 +194,7 @@ impl<'a> Case<'a> {
     }
 
     /// Refuses a message without the grant that it needs; the first one becomes a request.
-    fn judge_grant(&self, message: &Verified<Message>) -> Option<Decision> {
+    pub(super) fn judge_grant(&self, message: &Verified<Message>) -> Option<Decision> {
         if !self.receiver.settings.demands_grants {
             return None;
         }
@@ -226,7 +224,7 @@ impl<'a> Case<'a> {
     }
 
     /// Scans the message, also together with the sender's last ones.
-    fn look(&self, message: &Verified<Message>) -> Looked {
+    pub(super) fn look(&self, message: &Verified<Message>) -> Looked {
         let Receiver { settings, watch, .. } = self.receiver;
         watch.look(settings, (&self.from, &self.to), &Content::of(message), self.now)
     }
@@ -240,28 +238,37 @@ impl<'a> Case<'a> {
             Verdict::Flag => RiskOutcome::Flagged,
             _ => RiskOutcome::Delivered,
         };
+        // An equal content may be a replay: it puts neither words nor flags on its sender.
+        let is_equal = proven.flags.contains(&Flag::ContentReplay);
         let risk = Effect::RiskCounted { sender: self.from.clone(), outcome, at: self.context.now() };
+        let risk = (!is_equal).then_some(risk);
+        let live = (!is_equal).then_some(live);
         match outcome {
             RiskOutcome::Blocked => {
                 let note = self.note(AuditKind::Refused, &proven.message).with_code(CONTENT_BLOCKED.code());
-                let effects = Vec::from([risk, Effect::Audit(note)]);
-                Decision { outcome: Outcome::Reject(CONTENT_BLOCKED), effects, live: Some(live) }
+                // A retry, or a replay, is refused as the first one was and counts for nothing more.
+                let seen = self.seen(sighting, FirstOutcome::Refused);
+                let effects = [seen].into_iter().chain(risk).chain([Effect::Audit(note)]).collect();
+                Decision { outcome: Outcome::Reject(CONTENT_BLOCKED), effects, live }
             }
             RiskOutcome::Quarantined => {
+                let replay = &self.receiver.memory.replay;
+                if let Some(first) = replay.held_equal(sighting, self.context.now()) {
+                    return self.again(first, &proven);
+                }
                 let id = QuarantineId::from_parts(self.context.now(), sighting.short_name());
                 let entry = self.entry(&id, sighting, &report, is_escalated && verdict < Verdict::Quarantine);
                 let mut effects = self.acceptance(&proven, sighting, FirstOutcome::Quarantined(id));
-                effects.push(risk);
+                effects.extend(risk);
                 effects.push(Effect::Audit(self.note(AuditKind::Quarantined, &proven.message)));
-                let level = proven.facts.level();
-                let held = Held { entry, message: proven.message, level, scan: report };
-                Decision { outcome: Outcome::Quarantine(Box::new(held)), effects, live: Some(live) }
+                let held = Held { entry, message: proven.message };
+                Decision { outcome: Outcome::Quarantine(Box::new(held)), effects, live }
             }
             _ => {
                 let mut effects = self.acceptance(&proven, sighting, FirstOutcome::Delivered);
-                effects.push(risk);
+                effects.extend(risk);
                 let received = self.received(proven, report);
-                Decision { outcome: Outcome::Deliver(Box::new(received)), effects, live: Some(live) }
+                Decision { outcome: Outcome::Deliver(Box::new(received)), effects, live }
             }
         }
     }
@@ -282,15 +289,22 @@ impl<'a> Case<'a> {
 
     /// What an accepted message changes: its sender's pin, and that it was seen.
     fn acceptance(&self, proven: &Proven, sighting: &Sighting, outcome: FirstOutcome) -> Vec<Effect> {
-        let Memory { replay, keys, .. } = &self.receiver.memory;
-        let key = proven.message.key();
-        let is_first_use = outcome == FirstOutcome::Delivered && !keys.has_used(&self.from, key);
-        let used = is_first_use.then(|| Effect::KeyUsed { address: self.from.clone(), key: key.clone() });
-        let seen = Effect::Seen(replay.seen(sighting, outcome, self.context.now()));
-        proven.pin.iter().cloned().chain(used).chain([seen]).collect()
+        let used = self.first_use(proven).filter(|_| outcome == FirstOutcome::Delivered);
+        proven.pin.iter().cloned().chain(used).chain([self.seen(sighting, outcome)]).collect()
     }
 
-    fn received(&self, proven: Proven, scan: ScanReport) -> Received {
+    /// That the sender's key was used, when that was not known.
+    pub(super) fn first_use(&self, proven: &Proven) -> Option<Effect> {
+        let (keys, key) = (&self.receiver.memory.keys, proven.message.key());
+        let is_first = !keys.has_used(&self.from, key);
+        is_first.then(|| Effect::KeyUsed { address: self.from.clone(), key: key.clone() })
+    }
+
+    fn seen(&self, sighting: &Sighting, outcome: FirstOutcome) -> Effect {
+        Effect::Seen(self.receiver.memory.replay.seen(sighting, outcome, self.context.now()))
+    }
+
+    pub(super) fn received(&self, proven: Proven, scan: ScanReport) -> Received {
         let Proven { message, facts, attestation, mut flags, .. } = proven;
         if flags.contains(&Flag::FirstContact) || facts == facts.pin(PinState::FirstSeen) {
             flags.extend(self.lookalike().map(Flag::LookalikeOf));
@@ -315,6 +329,21 @@ impl<'a> Case<'a> {
         lookalike_of(&self.from, own.chain(self.receiver.memory.keys.contacts(&self.from)))
             .map(|found| found.contact().clone())
     }
+}
+
+/// The part of a domain under which its owner names what it likes: two labels, and one more under the domain that the
+/// receiver shares.
+fn owner_domain<'d>(sender: &'d Address, own: &BTreeSet<Address>) -> &'d str {
+    let name = last_labels(sender.domain(), 2);
+    if own.iter().any(|own| last_labels(own.domain(), 2) == name) {
+        return last_labels(sender.domain(), 3);
+    }
+    name
+}
+
+fn last_labels(domain: &str, count: usize) -> &str {
+    let dot = domain.rmatch_indices('.').nth(count.saturating_sub(1));
+    domain.get(dot.map_or(0, |(at, _)| at.saturating_add(1))..).unwrap_or(domain)
 }
 
 const CONTENT_BLOCKED: Refusal = Refusal::new(

@@ -17,7 +17,7 @@ use super::refusal::{Refusal, RefusalReason};
 use crate::scan::Severity;
 
 /// How long an entry waits for a decision.
-const HELD: Duration = Duration::from_secs(72 * 60 * 60);
+pub(super) const HELD: Duration = Duration::from_secs(72 * 60 * 60);
 
 /// Why a message is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -7,8 +7,7 @@ use core::fmt;
 
 use amp_address::Address;
 use amp_envelope::{
-    Answer, Dialect, Draft, Message, QuarantineId, SecurityNotes, SignedMessage, StoredMessage, Timestamp,
-    Verified,
+    Answer, Dialect, Draft, Message, SecurityNotes, SignedMessage, StoredMessage, Timestamp, Verified,
 };
 
 use super::content::{Content, context_lines};
@@ -23,6 +22,11 @@ use crate::trust::{
 pub enum Flag {
     /// The same content came before under another id, without a nonce: two equal messages, or a replay of one.
     ContentReplay,
+    /// Another message of the sender came before under this one's id. The sender did not sign the ids.
+    IdConflict,
+    /// It was signed more than five minutes before it was handed over, whatever its stamp says: honest delay, or a
+    /// message that was kept back.
+    Delayed,
     /// No message of the sender was delivered before, and no person has spoken for its key.
     FirstContact,
     /// The sender's key took another's place within the last 24 hours.
@@ -178,7 +182,7 @@ impl Received {
     pub fn stored(&self) -> StoredMessage {
         let mut stored = StoredMessage::new((*self.message).clone(), self.received_at);
         stored.set_verified(true);
-        stored.annotate(notes(self.trust(), &self.scan, None));
+        stored.annotate(notes(self.trust(), &self.scan));
         stored
     }
 }
@@ -270,7 +274,7 @@ impl UntrustedMessage {
     pub fn stored(&self) -> StoredMessage {
         let mut stored = StoredMessage::new(self.message.clone(), self.received_at);
         stored.set_verified(false);
-        stored.annotate(notes(TrustLevel::Untrusted, &self.scan, None));
+        stored.annotate(notes(TrustLevel::Untrusted, &self.scan));
         stored
     }
 }
@@ -302,13 +306,10 @@ fn prompt(
 }
 
 /// The receiver's findings, as they are stored beside a message.
-pub(super) fn notes(level: TrustLevel, scan: &ScanReport, held: Option<&QuarantineId>) -> SecurityNotes {
+fn notes(level: TrustLevel, scan: &ScanReport) -> SecurityNotes {
     let mut notes = security_notes(level, scan.categories().into_iter().map(Category::as_str));
     if scan.findings().iter().any(Finding::is_window) {
         notes = notes.with_window_scan_result("flagged");
     }
-    match held {
-        Some(id) => notes.with_quarantine_id(id),
-        None => notes,
-    }
+    notes
 }

@@ -13,7 +13,6 @@ use super::effects::{AuditEvent, AuditKind, Effect};
 use super::keys::Standing;
 use super::memory::Memory;
 use super::quarantine::QuarantineEntry;
-use super::received::Received;
 use super::refusal::{Refusal, RefusalReason};
 use super::revocation::Revocation;
 use super::settings::{ReceiverBuilder, Settings};
@@ -84,21 +83,14 @@ impl Receiver {
         Reception::new(self, decision)
     }
 
-    /// Hands out a held message that a person has approved.
+    /// Decides about a held message that a person has approved. It is handed out once, when the reception is committed.
     ///
-    /// Signature, key and trust are judged anew; the message was counted as seen when it was held. Nothing is
-    /// remembered.
-    ///
-    /// # Errors
-    /// [`RefusalReason::Decided`] when the entry is not approved or is about another message; else as a message is
-    /// refused.
-    pub fn release(
-        &self,
-        bytes: &[u8],
-        entry: &QuarantineEntry,
-        context: &Context<'_>,
-    ) -> Result<Received, Refusal> {
-        self.judge_released(bytes, entry, context)
+    /// Signature, key, trust, its own expiry and who may write are judged anew; it was counted as seen when it was held.
+    /// It is refused as [`RefusalReason::Decided`] when the entry is not approved, is about another message, or was
+    /// released before, and when its 72 hours are over by the clock that counts for expiry.
+    pub fn release(&mut self, bytes: &[u8], entry: &QuarantineEntry, context: &Context<'_>) -> Reception<'_> {
+        let decision = self.decide_released(bytes, entry, context);
+        Reception::new(self, decision)
     }
 
     /// Remembers effects that the host has made durable.

@@ -3,113 +3,20 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 
-use amp_envelope::{MessageId, QuarantineId, Timestamp};
-use serde::{Deserialize, Serialize};
+use amp_envelope::{QuarantineId, Timestamp};
 
 use super::clock::{Clock, ClockPolicy};
-use super::codec;
 use super::context::Via;
+use super::quarantine::HELD;
 use super::refusal::{Refusal, RefusalReason};
-use super::sighting::{Sighting, id_key};
+use super::replay_limits::{DOMAIN_FULL, MEMORY_FULL, ReplayLimits, SENDER_FULL, SHARE_FULL, Share};
+use super::seen::{FirstOutcome, Place, Released, Seen, SenderMemory};
+use super::sighting::{RETENTION, Sighting};
 
-/// How much a [`ReplayMemory`] holds. What does not fit is refused: nothing that counts is forgotten to make room.
-///
-/// ```
-/// use amp_core::receive::ReplayLimits;
-/// let limits = ReplayLimits::default().with_total(1_000_000);
-/// assert_eq!((limits.per_sender(), limits.total()), (16_384, 1_000_000));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplayLimits {
-    per_sender: usize,
-    total: usize,
-}
-
-impl Default for ReplayLimits {
-    fn default() -> Self {
-        Self { per_sender: 16_384, total: 262_144 }
-    }
-}
-
-impl ReplayLimits {
-    /// Most messages that are remembered of one key: 16,384 by default, a message every 37 seconds for a week.
-    #[must_use]
-    pub const fn per_sender(&self) -> usize {
-        self.per_sender
-    }
-
-    /// Most messages that are remembered of all keys together: 262,144 by default, about 100 MiB. A receiver takes
-    /// messages of keys that are only first seen until half of it is used.
-    #[must_use]
-    pub const fn total(&self) -> usize {
-        self.total
-    }
-
-    /// Sets how many messages of one key are remembered.
-    #[must_use]
-    pub const fn with_per_sender(mut self, messages: usize) -> Self {
-        self.per_sender = messages;
-        self
-    }
-
-    /// Sets how many messages are remembered.
-    #[must_use]
-    pub const fn with_total(mut self, messages: usize) -> Self {
-        self.total = messages;
-        self
-    }
-}
-
-/// What became of a message when it was first seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum FirstOutcome {
-    /// It was delivered.
-    Delivered,
-    /// It was held, under this id.
-    Quarantined(QuarantineId),
-}
-
-/// A message that was accepted, as it is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seen {
-    #[serde(with = "codec")]
-    sender: [u8; 32],
-    id: MessageId,
-    #[serde(with = "codec")]
-    digest: [u8; 32],
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "codec::optional")]
-    nonce: Option<[u8; 16]>,
-    keep_until: Timestamp,
-    /// The receiver's high-water mark afterwards.
-    clock: Timestamp,
-    /// Where room was needed: what had to be remembered until an earlier time than this is forgotten.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    forget: Option<Timestamp>,
-    outcome: FirstOutcome,
-}
-
-impl Seen {
-    /// The message's id.
-    #[must_use]
-    pub const fn id(&self) -> &MessageId {
-        &self.id
-    }
-
-    /// What became of it.
-    #[must_use]
-    pub const fn outcome(&self) -> &FirstOutcome {
-        &self.outcome
-    }
-
-    /// Until when it is remembered.
-    #[must_use]
-    pub const fn keep_until(&self) -> Timestamp {
-        self.keep_until
-    }
-}
+/// How many entries that are past their time are looked through for one of a domain.
+const MOST_LOOKED_AT: usize = 1024;
 
 /// What a [`ReplayMemory`] makes of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +26,9 @@ pub enum Sight {
     First,
     /// Its content was, under another id and without a nonce: two equal messages, or a replay of one.
     EqualContent,
+    /// It was not, as its nonce shows, but another message of the key was under this id. The nonce is signed, the id is
+    /// not: whoever relays messages can give one the other's.
+    IdConflict,
     /// It was seen before, and this became of it. Nothing is to be done but to say so.
     Duplicate(FirstOutcome),
 }
@@ -148,25 +58,9 @@ pub struct ReplayMemory {
     clock: Clock,
     senders: BTreeMap<[u8; 32], SenderMemory>,
     /// Every entry, the first to be forgotten first.
-    expiry: BTreeSet<(Timestamp, [u8; 32], Box<str>)>,
-}
-
-/// What is remembered of one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct SenderMemory {
-    by_id: BTreeMap<Box<str>, Entry>,
-    nonces: BTreeSet<[u8; 16]>,
-    /// Contents without a nonce, and under how many ids each stands.
-    contents: BTreeMap<[u8; 32], usize>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    id: MessageId,
-    digest: [u8; 32],
-    nonce: Option<[u8; 16]>,
-    keep_until: Timestamp,
-    outcome: FirstOutcome,
+    expiry: BTreeSet<(Timestamp, Place)>,
+    /// How many entries stand in the share of each domain.
+    domains: BTreeMap<Box<str>, usize>,
 }
 
 impl ReplayMemory {
@@ -222,29 +116,25 @@ impl ReplayMemory {
     /// `timestamp_future` for the times; `rate_limited` when there is no room.
     pub fn check(&self, sighting: &Sighting, via: Via, now: Timestamp) -> Result<Sight, Refusal> {
         let sender = self.senders.get(&sighting.sender);
-        if let Some(entry) = sender.and_then(|sender| sender.by_id.get(&*sighting.id_key())) {
-            return if entry.digest == sighting.digest {
-                Ok(Sight::Duplicate(entry.outcome.clone()))
-            } else {
-                Err(Refusal::new(
-                    RefusalReason::IdConflict,
-                    "envelope.id",
-                    "a sender uses an id for one message",
-                ))
-            };
+        if let Some(entry) = sender.and_then(|sender| sender.get(sighting.id_key(), sighting.digest)) {
+            return Ok(Sight::Duplicate(entry.outcome.clone()));
         }
-        let known_nonce = |nonce| sender.is_some_and(|sender| sender.nonces.contains(nonce));
-        if sighting.nonce.as_ref().is_some_and(known_nonce) {
-            return Err(Refusal::new(
-                RefusalReason::ContentReplay,
-                "payload.context.amp.nonce",
-                "a sender uses a nonce once",
-            ));
+        if sighting.nonce.is_some_and(|nonce| sender.is_some_and(|sender| sender.has_nonce(&nonce))) {
+            return Err(NONCE_SEEN);
+        }
+        let is_id_taken = sender.is_some_and(|sender| sender.has_id(sighting.id_key()));
+        if is_id_taken && sighting.nonce.is_none() {
+            return Err(ID_TAKEN);
         }
         self.check_times(sighting, via, now)?;
-        self.check_room(sender, self.clock.judged(now))?;
-        let is_known = sender.is_some_and(|sender| sender.contents.contains_key(&sighting.digest));
-        Ok(if sighting.nonce.is_none() && is_known { Sight::EqualContent } else { Sight::First })
+        self.make_room(sighting, self.clock.judged(now))?;
+        Ok(if is_id_taken {
+            Sight::IdConflict
+        } else if sender.is_some_and(|sender| sender.has_content(sighting)) {
+            Sight::EqualContent
+        } else {
+            Sight::First
+        })
     }
 
     /// Judges the times of a message alone.
@@ -252,89 +142,150 @@ impl ReplayMemory {
         sighting.check_times(via, self.clock, now, &self.policy)
     }
 
-    /// Whether one more message of a sender fits, once what is past its time at `now` is forgotten.
-    fn check_room(&self, sender: Option<&SenderMemory>, now: Timestamp) -> Result<(), Refusal> {
-        let limits = self.limits;
-        if sender.is_some_and(|sender| sender.by_id.len() >= limits.per_sender) {
-            let held = sender.map_or(0, |sender| {
-                sender.by_id.values().filter(|entry| entry.keep_until >= now).take(limits.per_sender).count()
-            });
-            if held >= limits.per_sender {
-                return Err(Refusal::new(
-                    RefusalReason::SenderQuota,
-                    "envelope.from",
-                    "no more messages of this key can be remembered now",
-                ));
+    /// Whether the message was signed long before it was handed over.
+    pub(super) fn is_delayed(&self, sighting: &Sighting, via: Via, now: Timestamp) -> bool {
+        sighting.is_delayed(via, self.clock.judged(now), &self.policy)
+    }
+
+    /// What has to be forgotten for one more message: never anything that could be replayed, and one for one, so that
+    /// a clock that is far ahead empties no memory.
+    fn make_room(&self, sighting: &Sighting, now: Timestamp) -> Result<Vec<Place>, Refusal> {
+        let (limits, mut freed) = (self.limits, Vec::new());
+        let place = |(id, digest): (&str, &[u8; 32])| Place {
+            sender: sighting.sender,
+            id: id.into(),
+            digest: *digest,
+        };
+        if let Some(sender) = self.senders.get(&sighting.sender) {
+            let surplus = sender.surplus(sighting).map(|id| (id, &sighting.digest));
+            if surplus.is_some() {
+                freed.extend(surplus.map(place));
+            } else if sender.len() >= limits.per_sender() {
+                let (id, digest) = sender.first_lapsed(now).ok_or(SENDER_FULL)?;
+                freed.push(place((id, digest)));
             }
         }
-        let has_past = self.expiry.first().is_some_and(|(keep_until, ..)| *keep_until < now);
-        if self.len() >= limits.total && !has_past {
-            return Err(Refusal::new(
-                RefusalReason::MemoryFull,
-                "envelope.id",
-                "no more messages can be remembered now",
-            ));
+        if let Share::Domain { name, is_first_seen } = &sighting.share
+            && !freed.iter().any(|place| self.domain_of(place) == Some(&**name))
+        {
+            let of_all = if *is_first_seen { limits.of_first_seen() } else { limits.of_unconfirmed() };
+            if self.domains.get(name).is_some_and(|held| *held >= limits.per_domain()) {
+                freed.push(self.first_lapsed_of(name, now).ok_or(DOMAIN_FULL)?.clone());
+            } else if freed.is_empty() && self.len() >= of_all {
+                freed.push(self.first_lapsed(now).ok_or(SHARE_FULL)?.clone());
+            }
         }
-        Ok(())
+        if freed.is_empty() && self.len() >= limits.total() {
+            freed.push(self.first_lapsed(now).ok_or(MEMORY_FULL)?.clone());
+        }
+        Ok(freed)
     }
 
-    /// Whether there is room for a stranger: keys can be made up, so half of the memory is for those that are known.
-    pub(super) fn check_room_of_strangers(&self, now: Timestamp) -> Result<(), Refusal> {
-        let now = self.clock.judged(now);
-        let has_past = self.expiry.first().is_some_and(|(keep_until, ..)| *keep_until < now);
-        if self.len() >= self.limits.total.div_ceil(2) && !has_past {
-            return Err(Refusal::new(
-                RefusalReason::MemoryFull,
-                "envelope.from",
-                "no more messages of strangers can be remembered now",
-            ));
-        }
-        Ok(())
+    fn domain_of(&self, place: &Place) -> Option<&str> {
+        let sender = self.senders.get(&place.sender)?;
+        sender.get(place.id.clone(), place.digest)?.domain.as_deref()
     }
 
-    /// What has to be made durable when the message is accepted.
+    fn lapsed(&self, now: Timestamp) -> impl Iterator<Item = &Place> {
+        self.expiry.iter().take_while(move |(keep_until, _)| *keep_until < now).map(|(_, place)| place)
+    }
+
+    fn first_lapsed(&self, now: Timestamp) -> Option<&Place> {
+        self.lapsed(now).next()
+    }
+
+    /// What is past its time first in the share of a domain; else what is past its time at all, for the mark to follow.
+    fn first_lapsed_of(&self, domain: &str, now: Timestamp) -> Option<&Place> {
+        let mut looked_at = self.lapsed(now).take(MOST_LOOKED_AT);
+        looked_at.find(|place| self.domain_of(place) == Some(domain)).or_else(|| self.first_lapsed(now))
+    }
+
+    /// The id under which an equal content is held already, and waits for a person.
+    pub(super) fn held_equal(&self, sighting: &Sighting, now: Timestamp) -> Option<FirstOutcome> {
+        let sender = self.senders.get(&sighting.sender).filter(|_| sighting.nonce.is_none())?;
+        // What has no nonce has no signed life either, and is kept for the same time.
+        let held_since = self.clock.judged(now).saturating_add(RETENTION.saturating_sub(HELD));
+        let mut equals = sender.equals(sighting.digest).rev().map(|(_, entry)| entry);
+        equals
+            .find(|entry| {
+                entry.keep_until >= held_since && matches!(entry.outcome, FirstOutcome::Quarantined(_))
+            })
+            .map(|entry| entry.outcome.clone())
+    }
+
+    /// Whether a message is held under this quarantine id, and was not released.
+    pub(super) fn is_held(&self, sighting: &Sighting, held: &QuarantineId) -> bool {
+        let sender = self.senders.get(&sighting.sender);
+        let entry = sender.and_then(|sender| sender.get(sighting.id_key(), sighting.digest));
+        entry.is_some_and(|entry| entry.outcome == FirstOutcome::Quarantined(held.clone()))
+    }
+
+    pub(super) fn release(&mut self, released: &Released) {
+        if let Some(sender) = self.senders.get_mut(&released.message.sender) {
+            sender.release(released);
+        }
+    }
+
+    /// What has to be made durable when the message is accepted, or refused for what it says.
     #[must_use]
     pub fn seen(&self, sighting: &Sighting, outcome: FirstOutcome, now: Timestamp) -> Seen {
+        let judged = self.clock.judged(now);
         Seen {
             sender: sighting.sender,
             id: sighting.id.clone(),
             digest: sighting.digest,
             nonce: sighting.nonce,
-            keep_until: sighting.keep_until(self.clock.judged(now)),
+            keep_until: sighting.keep_until(judged),
             clock: self.clock.following(now, self.policy.step()),
-            forget: self.is_at_a_limit(sighting).then(|| self.clock.judged(now)),
             outcome,
+            domain: sighting.share.domain().map(Box::from),
+            instead_of: self.make_room(sighting, judged).unwrap_or_default(),
         }
-    }
-
-    /// Whether the memory is at a limit, so that what is past its time has to be forgotten before the next message is
-    /// remembered.
-    fn is_at_a_limit(&self, sighting: &Sighting) -> bool {
-        let of_sender = self.senders.get(&sighting.sender).map_or(0, |sender| sender.by_id.len());
-        of_sender >= self.limits.per_sender || self.len() >= self.limits.total
     }
 
     /// Remembers a message, and forgets those that are past their time. What is remembered already stays as it is.
     pub fn record(&mut self, seen: &Seen) {
         self.set_clock(self.clock.judged(seen.clock));
-        self.forget_before(seen.forget.unwrap_or(seen.clock));
-        let sender = self.senders.entry(seen.sender).or_default();
-        let key = id_key(&seen.id);
-        if !sender.by_id.contains_key(&key) {
-            sender.remember(seen, key.clone());
-            self.expiry.insert((seen.keep_until, seen.sender, key));
+        self.forget_before(seen.clock);
+        let place = seen.place();
+        if self
+            .senders
+            .get(&seen.sender)
+            .is_some_and(|sender| sender.get(place.id.clone(), place.digest).is_some())
+        {
+            return;
+        }
+        seen.instead_of.iter().for_each(|place| self.forget(place));
+        self.senders.entry(seen.sender).or_default().remember(seen);
+        self.expiry.insert((seen.keep_until, place));
+        if let Some(domain) = &seen.domain {
+            let held = self.domains.entry(domain.clone()).or_default();
+            *held = held.saturating_add(1);
         }
     }
 
     /// Forgets what is past its time at `until`.
     fn forget_before(&mut self, until: Timestamp) {
-        while self.expiry.first().is_some_and(|(keep_until, ..)| *keep_until < until) {
-            let Some((_, sender, id)) = self.expiry.pop_first() else { return };
-            if let Some(memory) = self.senders.get_mut(&sender) {
-                memory.forget(&id);
-                if memory.by_id.is_empty() {
-                    self.senders.remove(&sender);
-                }
+        while let Some((_, place)) =
+            self.expiry.first().filter(|(keep_until, _)| *keep_until < until).cloned()
+        {
+            self.forget(&place);
+        }
+    }
+
+    fn forget(&mut self, place: &Place) {
+        let Some(sender) = self.senders.get_mut(&place.sender) else { return };
+        let Some(entry) = sender.forget(place) else { return };
+        if sender.is_empty() {
+            self.senders.remove(&place.sender);
+        }
+        self.expiry.remove(&(entry.keep_until, place.clone()));
+        if let Some(domain) = entry.domain
+            && let Some(held) = self.domains.get_mut(&domain)
+        {
+            *held = held.saturating_sub(1);
+            if *held == 0 {
+                self.domains.remove(&domain);
             }
         }
     }
@@ -345,58 +296,11 @@ impl ReplayMemory {
 
     /// The entries as they would have to be recorded to get the same memory.
     pub(super) fn entries(&self) -> impl Iterator<Item = Seen> {
-        let clock = self.clock.mark();
-        self.senders.iter().flat_map(move |(sender, memory)| {
-            memory.by_id.values().map(move |entry| Seen {
-                sender: *sender,
-                id: entry.id.clone(),
-                digest: entry.digest,
-                nonce: entry.nonce,
-                keep_until: entry.keep_until,
-                clock: clock.unwrap_or(Timestamp::MIN),
-                forget: Some(Timestamp::MIN),
-                outcome: entry.outcome.clone(),
-            })
-        })
+        self.senders.iter().flat_map(|(sender, memory)| memory.to_seen(*sender))
     }
 }
 
-impl SenderMemory {
-    fn remember(&mut self, seen: &Seen, key: Box<str>) {
-        match seen.nonce {
-            Some(nonce) => {
-                self.nonces.insert(nonce);
-            }
-            None => {
-                let ids = self.contents.entry(seen.digest).or_default();
-                *ids = ids.saturating_add(1);
-            }
-        }
-        let entry = Entry {
-            id: seen.id.clone(),
-            digest: seen.digest,
-            nonce: seen.nonce,
-            keep_until: seen.keep_until,
-            outcome: seen.outcome.clone(),
-        };
-        self.by_id.insert(key, entry);
-    }
-
-    fn forget(&mut self, id: &str) {
-        let Some(entry) = self.by_id.remove(id) else { return };
-        match entry.nonce {
-            Some(nonce) => {
-                self.nonces.remove(&nonce);
-            }
-            None => {
-                let left = self.contents.get_mut(&entry.digest).map_or(0, |ids| {
-                    *ids = ids.saturating_sub(1);
-                    *ids
-                });
-                if left == 0 {
-                    self.contents.remove(&entry.digest);
-                }
-            }
-        }
-    }
-}
+const NONCE_SEEN: Refusal =
+    Refusal::new(RefusalReason::ContentReplay, "payload.context.amp.nonce", "a sender uses a nonce once");
+const ID_TAKEN: Refusal =
+    Refusal::new(RefusalReason::IdConflict, "envelope.id", "a sender uses an id for one message");

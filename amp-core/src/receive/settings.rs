@@ -12,7 +12,7 @@ use super::context::SenderKey;
 use super::effects::Effect;
 use super::memory::Memory;
 use super::receiver::Receiver;
-use super::replay::ReplayLimits;
+use super::replay_limits::ReplayLimits;
 use crate::scan::{Overrides, Scanner};
 
 /// What a [`Receiver`] is set to.

@@ -6,16 +6,19 @@ use core::time::Duration;
 
 use amp_crypto::Fingerprint;
 use amp_envelope::{Message, MessageError, MessageId, Timestamp, Verified};
+use sha2::{Digest, Sha256};
 
 use super::clock::{Clock, ClockPolicy, MOST_AHEAD};
 use super::context::Via;
 use super::refusal::{Refusal, RefusalReason};
+use super::replay_limits::Share;
+use super::seen::Place;
 
 /// A queue keeps a message for 7 days, and every clock on its way may be off by what the policy allows at most.
 const HORIZON: Duration = Duration::from_secs(7 * 86_400 + 10 * 60);
 /// A message that was seen is remembered for the horizon, and for what its stamp may lie in the future.
-const RETENTION: Duration = HORIZON.saturating_add(MOST_AHEAD);
-/// A message that states a longer life is remembered this long at most.
+pub(super) const RETENTION: Duration = HORIZON.saturating_add(MOST_AHEAD);
+/// A message whose sender signed a longer life is remembered this long at most.
 const MOST_RETENTION: Duration = Duration::from_secs(31 * 86_400);
 
 /// What identifies a message that was verified, and its times.
@@ -40,7 +43,10 @@ pub struct Sighting {
     pub(super) timestamp: Timestamp,
     pub(super) nonce: Option<[u8; 16]>,
     sent_at: Option<Timestamp>,
+    /// The earlier of the signed and the unsigned one.
     expires_at: Option<Timestamp>,
+    signed_expiry: Option<Timestamp>,
+    pub(super) share: Share,
 }
 
 impl Sighting {
@@ -71,6 +77,8 @@ impl Sighting {
             nonce: None,
             sent_at: freshness.map(|freshness| freshness.sent_at()),
             expires_at: signed_expiry.into_iter().chain(unsigned.expires_at()).min(),
+            signed_expiry,
+            share: Share::Whole,
         })
     }
 
@@ -83,14 +91,34 @@ impl Sighting {
         &self.digest
     }
 
-    /// What is remembered of the sender names it: eight bytes that no other message shares but by design.
+    /// Eight bytes that no other message shares but by chance: two of equal content have different ids.
     pub(super) fn short_name(&self) -> [u8; 8] {
+        let digest = Sha256::new().chain_update(self.sender).chain_update(self.digest);
+        let digest = digest.chain_update(&*self.id_key()).finalize();
         let mut name = [0; 8];
-        let parts = self.digest.iter().zip(&self.sender).map(|(digest, sender)| digest ^ sender);
-        for (slot, byte) in name.iter_mut().zip(parts) {
+        for (slot, byte) in name.iter_mut().zip(digest) {
             *slot = byte;
         }
         name
+    }
+
+    /// Says out of which share the message is remembered.
+    pub(super) fn in_share(self, share: Share) -> Self {
+        Self { share, ..self }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { sender: self.sender, id: self.id_key(), digest: self.digest }
+    }
+
+    /// Whether the message was signed long before it was handed over: honest delay, or a replay of one that never came.
+    pub(super) fn is_delayed(&self, via: Via, now: Timestamp, policy: &ClockPolicy) -> bool {
+        let arrival = match via {
+            Via::Direct => now,
+            Via::Relay { queued_at } => queued_at,
+            Via::Store => self.timestamp,
+        };
+        self.sent_at.is_some_and(|sent_at| sent_at < arrival.saturating_sub(policy.max_age()))
     }
 
     /// A message known by its parts: the key that signed it, its id, the SHA-256 of its signing string, its stamp. It
@@ -98,7 +126,17 @@ impl Sighting {
     #[must_use]
     pub fn new(sender: &Fingerprint, id: MessageId, digest: [u8; 32], timestamp: Timestamp) -> Self {
         let sender = *sender.as_bytes();
-        Self { sender, id, digest, timestamp, nonce: None, sent_at: None, expires_at: None }
+        Self {
+            sender,
+            id,
+            digest,
+            timestamp,
+            nonce: None,
+            sent_at: None,
+            expires_at: None,
+            signed_expiry: None,
+            share: Share::Whole,
+        }
     }
 
     /// Adds the nonce and the time that the sender has signed.
@@ -109,10 +147,12 @@ impl Sighting {
         self
     }
 
-    /// Adds when the message expires: the earlier of the signed and the unsigned time.
+    /// Adds when the message expires: the earlier of the signed and the unsigned time. Only what is signed, and so comes
+    /// with a nonce, lengthens the time for which the message is remembered.
     #[must_use]
     pub const fn with_expiry(mut self, expires_at: Timestamp) -> Self {
         self.expires_at = Some(expires_at);
+        self.signed_expiry = Some(expires_at);
         self
     }
 
@@ -132,9 +172,7 @@ impl Sighting {
         policy: &ClockPolicy,
     ) -> Result<(), Refusal> {
         let now = clock.judged(host);
-        if self.expires_at.is_some_and(|expires_at| now > expires_at) {
-            return Err(EXPIRED);
-        }
+        self.check_expiry(now)?;
         let latest = host.saturating_add(policy.max_ahead());
         if self.timestamp > latest {
             return Err(ahead("envelope.timestamp"));
@@ -170,9 +208,14 @@ impl Sighting {
         }
     }
 
+    pub(super) fn check_expiry(&self, now: Timestamp) -> Result<(), Refusal> {
+        if self.expires_at.is_some_and(|expires_at| now > expires_at) { Err(EXPIRED) } else { Ok(()) }
+    }
+
     /// How long the message has to be remembered.
     pub(super) fn keep_until(&self, now: Timestamp) -> Timestamp {
-        let own_life = self.expires_at.unwrap_or(now).min(now.saturating_add(MOST_RETENTION));
+        let signed_life = self.signed_expiry.filter(|_| self.nonce.is_some());
+        let own_life = signed_life.unwrap_or(now).min(now.saturating_add(MOST_RETENTION));
         now.saturating_add(RETENTION).max(own_life)
     }
 }

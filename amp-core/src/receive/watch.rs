@@ -7,18 +7,17 @@ use alloc::vec::Vec;
 use amp_address::Address;
 use amp_envelope::Timestamp;
 
-use super::content::Content;
+use super::content::{Content, tail};
 use super::settings::Settings;
 use crate::scan::{Escalation, ScanReport, Verdict, Windows};
-
-/// How much of a message's end is kept for the scan of the next one, in bytes: more than a window holds.
-const TAIL: usize = 4096;
 
 /// The sender's last messages and flags. In memory only: a restart forgets them. Only messages whose signature holds
 /// come here, so nobody can put words or flags into another's window.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     windows: Windows,
+    /// The texts alone: a subject or a context stands between two of them for the scan, and not always for a model.
+    texts: Windows,
     escalation: Escalation,
 }
 
@@ -26,8 +25,8 @@ pub(super) struct Watch {
 pub(super) struct Live {
     from: Address,
     to: Address,
-    /// The end of the message's texts; none of a message that is refused.
-    tail: Option<String>,
+    /// The end of the message's parts, and that of its text; none of a message that is refused.
+    tails: Option<(String, String)>,
     /// The verdict over the message by itself.
     verdict: Verdict,
     now: Timestamp,
@@ -51,60 +50,27 @@ impl Watch {
         content: &Content<'_>,
         now: Timestamp,
     ) -> Looked {
-        let report = self.windows.scan(&settings.scanner, from, to, content.parts(), now);
+        let (scanner, pair, parts) = (&*settings.scanner, (from, to), content.parts().collect::<Vec<_>>());
+        let mut report = content.scan(scanner);
+        self.windows.look_back(scanner, pair, &parts, now, &mut report);
+        self.texts.look_back_from(scanner, pair, content.text_part(), now, &mut report);
         let verdict = report.verdict(&settings.overrides);
-        let tail = (verdict < Verdict::Block).then(|| tail(content.parts()));
+        let text = content.text_part().1;
+        let tails = (verdict < Verdict::Block).then(|| (tail(parts.into_iter()), tail([text].into_iter())));
         Looked {
             report,
             verdict,
             is_escalated: self.escalation.is_escalated(from, now),
-            live: Live { from: from.clone(), to: to.clone(), tail, verdict, now },
+            live: Live { from: from.clone(), to: to.clone(), tails, verdict, now },
         }
     }
 
     pub(super) fn remember(&mut self, live: &Live) {
-        let Live { from, to, tail, verdict, now } = live;
-        if let Some(tail) = tail {
-            self.windows.remember(from, to, [tail.as_str()], *now);
+        let Live { from, to, tails, verdict, now } = live;
+        if let Some((parts, text)) = tails {
+            self.windows.remember(from, to, [parts.as_str()], *now);
+            self.texts.remember(from, to, [text.as_str()], *now);
         }
         self.escalation.remember(from, *verdict, *now);
-    }
-}
-
-/// The end of the texts, as lines.
-fn tail<'p>(parts: impl Iterator<Item = &'p str>) -> String {
-    let parts: Vec<&str> = parts.collect();
-    let mut lines = Vec::new();
-    let mut room = TAIL;
-    for part in parts.into_iter().rev() {
-        lines.push(end_of(part, room));
-        room = room.saturating_sub(part.len());
-        if room == 0 {
-            break;
-        }
-    }
-    lines.reverse();
-    lines.join("\n")
-}
-
-/// At most the last `room` bytes of a text, from a character on.
-fn end_of(text: &str, room: usize) -> &str {
-    let mut from = text.len().saturating_sub(room);
-    while !text.is_char_boundary(from) {
-        from = from.saturating_add(1);
-    }
-    text.get(from..).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tail_is_the_end_in_order() {
-        assert_eq!(tail(["a", "b", "c"].into_iter()), "a\nb\nc");
-        let long = "é".repeat(TAIL);
-        let kept = tail(["start", &long, "end"].into_iter());
-        assert!(kept.len() <= TAIL + 2 && kept.ends_with("é\nend") && !kept.contains("start"));
     }
 }

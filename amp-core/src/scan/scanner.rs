@@ -161,6 +161,26 @@ impl Scanner {
         report.tidy();
     }
 
+    /// Adds what only shows when one part, the `at`th, is read right after another text.
+    pub(crate) fn scan_after(
+        &self,
+        before: &str,
+        (at, part): (usize, &str),
+        is_window: bool,
+        report: &mut ScanReport,
+    ) {
+        let mut joined = ScanReport::default();
+        self.scan_window(before, &[part], &mut joined);
+        for mut finding in joined.findings {
+            if !report.findings.iter().any(|known| known.rule == finding.rule) {
+                finding.part = at;
+                finding.window = is_window;
+                report.findings.push(finding);
+            }
+        }
+        report.tidy();
+    }
+
     /// Looks at a text without one of its disguises.
     fn look_behind(&self, view: &View, matcher: &mut Matcher<'_>, report: &mut ScanReport) {
         let words = words(&view.folded);

@@ -90,11 +90,38 @@ impl Windows {
     ) -> ScanReport {
         let parts: Vec<&str> = parts.into_iter().collect();
         let mut report = scanner.scan_parts(parts.iter().copied());
+        self.look_back(scanner, (from, to), &parts, now, &mut report);
+        report
+    }
+
+    /// Adds what the parts show together with the sender's last messages only.
+    pub(crate) fn look_back(
+        &self,
+        scanner: &Scanner,
+        (from, to): (&Address, &Address),
+        parts: &[&str],
+        now: Timestamp,
+        report: &mut ScanReport,
+    ) {
         let earlier = self.earlier(from, to, now);
         if !earlier.is_empty() {
-            scanner.scan_window(&earlier, &parts, &mut report);
+            scanner.scan_window(&earlier, parts, report);
         }
-        report
+    }
+
+    /// As [`look_back`](Self::look_back), for one part of a message, where the same part of the last ones is held.
+    pub(crate) fn look_back_from(
+        &self,
+        scanner: &Scanner,
+        (from, to): (&Address, &Address),
+        part: (usize, &str),
+        now: Timestamp,
+        report: &mut ScanReport,
+    ) {
+        let earlier = self.earlier(from, to, now);
+        if !earlier.is_empty() {
+            scanner.scan_after(&earlier, part, true, report);
+        }
     }
 
     /// Remembers the parts of a message that was taken in.

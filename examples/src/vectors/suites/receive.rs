@@ -77,7 +77,7 @@ impl Step {
             Ok(Sight::Duplicate(_)) => "duplicate_message",
             Ok(sight) => {
                 memory.record(&memory.seen(&sighting, FirstOutcome::Delivered, now));
-                if sight == Sight::EqualContent { "accept_flagged" } else { "accept" }
+                if sight == Sight::First { "accept" } else { "accept_flagged" }
             }
         };
         Ok(outcome.into())
