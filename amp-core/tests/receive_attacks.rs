@@ -375,6 +375,14 @@ fn a22_a_key_whose_secret_one_does_not_have_cannot_be_occupied() {
         let mut bob = builder().restore(&log).build();
         bob.confirm_key(&address(ALICE), &key(&alice()), after(20)).unwrap().commit();
         assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+        // Also when another source named it for her first.
+        let mut named_first = builder().restore(&log).build();
+        if is_open_to_sources {
+            named_first.name_key(&address(ALICE), &alices, after(20)).unwrap().commit();
+        }
+        named_first.confirm_key(&address(MALLORY), &key(&alice()), after(25)).unwrap().commit();
+        named_first.confirm_key(&address(ALICE), &key(&alice()), after(30)).unwrap().commit();
+        assert_eq!(word(&send(&mut named_first, &from_alice(1, "Hello"), &direct())), "accept");
         // Once Alice has used it, it is hers.
         let refused = bob.confirm_key(&address("eve@x.example.org"), &key(&alice()), after(30));
         assert_eq!(refused.unwrap_err().code(), "key_conflict");

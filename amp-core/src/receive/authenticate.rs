@@ -153,7 +153,9 @@ impl Case<'_> {
         if keys.has_used(&self.from, known.key()) {
             return Ok(());
         }
-        keys.check_free(&self.from, known.key(), known.source())
+        let is_confirmed = known.state() == PinState::Confirmed;
+        let source = if is_confirmed { KeySource::Confirmed } else { known.source() };
+        keys.check_free(&self.from, known.key(), source)
     }
 
     fn state_to_write(&self, named: &SenderKey) -> Option<PinState> {

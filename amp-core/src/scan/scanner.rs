@@ -17,6 +17,7 @@ use super::report::{Finding, Hiding, ScanReport};
 use super::rule_files::FILES;
 use super::view::{Evidence, Reading, View, views};
 use super::words::{Word, letters, words};
+use crate::trust::{CLOSING, passed_on};
 
 /// The most bytes that are looked at.
 const MAX_TEXT: usize = 16 << 20;
@@ -95,6 +96,15 @@ impl Scanner {
         for view in views(text, &reading) {
             self.look_behind(&view, &mut matcher, &mut report);
         }
+        // What closes a quotation is no attempt to leave one.
+        let closings = passed_on(text).into_iter().map(|quoted| quoted.closing);
+        let closings: Vec<_> = closings.map(|at| at..at.saturating_add(CLOSING.len())).collect();
+        let closes = |range: &Range<usize>| {
+            let before = closings.partition_point(|closing| closing.start <= range.start);
+            let closing = before.checked_sub(1).and_then(|at| closings.get(at));
+            closing.is_some_and(|closing| range.end <= closing.end)
+        };
+        report.findings.retain(|finding| !closes(&finding.range));
         if report.truncated
             && let Some((id, severity)) = &self.truncated
         {

@@ -71,7 +71,7 @@ pub fn lookalike_of<'c>(
         if contact == address {
             return None;
         }
-        if let Some(basis) = looks.likeness(&Looks::of(contact))
+        if let Some(basis) = looks.likeness(contact)
             && nearest.is_none_or(|nearest| basis < nearest.basis)
         {
             nearest = Some(Lookalike { contact, basis });
@@ -147,25 +147,30 @@ impl Sign {
 
 impl Looks {
     fn of(address: &Address) -> Self {
-        let domain = address.domain();
-        let stem = domain.rsplit_once('.').map_or("", |(stem, _)| stem);
-        Self { name: Part::of(address.name()), domain: Part::of(domain), stem: Part::of(stem) }
+        Self { name: Part::of(address.name()), domain: Part::of(address.domain()), stem: stem_of(address) }
     }
 
-    fn likeness(&self, other: &Self) -> Option<LookalikeBasis> {
-        let shortest = self.domain.signs.len().min(other.domain.signs.len());
-        if !self.name.is_like(&other.name) {
-            None
-        } else if self.domain.is_like(&other.domain) {
+    fn likeness(&self, other: &Address) -> Option<LookalikeBasis> {
+        // Most are told apart by their names.
+        if !self.name.is_like(&Part::of(other.name())) {
+            return None;
+        }
+        let domain = Part::of(other.domain());
+        let shortest = self.domain.signs.len().min(domain.signs.len());
+        if self.domain.is_like(&domain) {
             Some(LookalikeBasis::Letters)
-        } else if self.stem.is_like(&other.stem) {
+        } else if self.stem.is_like(&stem_of(other)) {
             Some(LookalikeBasis::Ending)
-        } else if shortest >= DOMAIN_MIN && differ_by_one_letter(&self.domain.signs, &other.domain.signs) {
+        } else if shortest >= DOMAIN_MIN && differ_by_one_letter(&self.domain.signs, &domain.signs) {
             Some(LookalikeBasis::OneLetter)
         } else {
             None
         }
     }
+}
+
+fn stem_of(address: &Address) -> Part {
+    Part::of(address.domain().rsplit_once('.').map_or("", |(stem, _)| stem))
 }
 
 /// What is seen of a part: look-alikes as one sign, no separators.

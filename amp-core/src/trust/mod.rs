@@ -13,6 +13,7 @@ mod attestation;
 mod facts;
 mod level;
 mod lookalike;
+mod passed_on;
 mod printable;
 mod prompt;
 mod punycode;
@@ -34,6 +35,7 @@ pub use facts::{
 };
 pub use level::{TrustLevel, UnknownTrustLevel};
 pub use lookalike::{Lookalike, LookalikeBasis, has_public_suffix, lookalike_of};
+pub(crate) use passed_on::{CLOSING, passed_on};
 pub use printable::Printable;
 pub use prompt::{Prompt, PromptOptions};
 pub use quoted::Quoted;

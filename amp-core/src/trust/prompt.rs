@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::level::TrustLevel;
 use super::reserved::{write_prompt_line, write_prompt_text};
+use super::tags::neutralize_claims;
 use super::wrap::Wrapper;
 
 /// How a host wants messages put before its model.
@@ -55,6 +56,10 @@ impl PromptOptions {
 /// Whatever comes from the message stands inside the wrapper: the text, and if they are given the subject, the names of
 /// attachments and texts of the context, one a line. At every level, reserved tokens are broken and invisible
 /// characters spelled out, as [`prompt_text`](super::prompt_text) does.
+///
+/// A verified text may pass on what others said ([`Quoted`](super::Quoted)): such a wrapper stays if it claims to hold
+/// external or untrusted words. Every other tag of the wrapper's family becomes visible text, so that no text opens one
+/// that claims more.
 ///
 /// ```
 /// use amp_core::trust::{Prompt, TrustLevel};
@@ -141,7 +146,9 @@ impl<'a> Prompt<'a> {
         }
         let content = self.content();
         if !wrapper.wraps() {
-            content
+            let mut shown = String::with_capacity(content.len());
+            neutralize_claims(&content, &mut shown);
+            shown
         } else if self.options.datamark {
             wrapper.wrap_marked(&content)
         } else {

@@ -5,13 +5,14 @@ use core::fmt;
 
 use super::level::TrustLevel;
 use super::prompt::{Prompt, PromptOptions};
-use super::wrap::Wrapper;
 
 /// Words of another agent, quoted or forwarded: they keep their level and their sender wherever they are put.
 ///
-/// What it prints is always wrapped, also when the words were verified: they are not the writer's own. Put into a
-/// message to a colleague, they arrive in a text that is shown as it is, and their wrapper with them. A wrapper
-/// within the words becomes visible text, like any other in a content.
+/// What it prints is always wrapped, also when the words were verified: they are not the writer's own. Reserved tokens
+/// in them are broken and invisible characters spelled out, as for a model. Put into a message to a colleague, they
+/// arrive in a text that is shown without a wrapper of its own, and theirs with them: as it is when it says external or
+/// untrusted, and as visible text when it claims more, since anybody could have written that. A wrapper within the
+/// words becomes visible text, like any other in a content.
 ///
 /// ```
 /// use amp_core::trust::{Quoted, TrustLevel};
@@ -50,6 +51,6 @@ impl Quoted {
 
 impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&Wrapper::new(self.level, &self.sender).always().wrap(&self.text))
+        f.write_str(&self.for_prompt(PromptOptions::new()))
     }
 }

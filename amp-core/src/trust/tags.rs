@@ -1,10 +1,12 @@
 //! The wrapper's own tags inside a text, however they are disguised (trust, wrapping).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::passed_on::passed_on;
 use crate::text::{Glyph, for_each_glyph, is_opening};
 
 /// The names of the wrapper's family, without their dashes, which a reader may pass over; an `m` may be drawn as `rn`
@@ -80,8 +82,23 @@ fn letter_places(glyph: Glyph) -> u64 {
 ///
 /// Each character is looked at once: what is awaited is a set, and a less-than sign begins anew.
 pub(super) fn neutralize(text: &str, out: &mut String) {
+    neutralize_but(text, |_| false, out);
+}
+
+/// As [`neutralize`], for a text that is shown without a wrapper: what others said keeps the wrapper that it was passed
+/// on in, if that claims a level which demands one.
+pub(super) fn neutralize_claims(text: &str, out: &mut String) {
+    let kept: BTreeSet<usize> = passed_on(text)
+        .into_iter()
+        .filter(|wrapper| wrapper.level.needs_wrapping())
+        .flat_map(|wrapper| [wrapper.opening, wrapper.closing])
+        .collect();
+    neutralize_but(text, |at| kept.contains(&at), out);
+}
+
+fn neutralize_but(text: &str, is_kept: impl Fn(usize) -> bool, out: &mut String) {
     let mut copied = 0;
-    for opening in openings(text) {
+    for opening in openings(text).into_iter().filter(|opening| !is_kept(opening.start)) {
         out.push_str(text.get(copied..opening.start).unwrap_or_default());
         out.push_str("&lt;");
         copied = opening.end;
