@@ -5,8 +5,9 @@ mod receive_support;
 
 use amp_core::admission::{Actor, GrantScope, Pair};
 use amp_core::receive::{
-    Change, Context, Disposition, Effect, FirstOutcome, Flag, Memory, QuarantineEntry, QuarantineReason,
-    QuarantineStatus, Receiver, Refusal, RefusalReason, Revocation, RevocationReason, SenderKey, Via,
+    Change, Context, Disposition, Effect, FirstOutcome, Flag, KeySource, Memory, QuarantineEntry,
+    QuarantineReason, QuarantineStatus, Receiver, Refusal, RefusalReason, Revocation, RevocationReason,
+    SenderKey, Via,
 };
 use amp_core::scan::Overrides;
 use amp_core::trust::{
@@ -707,6 +708,55 @@ fn a_message_that_is_garbled_changes_nothing() {
     }
 }
 
+// rule: PIN-10
+#[test]
+fn a_person_may_forget_an_address() {
+    let mut bob = acquainted();
+    bob.name_key(&address(ALICE), &SenderKey::resolved(key(&mallory())), noon()).unwrap().commit();
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "key_conflict");
+    let change = bob.forget_address(&address(ALICE), noon());
+    let effects = change.effects().to_vec();
+    change.commit();
+    assert!(bob.memory().keys().is_empty());
+    // Whoever writes from there next is a stranger, with the key that an authenticated source names.
+    let received = delivered(send(&mut bob, &from_alice(1, "Hello"), &direct()));
+    assert!(received.flags().contains(&Flag::FirstContact));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::AddressForgotten { .. })));
+    // What was revoked stays so, and one who is not known cannot be forgotten.
+    let mut bob = acquainted();
+    let record =
+        Revocation::new(alice().fingerprint(), address(ALICE), noon(), RevocationReason::KeyCompromise);
+    bob.revoke_key(record, noon()).unwrap().commit();
+    bob.forget_address(&address(ALICE), noon()).commit();
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "key_revoked");
+    assert!(bob.forget_address(&address(ALICE), noon()).effects().is_empty());
+}
+
+// rule: PIN-10
+#[test]
+fn a_persons_decision_finds_room_where_strangers_have_filled_the_memory() {
+    let evil = key(&mallory());
+    let flood = (0..65_536).map(|n| Effect::KeyPinned {
+        address: address(&format!("a{n}@s.evil{}.example", n % 9)),
+        key: evil.clone(),
+        state: PinState::FirstSeen,
+        source: KeySource::Resolved,
+        at: noon(),
+    });
+    let flood: Vec<Effect> = flood.collect();
+    let full = || builder().restore(&flood).build();
+    // Named by a provider, a stranger has to wait; named by a person, nobody has.
+    let far = "alice@acme.elsewhere.example";
+    let hello = draft(far, "Hello").sign_with_nonce(&alice(), noon(), nonce(1)).unwrap();
+    assert_eq!(word(&send(&mut full(), &hello, &direct())), "rate_limited");
+    let confirmed = Context::new(after(5), Via::Direct).with_key(SenderKey::confirmed(key(&alice())));
+    assert_eq!(word(&send(&mut full(), &hello, &confirmed)), "accept");
+    let mut bob = full();
+    bob.confirm_key(&address(far), &key(&alice()), noon()).unwrap().commit();
+    assert_eq!(word(&send(&mut bob, &hello, &direct())), "accept");
+    assert_eq!(bob.memory().keys().len(), 65_536);
+}
+
 // rule: RECV-8
 #[test]
 fn the_json_of_effects_is_what_it_was() {
@@ -735,6 +785,7 @@ fn the_json_of_effects_is_what_it_was() {
         format!(
             r#"{{"v":1,"effect":"conflict_raised","address":"{ALICE}","contender":"{hex}","at":"{NOON}"}}"#
         ),
+        format!(r#"{{"v":1,"effect":"address_forgotten","address":"{ALICE}"}}"#),
         format!(r#"{{"v":1,"effect":"same_agent","one":"{ALICE}","another":"bob@acme.local"}}"#),
         format!(
             r#"{{"v":1,"effect":"revoked","record":{{"fingerprint":"{fingerprint}","agent_address":"{ALICE}","revoked_at":"{NOON}","reason":"key_compromise","superseded_by":null}},"at":"{NOON}"}}"#

@@ -51,6 +51,10 @@ enum Step {
         one: usize,
         another: usize,
     },
+    Forget {
+        sender: usize,
+        at: i64,
+    },
     SetClock {
         at: i64,
     },
@@ -152,7 +156,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (sender.clone(), key.clone(), key.clone(), at.clone())
             .prop_map(|(sender, old, new, at)| Step::Rotate { sender, old, new, at }),
         1 => (sender.clone(), key, at.clone()).prop_map(|(sender, key, at)| Step::Revoke { key, sender, at }),
-        1 => (sender.clone(), sender).prop_map(|(one, another)| Step::Join { one, another }),
+        1 => (sender.clone(), sender.clone()).prop_map(|(one, another)| Step::Join { one, another }),
+        1 => (sender, at.clone()).prop_map(|(sender, at)| Step::Forget { sender, at }),
         1 => at.prop_map(|at| Step::SetClock { at }),
     ]
 }
@@ -192,6 +197,7 @@ fn take(receiver: &mut Receiver, step: &Step, log: &mut Vec<Effect>) -> Option<D
         Step::Join { one, another } => {
             receiver.join_addresses(&address(SENDERS[*one]), &address(SENDERS[*another]))
         }
+        Step::Forget { sender, at } => Ok(receiver.forget_address(&address(SENDERS[*sender]), after(*at))),
         Step::SetClock { at } => Ok(receiver.set_clock(after(*at))),
     };
     if let Ok(change) = changed {

@@ -22,8 +22,8 @@ pub(super) struct Proven {
     pub(super) message: Verified<Message>,
     pub(super) facts: TrustFacts,
     pub(super) attestation: Option<AttestationClaims>,
-    /// The pin that is to be written if the message is accepted.
-    pub(super) pin: Option<Effect>,
+    /// The pin that is to be written if the message is accepted, and what is forgotten for it.
+    pub(super) pin: Vec<Effect>,
     pub(super) flags: Vec<Flag>,
 }
 
@@ -126,15 +126,16 @@ impl Case<'_> {
         if let Err(refusal) = keys.check_free(&self.from, named.key(), named.source()) {
             return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Conflict), refusal));
         }
-        let room = match named.source() {
-            KeySource::Confirmed => keys.check_room(&self.from),
-            _ => keys.check_room_of_domain(&self.from),
+        let newcomer = self.receiver.settings.newcomer(&self.from, named.source());
+        let forgotten = match self.receiver.memory.make_room((&self.from, newcomer), self.now) {
+            Ok(forgotten) => forgotten,
+            Err(refusal) => {
+                return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Candidate), refusal));
+            }
         };
-        if let Err(refusal) = room {
-            return Err(self.doubtful(message.into_inner(), facts.pin(PinState::Candidate), refusal));
-        }
         let pin = pinned(&self.from, named.key(), state, named.source(), self.now);
-        Ok(self.proven(message, facts.pin(state), Some(pin), [Flag::FirstContact]))
+        let pin = forgotten.into_iter().chain([pin]);
+        Ok(self.proven(message, facts.pin(state), pin, [Flag::FirstContact]))
     }
 
     /// Whether the one who named a key was authenticated, and may speak for the sender.
@@ -195,7 +196,7 @@ impl Case<'_> {
         &self,
         message: Verified<Message>,
         facts: TrustFacts,
-        pin: Option<Effect>,
+        pin: impl IntoIterator<Item = Effect>,
         flags: impl IntoIterator<Item = Flag>,
     ) -> Proven {
         let mut flags: Vec<Flag> = flags.into_iter().collect();
@@ -214,7 +215,7 @@ impl Case<'_> {
             Attestation::Accepted(claims) => Some(claims),
             Attestation::Absent | Attestation::Refused(_) => None,
         };
-        Proven { message, facts, attestation, pin, flags }
+        Proven { message, facts, attestation, pin: pin.into_iter().collect(), flags }
     }
 
     #[expect(clippy::unused_self, reason = "one of the ways in which a case ends")]

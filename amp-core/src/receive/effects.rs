@@ -114,6 +114,12 @@ pub enum Effect {
         /// When.
         at: Timestamp,
     },
+    /// All about the key of an address is forgotten: a person wants it, or room was needed.
+    AddressForgotten {
+        /// The address.
+        #[serde(with = "codec::address")]
+        address: Address,
+    },
     /// The host knows two addresses to be one agent's.
     SameAgent {
         /// One address.

@@ -16,11 +16,8 @@ use super::refusal::{Refusal, RefusalReason};
 use super::revocation::{Revocation, RevocationReason};
 use crate::trust::PinState;
 
-/// Most addresses whose keys are remembered.
-pub(super) const MOST_ADDRESSES: usize = 65_536;
-/// Most addresses under one domain whose keys are remembered without a person's word: whoever runs a provider can make
-/// up any number of agents.
-pub(super) const MOST_OF_A_DOMAIN: usize = 16_384;
+/// Most pairs of addresses of one agent that are remembered.
+const MOST_PAIRS: usize = 65_536;
 /// Most keys that an address had before its present one and that are remembered. Older ones are forgotten.
 const MOST_RETIRED: usize = 16;
 /// Most addresses with which a new one is compared: a stranger's first message must not cost much.
@@ -187,7 +184,7 @@ pub struct KnownKeys {
     /// The addresses that hold a key, by its fingerprint.
     by_key: BTreeMap<[u8; 32], BTreeSet<Address>>,
     /// The addresses in the order in which a new one is compared with them.
-    by_weight: BTreeSet<(Weight, Address)>,
+    by_weight: BTreeMap<Weight, BTreeSet<Address>>,
     /// How many addresses are known under each domain of two labels.
     by_domain: BTreeMap<Box<str>, usize>,
     /// The addresses that the host knows to be one agent's, each under the other.
@@ -200,7 +197,7 @@ pub struct KnownKeys {
 type Weight = (Firmness, Timestamp);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Firmness {
+pub(super) enum Firmness {
     Confirmed,
     Pinned,
     FirstSeen,
@@ -241,9 +238,9 @@ impl KnownKeys {
     pub(super) fn contacts<'a>(&'a self, of: &'a Address) -> impl Iterator<Item = &'a Address> {
         let own = self.pins.get(of).map(KnownKey::weight);
         let weighty = move |weight: &Weight| own.is_none_or(|own| *weight <= own);
-        let contacts =
-            self.by_weight.iter().take(MOST_COMPARED).take_while(move |(weight, _)| weighty(weight));
-        contacts.map(|(_, address)| address).filter(move |address| *address != of)
+        let contacts = self.by_weight.iter().take_while(move |(weight, _)| weighty(weight));
+        let contacts = contacts.flat_map(|(_, addresses)| addresses).take(MOST_COMPARED);
+        contacts.filter(move |address| *address != of)
     }
 
     /// The known addresses and their keys, in the order of the addresses.
@@ -286,29 +283,20 @@ impl KnownKeys {
         self.pins.get(address).is_some_and(|known| known.has_used(key))
     }
 
-    /// Whether one more address fits.
-    pub(super) fn check_room(&self, address: &Address) -> Result<(), Refusal> {
-        if self.pins.len() >= MOST_ADDRESSES && !self.pins.contains_key(address) {
-            return Err(Refusal::new(
-                RefusalReason::MemoryFull,
-                "envelope.from",
-                "no more keys can be remembered",
-            ));
-        }
-        Ok(())
+    /// The addresses whose keys are pinned as firmly, the oldest first.
+    pub(super) fn of_firmness(&self, firmness: Firmness) -> impl Iterator<Item = &Address> {
+        let weights = (firmness, Timestamp::MIN)..=(firmness, Timestamp::MAX);
+        self.by_weight.range(weights).flat_map(|(_, addresses)| addresses)
     }
 
-    /// Whether one more address fits that no person has spoken for.
-    pub(super) fn check_room_of_domain(&self, address: &Address) -> Result<(), Refusal> {
-        let known = self.by_domain.get(last_two_labels(address)).copied().unwrap_or_default();
-        if known >= MOST_OF_A_DOMAIN && !self.pins.contains_key(address) {
-            return Err(Refusal::new(
-                RefusalReason::SenderQuota,
-                "envelope.from",
-                "no more keys of this domain can be remembered",
-            ));
-        }
-        self.check_room(address)
+    /// How many addresses are known under an address's domain of two labels.
+    pub(super) fn of_domain(&self, address: &Address) -> usize {
+        self.by_domain.get(last_two_labels(address)).copied().unwrap_or_default()
+    }
+
+    /// Forgets all about the key of an address.
+    pub(super) fn forget(&mut self, address: &Address) {
+        drop(self.take(address));
     }
 
     /// The state in which a key is to be written that an authenticated source names now; none when nothing changes.
@@ -337,7 +325,7 @@ impl KnownKeys {
 
     /// Whether a pair is remembered, or one more fits.
     pub(super) fn check_room_for_pair(&self) -> Result<(), Refusal> {
-        if self.pairs >= MOST_ADDRESSES {
+        if self.pairs >= MOST_PAIRS {
             return Err(Refusal::new(
                 RefusalReason::MemoryFull,
                 "address",
@@ -446,7 +434,12 @@ impl KnownKeys {
                 }
             }
         }
-        self.by_weight.remove(&(known.weight(), address.clone()));
+        if let Some(addresses) = self.by_weight.get_mut(&known.weight()) {
+            addresses.remove(address);
+            if addresses.is_empty() {
+                self.by_weight.remove(&known.weight());
+            }
+        }
         let domain = last_two_labels(address);
         if let Some(of_domain) = self.by_domain.get_mut(domain) {
             *of_domain = of_domain.saturating_sub(1);
@@ -461,7 +454,7 @@ impl KnownKeys {
         for key in known.held() {
             self.by_key.entry(*Fingerprint::of(key).as_bytes()).or_default().insert(address.clone());
         }
-        self.by_weight.insert((known.weight(), address.clone()));
+        self.by_weight.entry(known.weight()).or_default().insert(address.clone());
         let of_domain = self.by_domain.entry(last_two_labels(address).into()).or_default();
         *of_domain = of_domain.saturating_add(1);
         self.pins.insert(address.clone(), known);
@@ -524,7 +517,7 @@ impl KnownKey {
 }
 
 /// The end of a domain under which its owner names what it likes, wherever the provider begins.
-fn last_two_labels(address: &Address) -> &str {
+pub(super) fn last_two_labels(address: &Address) -> &str {
     let domain = address.domain();
     let dot = domain.rmatch_indices('.').nth(1).map_or(0, |(at, _)| at.saturating_add(1));
     domain.get(dot..).unwrap_or(domain)
@@ -532,28 +525,7 @@ fn last_two_labels(address: &Address) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use amp_crypto::Identity;
-
     use super::*;
-
-    #[test]
-    fn one_domain_does_not_fill_the_memory_of_keys() {
-        let mut keys = KnownKeys::default();
-        let key = Identity::from_seed(&[1; 32]).verifying_key().clone();
-        let now = Timestamp::UNIX_EPOCH;
-        let address = |text: &str| Address::parse(text).unwrap();
-        for n in 0..MOST_OF_A_DOMAIN {
-            let made_up = address(&alloc::format!("a{n}@s{}.evil.example", n % 7));
-            keys.check_room_of_domain(&made_up).unwrap();
-            keys.pin(&made_up, &key, PinState::FirstSeen, KeySource::Resolved, now);
-        }
-        let next = address("next@s.evil.example");
-        assert_eq!(keys.check_room_of_domain(&next).unwrap_err().reason(), RefusalReason::SenderQuota);
-        // A person may add it, those that are known stay, and other domains have their room.
-        assert!(keys.check_room(&next).is_ok());
-        assert!(keys.check_room_of_domain(&address("a0@s0.evil.example")).is_ok());
-        assert!(keys.check_room_of_domain(&address("alice@acme.crabmail.ai")).is_ok());
-    }
 
     #[test]
     fn the_last_two_labels_are_the_domains_whatever_is_known_of_providers() {

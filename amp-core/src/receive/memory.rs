@@ -5,13 +5,16 @@ use alloc::vec::Vec;
 
 use amp_address::Address;
 use amp_crypto::VerifyingKey;
+use amp_envelope::Timestamp;
 
 use super::clock::ClockPolicy;
 use super::effects::Effect;
-use super::keys::KnownKeys;
+use super::keys::{KnownKey, KnownKeys};
+use super::refusal::Refusal;
 use super::replay::ReplayMemory;
 use super::replay_limits::ReplayLimits;
 use super::revocation::{Revocation, Revocations};
+use super::room::Newcomer;
 use crate::admission::PairGrants;
 use crate::trust::PinState;
 
@@ -56,6 +59,20 @@ impl Memory {
         (!self.is_revoked(address, known.key())).then(|| known.key())
     }
 
+    /// Effects that make room for one more address: the loss of one that nobody has missed. Never of one that is
+    /// disputed or revoked.
+    pub(super) fn make_room(
+        &self,
+        newcomer: (&Address, Newcomer),
+        now: Timestamp,
+    ) -> Result<Option<Effect>, Refusal> {
+        let may_go = |address: &Address, known: &KnownKey| {
+            known.state() != PinState::Conflict && !self.is_revoked(address, known.key())
+        };
+        let forgotten = self.keys.room_for(newcomer, self.replay.judged_at(now), may_go)?;
+        Ok(forgotten.map(|address| Effect::AddressForgotten { address }))
+    }
+
     /// Whether the key of an address is revoked.
     pub(super) fn is_revoked(&self, address: &Address, key: &VerifyingKey) -> bool {
         self.revocations.is_revoked(address, key, &self.keys)
@@ -90,6 +107,7 @@ impl Memory {
             Effect::KeyRotated { address, to, at, .. } => self.keys.rotate(address, to, *at),
             Effect::KeyRetired { address, key, until } => self.keys.retire(address, key, *until),
             Effect::KeyUsed { address, key } => self.keys.note_use(address, key),
+            Effect::AddressForgotten { address } => self.keys.forget(address),
             Effect::KeyDoubted { address } => self.keys.doubt(address),
             Effect::ConflictRaised { address, contender, .. } => {
                 self.keys.raise_conflict(address, contender);

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use amp_address::{Address, same_tenant};
+use amp_address::Address;
 use amp_envelope::{Message, QuarantineId, Timestamp, Verified};
 
 use super::authenticate::{Doubtful, Proven};
@@ -172,9 +172,8 @@ impl<'a> Case<'a> {
     /// Out of which share of the memory the sender's messages are remembered.
     fn share(&self, proven: &Proven) -> Share {
         let own = &self.receiver.settings.addresses;
-        let is_colleague =
-            |own: &Address| own.provider() == self.from.provider() && same_tenant(own, &self.from).is_same();
-        if proven.facts == proven.facts.pin(PinState::Confirmed) || own.iter().any(is_colleague) {
+        let is_colleague = self.receiver.settings.is_colleague(&self.from);
+        if proven.facts == proven.facts.pin(PinState::Confirmed) || is_colleague {
             return Share::Whole;
         }
         let is_first_seen = proven.facts == proven.facts.pin(PinState::FirstSeen);

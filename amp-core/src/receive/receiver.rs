@@ -15,6 +15,7 @@ use super::memory::Memory;
 use super::quarantine::QuarantineEntry;
 use super::refusal::{Refusal, RefusalReason};
 use super::revocation::Revocation;
+use super::room::Newcomer;
 use super::settings::{ReceiverBuilder, Settings};
 use super::watch::Watch;
 use crate::admission::{GrantError, GrantEvent};
@@ -119,11 +120,12 @@ impl Receiver {
         }
         let (source, key) = (key.source(), key.key());
         self.check_usable(address, key, source)?;
-        self.memory.keys.check_room_of_domain(address)?;
+        let forgotten = self.memory.make_room((address, self.settings.newcomer(address, source)), now)?;
         let effects = match self.memory.keys.standing(address, key) {
             Standing::Unknown | Standing::Pinned => {
                 let state = self.memory.keys.named(address, source, now);
-                state.map(|state| pinned(address, key, state, source, now)).into_iter().collect()
+                let pin = state.map(|state| pinned(address, key, state, source, now));
+                forgotten.into_iter().chain(pin).collect()
             }
             Standing::Other => Vec::from([conflict(address, key, now)]),
             // An answer from before the rotation.
@@ -133,10 +135,11 @@ impl Receiver {
     }
 
     /// Pins a key because a person, or another channel that proves it, says that it is the address's. This resolves a
-    /// conflict, whichever key is chosen.
+    /// conflict, whichever key is chosen. Where the memory is full, a key that was only first seen makes room.
     ///
     /// # Errors
-    /// `key_revoked`; `key_conflict` for a key that is another address's; [`RefusalReason::MemoryFull`].
+    /// `key_revoked`; `key_conflict` for a key that is another address's; [`RefusalReason::MemoryFull`] when a person has
+    /// confirmed all that are known.
     pub fn confirm_key(
         &mut self,
         address: &Address,
@@ -144,9 +147,22 @@ impl Receiver {
         now: Timestamp,
     ) -> Result<Change<'_>, Refusal> {
         self.check_usable(address, key, KeySource::Confirmed)?;
+        let forgotten = self.memory.make_room((address, Newcomer::Confirmed), now)?;
         let audit = AuditEvent::new(AuditKind::KeyDecided, now).about(address.clone());
         let pin = pinned(address, key, PinState::Confirmed, KeySource::Confirmed, now);
-        Ok(Change::new(self, Vec::from([pin, Effect::Audit(audit)])))
+        let effects = forgotten.into_iter().chain([pin, Effect::Audit(audit)]).collect();
+        Ok(Change::new(self, effects))
+    }
+
+    /// Forgets the key of an address, with its history and what is disputed about it, because a person wants it: whoever
+    /// writes from there next is a stranger. What was revoked stays so. Nothing changes when the address is unknown.
+    pub fn forget_address(&mut self, address: &Address, now: Timestamp) -> Change<'_> {
+        if self.memory.keys.get(address).is_none() {
+            return Change::new(self, Vec::new());
+        }
+        let audit = AuditEvent::new(AuditKind::KeyDecided, now).about(address.clone());
+        let forgotten = Effect::AddressForgotten { address: address.clone() };
+        Change::new(self, Vec::from([forgotten, Effect::Audit(audit)]))
     }
 
     /// Replaces the pinned key by the one that its owner names, and resolves a conflict thereby.
@@ -264,8 +280,7 @@ impl Receiver {
         if self.memory.is_revoked(address, key) {
             return Err(REVOKED);
         }
-        self.memory.keys.check_free(address, key, source)?;
-        self.memory.keys.check_room(address)
+        self.memory.keys.check_free(address, key, source)
     }
 }
 

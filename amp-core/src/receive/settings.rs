@@ -4,15 +4,16 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use amp_address::{Address, Boundary, KnownProviders, PatternSet, Profile};
+use amp_address::{Address, Boundary, KnownProviders, PatternSet, Profile, same_tenant};
 use amp_envelope::Dialect;
 
 use super::clock::ClockPolicy;
-use super::context::SenderKey;
+use super::context::{KeySource, SenderKey};
 use super::effects::Effect;
 use super::memory::Memory;
 use super::receiver::Receiver;
 use super::replay_limits::ReplayLimits;
+use super::room::Newcomer;
 use crate::scan::{Overrides, Scanner};
 
 /// What a [`Receiver`] is set to.
@@ -43,6 +44,25 @@ impl Settings {
             _ => peer == address.provider(),
         };
         !is_own && is_the_peers
+    }
+
+    /// Whether an address is in the tenant of the receiver.
+    pub(super) fn is_colleague(&self, address: &Address) -> bool {
+        let address = address.clone().with_known_providers(&self.providers);
+        let is_own =
+            |own: &Address| own.provider() == address.provider() && same_tenant(own, &address).is_same();
+        self.addresses.iter().any(is_own)
+    }
+
+    /// What an address is that is to be known by the word of a source.
+    pub(super) fn newcomer(&self, address: &Address, source: KeySource) -> Newcomer {
+        if source == KeySource::Confirmed {
+            Newcomer::Confirmed
+        } else if self.is_colleague(address) {
+            Newcomer::Colleague
+        } else {
+            Newcomer::Stranger
+        }
     }
 
     /// The forms under which a sender's signature is tried, in order.

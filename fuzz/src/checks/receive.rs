@@ -38,7 +38,8 @@ pub fn receive(data: &[u8]) {
             2 => world.rotate_key(&mut input),
             3 => world.revoke_key(&mut input),
             4 => world.set_clock(&mut input),
-            5 => world.raw(input.until_mark()),
+            5 => world.forget_address(&mut input),
+            6 => world.raw(input.until_mark()),
             _ => world.message(&mut input, step),
         }
     }
@@ -147,6 +148,13 @@ impl World {
         let (sender, key, at) = (input.sender(), input.key(), input.time());
         let record = Revocation::new(key.fingerprint(), sender, at, RevocationReason::AdminAction);
         let change = self.bob.revoke_key(record, at).expect("there is room");
+        self.log.extend(change.effects().iter().cloned());
+        change.commit();
+    }
+
+    fn forget_address(&mut self, input: &mut Input<'_>) {
+        let (sender, now) = (input.sender(), input.time());
+        let change = self.bob.forget_address(&sender, now);
         self.log.extend(change.effects().iter().cloned());
         change.commit();
     }
