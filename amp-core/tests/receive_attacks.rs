@@ -258,6 +258,19 @@ fn a21_a_look_alike_is_reported_when_somebody_reads_it() {
 
 // rule: RECV-17
 #[test]
+fn a21_who_was_there_first_is_not_the_others_likeness() {
+    let mut bob = receiver();
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+    let later = draft("a1ice@acme.crabmail.ai", "Hi").sign_with_nonce(&mallory(), after(60), nonce(1)).unwrap();
+    let named = direct_at(after(60)).with_key(SenderKey::resolved(key(&mallory())));
+    let received = delivered(send(&mut bob, &later, &named));
+    assert!(received.flags().contains(&Flag::LookalikeOf(address(ALICE))));
+    // Both are first seen, and only the later one is marked.
+    assert_eq!(delivered(send(&mut bob, &from_alice(2, "Hello"), &direct_at(after(61)))).flags(), []);
+}
+
+// rule: RECV-17
+#[test]
 fn a21_among_many_contacts_the_confirmed_ones_are_compared_first() {
     let mut bob = receiver();
     for n in 0..5000 {

@@ -138,6 +138,8 @@ fn h11_a_federated_peer_names_no_keys_at_our_own_provider() {
     let mut bob = receiver();
     assert_eq!(word(&send(&mut bob, &forged, &direct().with_key(federated.clone()))), "key_not_found");
     assert!(bob.name_key(&address("carol@other.crabmail.ai"), &federated, noon()).is_err());
+    let as_ours = SenderKey::federated(key(&mallory()), &"crabmail.ai".parse().unwrap());
+    assert!(bob.name_key(&address("carol@other.crabmail.ai"), &as_ours, noon()).is_err());
     // Nor does it raise a conflict there.
     let mut bob = acquainted();
     let forged = draft(ALICE, "Hello").sign_with_nonce(&mallory(), noon(), nonce(2)).unwrap();
