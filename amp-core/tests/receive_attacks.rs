@@ -261,7 +261,8 @@ fn a21_a_look_alike_is_reported_when_somebody_reads_it() {
 fn a21_who_was_there_first_is_not_the_others_likeness() {
     let mut bob = receiver();
     assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
-    let later = draft("a1ice@acme.crabmail.ai", "Hi").sign_with_nonce(&mallory(), after(60), nonce(1)).unwrap();
+    let later =
+        draft("a1ice@acme.crabmail.ai", "Hi").sign_with_nonce(&mallory(), after(60), nonce(1)).unwrap();
     let named = direct_at(after(60)).with_key(SenderKey::resolved(key(&mallory())));
     let received = delivered(send(&mut bob, &later, &named));
     assert!(received.flags().contains(&Flag::LookalikeOf(address(ALICE))));
@@ -430,6 +431,20 @@ fn a23_a_record_about_another_address_revokes_nothing_here() {
     revoked(&mut bob, 0);
     assert_eq!(word(&send(&mut bob, &from_alice(2, "Hello"), &direct())), "key_revoked");
     assert_eq!(bob.memory().revocations().count(), 2);
+    // A federation peer revokes the keys of its own agents alone.
+    let mut bob = acquainted();
+    for (peer, about, is_taken) in [
+        ("evil.example.org", ALICE, false),
+        ("crabmail.ai", ALICE, false),
+        ("example.org", "x@evil.example.org", true),
+        ("example.org", "x@evil.example.com", false),
+    ] {
+        let record =
+            Revocation::new(alice().fingerprint(), address(about), noon(), RevocationReason::KeyCompromise);
+        let change = bob.revoke_key_of_peer(&Provider::parse(peer).unwrap(), record, noon());
+        assert_eq!(change.map(amp_core::receive::Change::commit).is_ok(), is_taken, "{peer} {about}");
+    }
+    assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
     // What holds at one address of an agent holds at all of them.
     let mut bob = acquainted();
     bob.join_addresses(&address(ALICE), &other).unwrap().commit();

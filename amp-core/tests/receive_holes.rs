@@ -149,7 +149,9 @@ fn h11_a_federated_peer_names_no_keys_at_our_own_provider() {
         "accept"
     );
     // Nor for another provider's, whatever its name begins or ends with.
-    for foreign in ["ceo@bank.example.com", "x@a.evilexample.org", "x@example.org.evil.com", "x@org.example.com"] {
+    for foreign in
+        ["ceo@bank.example.com", "x@a.evilexample.org", "x@example.org.evil.com", "x@org.example.com"]
+    {
         let forged = draft(foreign, "Hello").sign_with_nonce(&mallory(), noon(), nonce(3)).unwrap();
         let mut bob = receiver();
         let context = direct().with_key(federated.clone());

@@ -123,8 +123,8 @@ impl SenderKey {
     }
 
     /// The domain as whose provider a federation peer is authenticated.
-    pub(super) fn peer(&self) -> Option<&str> {
-        self.peer.as_ref().map(Provider::as_str)
+    pub(super) const fn peer(&self) -> Option<&Provider> {
+        self.peer.as_ref()
     }
 }
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use amp_address::Address;
+use amp_address::{Address, Provider};
 use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 
@@ -220,7 +220,7 @@ impl Receiver {
     /// Takes note of a revocation that an authenticated source states.
     ///
     /// It holds for the key at the record's address, and at others of the same agent: the source has to be one that may
-    /// speak for that address. It is kept for 90 days or more, and for good when the address was ever pinned. A header
+    /// speak for that address; what a federation peer states goes to [`revoke_key_of_peer`](Self::revoke_key_of_peer). It is kept for 90 days or more, and for good when the address was ever pinned. A header
     /// that nobody signed is no such source: see [`Context::with_revocation_hint`].
     ///
     /// When the address has rotated from this key, and the key was stolen or revoked before that, whoever stole it may
@@ -244,6 +244,23 @@ impl Receiver {
         let doubted = doubted.collect::<Vec<_>>();
         let revoked = core::iter::once(Effect::Revoked { record, at: now });
         Ok(Change::new(self, revoked.chain(doubted).collect()))
+    }
+
+    /// Takes note of a revocation that a federation peer states which is authenticated as this provider.
+    ///
+    /// # Errors
+    /// [`RefusalReason::SenderRefused`] for an agent of another provider, and for one of the receiver's own; else as
+    /// [`revoke_key`](Self::revoke_key).
+    pub fn revoke_key_of_peer(
+        &mut self,
+        peer: &Provider,
+        record: Revocation,
+        now: Timestamp,
+    ) -> Result<Change<'_>, Refusal> {
+        if !self.settings.is_of_peer(record.agent_address(), peer) {
+            return Err(NOT_THE_PEERS);
+        }
+        self.revoke_key(record, now)
     }
 
     /// Lets two addresses have one key: the host knows them to be one agent's.
@@ -293,6 +310,11 @@ pub(super) const CARRIED: Refusal = Refusal::new(
 );
 const NOT_PINNED: Refusal =
     Refusal::new(RefusalReason::KeyNotFound, "address", "a rotation starts from a pinned key");
+const NOT_THE_PEERS: Refusal = Refusal::new(
+    RefusalReason::SenderRefused,
+    "agent_address",
+    "a federation peer speaks for the agents of its own domain",
+);
 const DOUBTED: Refusal = Refusal::new(
     RefusalReason::KeyConflict,
     "address",

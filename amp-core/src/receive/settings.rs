@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use amp_address::{Address, Boundary, KnownProviders, PatternSet, Profile, same_tenant};
+use amp_address::{Address, Boundary, KnownProviders, PatternSet, Profile, Provider, same_tenant};
 use amp_envelope::Dialect;
 
 use super::clock::ClockPolicy;
@@ -32,12 +32,16 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Whether the one who named a key was authenticated, and may speak for an address. A provider does for its own
-    /// domain, and never for those at the receiver's own provider.
+    /// Whether the one who named a key was authenticated, and may speak for an address.
     pub(super) fn may_name(&self, named: &SenderKey, address: &Address) -> bool {
-        let Some(peer) = named.peer() else { return named.source().is_authenticated() };
+        named.peer().map_or(named.source().is_authenticated(), |peer| self.is_of_peer(address, peer))
+    }
+
+    /// Whether a federation peer may speak for an address: one at its own domain, and none at the receiver's own provider.
+    pub(super) fn is_of_peer(&self, address: &Address, peer: &Provider) -> bool {
         let address = address.clone().with_known_providers(&self.providers);
         let is_own = self.addresses.iter().any(|own| own.provider() == address.provider());
+        let peer = peer.as_str();
         // Where the boundary is assumed, the provider may begin further down.
         let is_the_peers = match address.boundary() {
             Boundary::Assumed => is_under(address.domain(), peer) && is_under(peer, address.provider()),
