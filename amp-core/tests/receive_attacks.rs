@@ -812,6 +812,11 @@ fn a36_whoever_was_confirmed_has_room_when_pinned_keys_of_many_domains_flood() {
         assert_eq!(word(&send(&mut bob, &message, &Context::new(after(5), Via::Direct))), expected);
     }
     assert_eq!(word(&send(&mut bob, &from_alice(1, "Hello"), &direct())), "accept");
+    // So has a colleague who writes for the first time.
+    let (carol, from) = (agent(7), "carol@acme.crabmail.ai");
+    let message = draft(from, "Hello").sign_with_nonce(&carol, noon(), nonce(1)).unwrap();
+    let context = direct().with_key(SenderKey::resolved(key(&carol)));
+    assert_eq!(word(&send(&mut bob, &message, &context)), "accept");
 }
 
 /// The message under another id, stamped some seconds after noon.
