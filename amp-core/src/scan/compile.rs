@@ -28,49 +28,6 @@ const FIRST_FREE: Slot = 5;
 
 pub(super) type SetId = usize;
 
-/// A set of sets, a bit each.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SetMask {
-    bits: Vec<u64>,
-}
-
-impl SetMask {
-    pub(super) fn new(sets: usize) -> Self {
-        Self { bits: vec![0; sets.div_ceil(64)] }
-    }
-
-    pub(super) fn insert(&mut self, set: SetId) {
-        if let Some(bits) = self.bits.get_mut(set >> 6) {
-            *bits |= 1 << (set & 63);
-        }
-    }
-
-    pub(super) fn has(&self, set: SetId) -> bool {
-        self.bits.get(set >> 6).is_some_and(|bits| bits & (1 << (set & 63)) != 0)
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.bits.fill(0);
-    }
-
-    pub(super) fn add(&mut self, other: &Self) {
-        for (bits, more) in self.bits.iter_mut().zip(&other.bits) {
-            *bits |= more;
-        }
-    }
-
-    /// Shows to `see` what is in both.
-    pub(super) fn each_common(&self, other: &Self, mut see: impl FnMut(SetId)) {
-        for (word, (a, b)) in self.bits.iter().zip(&other.bits).enumerate() {
-            let mut bits = a & b;
-            while bits != 0 {
-                see((word << 6) | bits.trailing_zeros() as usize);
-                bits &= bits.wrapping_sub(1);
-            }
-        }
-    }
-}
-
 /// Words, phrases and literals of which one is asked for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Set {
@@ -82,6 +39,56 @@ pub(super) struct Set {
     longest: u32,
     /// How common its members are, roughly.
     commonness: u32,
+}
+
+/// A rule, and the places of the rarest sets that it requires beside the one that it is anchored at.
+#[derive(Debug, Clone)]
+pub(super) struct Anchored {
+    pub(super) rule: u32,
+    /// Its anchor's own place where there is no other.
+    pub(super) others: [usize; OTHERS],
+}
+
+/// How many sets beside its anchor decide whether a rule is looked at.
+const OTHERS: usize = 2;
+
+/// The most words of a short match.
+pub(super) const SHORT: u32 = 16;
+
+/// For each entry the deciding sets that it may be in, by their places.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    /// Where those of each entry begin, and where the last end.
+    begins: Vec<u32>,
+    places: Vec<u16>,
+}
+
+impl Places {
+    /// Adds those of the next entry.
+    fn push(&mut self, places: impl Iterator<Item = u16>) {
+        let before = self.places.len();
+        self.begins.push(u32::try_from(before).unwrap_or(u32::MAX));
+        self.places.extend(places);
+        if let Some(new) = self.places.get_mut(before..) {
+            new.sort_unstable();
+        }
+    }
+
+    pub(super) fn of(&self, entry: Entry) -> &[u16] {
+        let end = |at: usize| self.begins.get(at).map_or(self.places.len(), |begin| *begin as usize);
+        let at = entry as usize;
+        self.places.get(end(at)..end(at.saturating_add(1))).unwrap_or_default()
+    }
+}
+
+pub(super) fn has(mask: &[u64], place: usize) -> bool {
+    mask.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
+}
+
+pub(super) fn insert(mask: &mut [u64], place: usize) {
+    if let Some(bits) = mask.get_mut(place >> 6) {
+        *bits |= 1 << (place & 63);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -111,6 +118,8 @@ pub(super) struct Rule {
     pub(super) guards: Vec<(Side, u32, SetId)>,
     /// Sets of which a member is in every match, the rarest first.
     pub(super) required: Vec<SetId>,
+    /// The most words that a match spans.
+    span: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -132,16 +141,16 @@ pub(super) struct Compiled {
     pub(super) rules: Vec<Rule>,
     /// The entries of the words that fill a slot.
     pub(super) entries_of: Vec<Vec<Entry>>,
-    /// The sets that the word of each entry is a member of.
-    pub(super) masks: Vec<SetMask>,
-    /// The sets of which it is the rarest word of a phrase.
-    pub(super) phrase_masks: Vec<SetMask>,
-    /// The same for each slot.
-    pub(super) sets_of_slots: Vec<Vec<SetId>>,
-    /// The sets that rules are anchored at.
-    pub(super) anchors: SetMask,
-    /// The rules that can only match where a member of one of some sets is, by set.
-    pub(super) anchored: Vec<Vec<u32>>,
+    /// Of which deciding sets the word of each entry is a member, or the rarest word of a phrase.
+    pub(super) places: Places,
+    /// The same of each slot.
+    pub(super) places_of_slots: Vec<Vec<u16>>,
+    /// How many places there are.
+    pub(super) deciding: usize,
+    /// The places of the sets that rules are anchored at: rules with short matches, and the others.
+    pub(super) anchors: [Vec<u64>; 2],
+    /// The rules that can only match where a member of a set is, by the set's place, likewise.
+    pub(super) anchored: [Vec<Vec<Anchored>>; 2],
     pub(super) literals: Vec<Literal>,
     /// The literals without words, by their first byte.
     pub(super) signs: Vec<Vec<u32>>,
@@ -172,41 +181,35 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
         }
     }
     compiler.check_classes();
-    let mut by_set = vec![Vec::new(); compiler.sets.len()];
-    for (anchors, rule) in anchored {
-        for set in anchors {
-            if let Some(rules) = by_set.get_mut(set) {
-                rules.push(rule);
-            }
+    let mut deciding = Deciding::default();
+    for (anchors, id) in anchored {
+        let Some(rule) = rules.get(id as usize) else { continue };
+        for anchor in anchors {
+            deciding.anchor(anchor, id, rule);
         }
     }
     compiler.give_away();
     let dictionary = Dictionary::new(&compiler.words, &compiler.fuzzy);
-    let [sets_of_slots, phrases_of_slots] = compiler.sets_of_slots();
-    let mut phrase_masks = Vec::new();
+    let places_of_slots = compiler.places_of_slots(&deciding.places);
+    let mut places = Places::default();
     let mut entries_of = vec![Vec::new(); compiler.slots as usize];
-    let mut masks = Vec::new();
     for (entry, meaning) in (0_u32..).zip(dictionary.meanings()) {
-        let mut mask = SetMask::new(compiler.sets.len());
-        let mut phrase_mask = SetMask::new(compiler.sets.len());
+        let mut own = BTreeSet::new();
         for slot in &meaning.slots {
             if let Some(entries) = entries_of.get_mut(*slot as usize) {
                 entries.push(entry);
             }
-            sets_of_slots.get(*slot as usize).into_iter().flatten().for_each(|set| mask.insert(*set));
-            phrases_of_slots
-                .get(*slot as usize)
-                .into_iter()
-                .flatten()
-                .for_each(|set| phrase_mask.insert(*set));
+            own.extend(places_of_slots.get(*slot as usize).into_iter().flatten());
         }
-        masks.push(mask);
-        phrase_masks.push(phrase_mask);
+        places.push(own.into_iter());
     }
-    let mut anchors = SetMask::new(compiler.sets.len());
-    for (set, _) in by_set.iter().enumerate().filter(|(_, rules)| !rules.is_empty()) {
-        anchors.insert(set);
-    }
+    let anchors = deciding.anchored.each_ref().map(|anchored| {
+        let mut anchors = vec![0; deciding.places.len().div_ceil(64)];
+        for (place, _) in anchored.iter().enumerate().filter(|(_, rules)| !rules.is_empty()) {
+            insert(&mut anchors, place);
+        }
+        anchors
+    });
     let literals = compiler.literals;
     let mut signs = vec![Vec::new(); 256];
     for (id, literal) in (0_u32..).zip(&literals).filter(|(_, literal)| literal.words == 0) {
@@ -218,17 +221,57 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     let compiled = Compiled {
         dictionary,
         entries_of,
-        masks,
-        phrase_masks,
-        sets_of_slots,
+        places,
+        places_of_slots,
+        deciding: deciding.places.len(),
         anchors,
         sets: compiler.sets,
         rules,
-        anchored: by_set,
+        anchored: deciding.anchored,
         literals,
         signs,
     };
     (compiled, compiler.errors)
+}
+
+/// The sets that decide whether a rule is looked at.
+#[derive(Default)]
+struct Deciding {
+    places: BTreeMap<SetId, usize>,
+    anchored: [Vec<Vec<Anchored>>; 2],
+}
+
+impl Deciding {
+    fn place(&mut self, set: SetId) -> usize {
+        let next = self.places.len();
+        let place = *self.places.entry(set).or_insert(next);
+        if place == next {
+            self.anchored.iter_mut().for_each(|anchored| anchored.push(Vec::new()));
+        }
+        place
+    }
+
+    /// Anchors a rule at a set.
+    fn anchor(&mut self, anchor: SetId, id: u32, rule: &Rule) {
+        let place = self.place(anchor);
+        let mut others = [place; OTHERS];
+        for (other, set) in others.iter_mut().zip(rule.required.iter().filter(|set| **set != anchor)) {
+            *other = self.place(*set);
+        }
+        let [short, long] = &mut self.anchored;
+        let anchored = if rule.span <= SHORT { short } else { long };
+        if let Some(anchored) = anchored.get_mut(place) {
+            anchored.push(Anchored { rule: id, others });
+        }
+    }
+}
+
+/// How often the most common words are met in 100,000.
+fn frequencies() -> BTreeMap<&'static str, u32> {
+    let lines = include_str!("rules/frequent.txt").lines().filter_map(|line| line.split_once(": "));
+    let listed =
+        lines.filter_map(|(often, words)| Some((often.parse::<u32>().ok()?.saturating_mul(10), words)));
+    listed.flat_map(|(often, words)| words.split(' ').map(move |word| (word, often))).collect()
 }
 
 struct Compiler<'a> {
@@ -247,6 +290,7 @@ struct Compiler<'a> {
     /// How common the word of a phrase is, by its slot.
     costs: BTreeMap<Slot, u32>,
     common: BTreeSet<&'static str>,
+    frequencies: BTreeMap<&'static str, u32>,
     errors: Vec<RuleError>,
 }
 
@@ -271,6 +315,7 @@ impl<'a> Compiler<'a> {
             slots: FIRST_FREE,
             costs: BTreeMap::new(),
             common: COMMON.split_whitespace().collect(),
+            frequencies: frequencies(),
             errors: Vec::new(),
         }
     }
@@ -291,22 +336,20 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// The sets that each slot is a member of, and those of which it is the rarest word of a phrase.
-    fn sets_of_slots(&self) -> [Vec<Vec<SetId>>; 2] {
-        let mut single = vec![Vec::new(); self.slots as usize];
-        let mut phrasal = single.clone();
-        let add = |sets_of: &mut Vec<Vec<SetId>>, slot: Slot, set: SetId| {
-            if let Some(sets) = sets_of.get_mut(slot as usize) {
-                sets.push(set);
-            }
-        };
-        for (id, set) in self.sets.iter().enumerate() {
-            set.single.iter().for_each(|(slot, _)| add(&mut single, *slot, id));
+    /// The places of the sets that each slot is a member of, or the rarest word of a phrase of.
+    fn places_of_slots(&self, places: &BTreeMap<SetId, usize>) -> Vec<Vec<u16>> {
+        let mut of_slots = vec![Vec::new(); self.slots as usize];
+        for (set, place) in places {
+            let (Some(set), Ok(place)) = (self.sets.get(*set), u16::try_from(*place)) else { continue };
             let rarest =
                 set.phrases.iter().filter_map(|slots| slots.iter().min_by_key(|slot| self.costs.get(slot)));
-            rarest.for_each(|slot| add(&mut phrasal, *slot, id));
+            for slot in set.single.iter().map(|(slot, _)| slot).chain(rarest) {
+                if let Some(places) = of_slots.get_mut(*slot as usize) {
+                    places.push(place);
+                }
+            }
         }
-        [single, phrasal]
+        of_slots
     }
 
     /// Adds what shows that a text is worth another look: words of rules moved by thirteen and backwards, and common
@@ -351,6 +394,13 @@ impl<'a> Compiler<'a> {
         let mut rules = Vec::new();
         for pattern in &text.patterns {
             let (program, anchors, mut required) = self.program(pattern)?;
+            let span = match &program {
+                Program::Sequence(steps) => self.span(steps),
+                Program::Near { words, sets } => {
+                    let longest = sets.iter().filter_map(|set| self.sets.get(*set)).map(|set| set.longest);
+                    words.saturating_add(longest.max().unwrap_or(0))
+                }
+            };
             required.sort_by_key(|set| self.sets.get(*set).map(|set| set.commonness));
             let rule = Rule {
                 id: Arc::clone(&id),
@@ -359,6 +409,7 @@ impl<'a> Compiler<'a> {
                 program,
                 guards: guards.clone(),
                 required,
+                span,
             };
             rules.push((rule, anchors));
         }
@@ -500,12 +551,12 @@ impl<'a> Compiler<'a> {
                 Node::Class(name) => {
                     let (slot, words) = builtin(name).ok_or(Fault::UnknownClass)?;
                     set.single.push((slot, words));
-                    (words, 50)
+                    (words, 1000)
                 }
                 Node::Literal(literal) => {
                     let (slot, words) = self.literal(literal)?;
                     set.single.push((slot, words));
-                    (words, 2)
+                    (words, 5)
                 }
                 Node::Word(word) => {
                     let (word, fuzzy) =
@@ -541,14 +592,19 @@ impl<'a> Compiler<'a> {
         Ok(self.sets.len().saturating_sub(1))
     }
 
-    /// That of the rarest word.
+    /// How often, in 100,000 words, the rarest of these words is met; a guess for those that are not listed.
     fn commonness(&self, words: &[(String, bool)]) -> u32 {
-        let of = |(word, is_prefix): &(String, bool)| match word.chars().count() {
-            _ if self.common.contains(word.as_str()) => 100,
-            0..=2 => 20,
-            3 if *is_prefix => 20,
-            3 => 5,
-            _ => 1,
+        let of = |(word, is_prefix): &(String, bool)| {
+            let unlisted = match word.chars().count() {
+                0..=2 => 200,
+                3 if *is_prefix => 100,
+                3 => 20,
+                _ => 3,
+            };
+            let listed = self.frequencies.range(word.as_str()..);
+            let listed = listed
+                .take_while(|(other, _)| *other == word || *is_prefix && other.starts_with(word.as_str()));
+            listed.fold(unlisted, |all: u32, (_, often)| all.saturating_add(*often))
         };
         words.iter().map(of).min().unwrap_or(1)
     }

@@ -127,12 +127,17 @@ impl Dictionary {
             prefix_lengths: vec![0; 256],
             ..Self::default()
         };
+        let prefixes: BTreeMap<&str, &Meaning> = words
+            .iter()
+            .filter(|((_, is_prefix), _)| *is_prefix)
+            .map(|((word, _), meaning)| (word.as_str(), meaning))
+            .collect();
         for ((word, is_prefix), meaning) in words {
             let mut meaning = meaning.clone();
             // A known word fills also what its prefixes fill: one entry is all that a look-up gives.
             for cut in 1..=word.len() {
                 let Some(prefix) = word.get(..cut) else { continue };
-                if let Some(more) = words.get(&(String::from(prefix), true)) {
+                if let Some(more) = prefixes.get(prefix) {
                     meaning.slots.extend_from_slice(&more.slots);
                     meaning.gives_rot13 |= more.gives_rot13;
                 }

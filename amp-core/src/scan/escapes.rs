@@ -3,59 +3,92 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::normalize::Folded;
 use super::report::Hiding;
-use super::view::View;
+use super::view::{FILLER, View};
 
 /// The longest markup that is taken out of a word.
 const MAX_MARKUP: usize = 120;
 
-/// The text with its escapes undone, if it has any that stand for text.
-pub(super) fn view(text: &str) -> Option<View> {
-    if !is_escaped(text) {
-        return None;
+/// Bytes around an escape that are read with it: more than a match spans, as a rule.
+const CONTEXT: usize = 320;
+
+/// The stretches of the text that have escapes which stand for text, with these undone.
+pub(super) fn views(text: &str, views: &mut Vec<View>) {
+    let mut open: Option<Range<usize>> = None;
+    let mut from = 0_usize;
+    while let Some(at) = next_escape(text, from) {
+        let around = at.saturating_sub(CONTEXT)..at.saturating_add(CONTEXT);
+        open = match open.take() {
+            Some(before) if around.start <= before.end => Some(before.start..around.end),
+            before => {
+                views.extend(before.map(|range| undone(text, range)));
+                Some(around)
+            }
+        };
+        // What is near is read with it in any case.
+        from = at.saturating_add(1);
     }
-    let mut folded = Folded::default();
-    let mut undone = false;
-    let mut before = ' ';
-    let mut rest = text;
-    let at = |rest: &str| text.len().saturating_sub(rest.len());
-    while let Some(c) = rest.chars().next() {
-        let start = at(rest);
-        if let Some((bytes, length)) = escaped_bytes(rest) {
-            let range = start..start.saturating_add(length);
-            String::from_utf8_lossy(&bytes).chars().for_each(|c| folded.push(c, range.clone()));
-            undone |= bytes.iter().any(tells_byte);
-            rest = rest.get(length..).unwrap_or_default();
-            before = ' ';
-            continue;
-        }
-        if let Some((decoded, length)) = escaped_char(rest) {
-            folded.push(decoded, start..start.saturating_add(length));
-            undone |= tells_char(decoded);
-            rest = rest.get(length..).unwrap_or_default();
-            before = decoded;
-            continue;
-        }
-        if before.is_alphanumeric()
-            && let Some(length) = markup(rest)
-        {
-            undone = true;
-            rest = rest.get(length..).unwrap_or_default();
-            continue;
-        }
-        folded.push(c, start..start.saturating_add(c.len_utf8()));
-        before = c;
-        rest = rest.get(c.len_utf8()..).unwrap_or_default();
-    }
-    undone.then(|| View::new(folded, Hiding::Escapes))
+    views.extend(open.map(|range| undone(text, range)));
 }
 
-/// Whether an escape stands for text anywhere.
-fn is_escaped(text: &str) -> bool {
+/// A stretch of the text, from a space to a space where there is one, with its escapes undone.
+fn undone(text: &str, range: Range<usize>) -> View {
     let bytes = text.as_bytes();
-    let mut at = 0_usize;
+    let space = |byte: &u8| byte.is_ascii_whitespace();
+    let before = bytes.get(..range.start).unwrap_or_default().iter().rev().take(CONTEXT);
+    let mut start = range.start.saturating_sub(before.clone().position(space).unwrap_or(0));
+    while !text.is_char_boundary(start) {
+        start = start.saturating_sub(1);
+    }
+    let behind = bytes.get(range.end..).unwrap_or_default().iter().take(CONTEXT);
+    let mut end = range.end.min(text.len()).saturating_add(behind.clone().position(space).unwrap_or(0));
+    while !text.is_char_boundary(end) {
+        end = end.saturating_add(1);
+    }
+    let mut folded = Folded::default();
+    if start > 0 {
+        // A word that no rule names: what follows begins no line.
+        folded.push(FILLER, start..start);
+        folded.push(' ', start..start);
+    }
+    let mut before = ' ';
+    let mut at = start;
+    while let Some(rest) = text.get(at..).filter(|_| at < end) {
+        let Some(c) = rest.chars().next() else { break };
+        // Most characters begin no escape.
+        if c.is_ascii() && !u8::try_from(c).is_ok_and(begins_escape) {
+            folded.push(c, at..at.saturating_add(1));
+            before = c;
+            at = at.saturating_add(1);
+            continue;
+        }
+        if let Some((bytes, length)) = escaped_bytes(rest) {
+            let range = at..at.saturating_add(length);
+            String::from_utf8_lossy(&bytes).chars().for_each(|c| folded.push(c, range.clone()));
+            at = range.end;
+            before = ' ';
+        } else if let Some((decoded, length)) = escaped_char(rest) {
+            folded.push(decoded, at..at.saturating_add(length));
+            at = at.saturating_add(length);
+            before = decoded;
+        } else if let Some(length) = markup(rest).filter(|_| before.is_alphanumeric()) {
+            at = at.saturating_add(length);
+        } else {
+            folded.push(c, at..at.saturating_add(c.len_utf8()));
+            before = c;
+            at = at.saturating_add(c.len_utf8());
+        }
+    }
+    View::new(folded, Hiding::Escapes)
+}
+
+/// The next place from `from` on where an escape stands for text.
+fn next_escape(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
     while let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| begins_escape(*byte)))
     {
         at = at.saturating_add(next);
@@ -68,11 +101,11 @@ fn is_escaped(text: &str) -> bool {
                 .is_some_and(u8::is_ascii_alphanumeric)
                 && markup(rest).is_some());
         if tells {
-            return true;
+            return Some(at);
         }
         at = at.saturating_add(1);
     }
-    false
+    None
 }
 
 const fn begins_escape(byte: u8) -> bool {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, SetMask, Step, URL};
+use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL, has, insert};
 use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
@@ -21,6 +21,14 @@ const BACK: u32 = 16;
 const STRIDE: u32 = 64;
 /// Words in a window.
 const WINDOW: u32 = 128;
+/// Words in a block: what occurs together is asked of blocks first.
+const BLOCK: u32 = 16;
+/// Blocks in which matches may begin.
+const BEGIN: usize = (STRIDE / BLOCK) as usize;
+/// Blocks that a short match may reach into, and any match: one word more than it spans.
+const REACH: [usize; 2] = [2, 5];
+/// Blocks that are looked at together.
+const BLOCKS: usize = BEGIN + REACH[1] - 1;
 /// The starting places of a window.
 const STARTS: u128 = ((1 << STRIDE) - 1) << BACK;
 
@@ -61,16 +69,13 @@ pub(super) struct Matcher<'a> {
     row_of: Vec<u32>,
     /// Where the words of an entry are.
     rows: Vec<u128>,
-    /// The entries of which there are any.
+    /// The entries of which there are any in the window.
     entries: Vec<Entry>,
-    /// The sets of which the window has words or literals.
-    mask: SetMask,
-    /// The sets of which it may have phrases.
-    phrasal: SetMask,
-    /// The sets in either.
-    here: SetMask,
     /// Where literals and what is built in is: a slot, and its places.
     bits: Vec<(Slot, u128)>,
+    /// The deciding sets of which each block may have members.
+    blocks: Vec<Vec<u64>>,
+    here: Vec<u64>,
     /// Where the members of each set begin, and the window for which that is known, counted from 1.
     known_sets: Vec<Cell<(u32, Starts)>>,
     stamp: u32,
@@ -91,14 +96,13 @@ impl<'a> Matcher<'a> {
     pub(super) fn new(compiled: &'a Compiled) -> Self {
         Self {
             compiled,
-            row_of: vec![0; compiled.masks.len()],
-            mask: SetMask::new(compiled.sets.len()),
-            phrasal: SetMask::new(compiled.sets.len()),
-            here: SetMask::new(compiled.sets.len()),
+            row_of: vec![0; compiled.dictionary.meanings().len()],
             rows: Vec::new(),
             entries: Vec::new(),
             bits: Vec::new(),
-            known_sets: (0..compiled.sets.len()).map(|_| Cell::new((0, Starts::default()))).collect(),
+            blocks: vec![vec![0; compiled.deciding.div_ceil(64)]; BLOCKS],
+            here: vec![0; compiled.deciding.div_ceil(64)],
+            known_sets: vec![Cell::default(); compiled.sets.len()],
             stamp: 0,
             candidates: Vec::new(),
             tried: vec![0; compiled.rules.len()],
@@ -125,21 +129,87 @@ impl<'a> Matcher<'a> {
         self.most = most;
         let mut rest = filled;
         let last = u32::try_from(words.len()).unwrap_or(u32::MAX);
+        let mut known = 0;
         for base in (0..=last).step_by(STRIDE as usize) {
             let from = base.saturating_sub(BACK);
-            let until = base.saturating_add(WINDOW).saturating_sub(BACK);
             rest = rest.get(rest.partition_point(|filled| filled.word < from)..).unwrap_or_default();
-            let inside = rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
-            self.window(base, words, entries, inside);
-            if self.out.overflow {
-                break;
+            self.fill_blocks(base, known, entries, rest);
+            known = BLOCKS.saturating_sub(BEGIN);
+            self.find_candidates();
+            if !self.candidates.is_empty() {
+                let until = base.saturating_add(WINDOW).saturating_sub(BACK);
+                let inside =
+                    rest.get(..rest.partition_point(|filled| filled.word < until)).unwrap_or_default();
+                self.window(base, words, entries, inside);
+                if self.out.overflow {
+                    break;
+                }
             }
         }
         core::mem::take(&mut self.out)
     }
 
-    fn window(&mut self, base: u32, words: &[Word], entries: &[Option<Entry>], filled: &[Filled]) {
+    /// Notes what the blocks from `base` on may have; the first `known` of them were the last ones of the window before.
+    fn fill_blocks(&mut self, base: u32, known: usize, entries: &[Option<Entry>], filled: &[Filled]) {
+        let compiled = self.compiled;
+        self.blocks.rotate_left(if known == 0 { 0 } else { BEGIN });
+        for (block, from) in self.blocks.iter_mut().zip((base..).step_by(BLOCK as usize)).skip(known) {
+            block.fill(0);
+            let words = entries.get(from as usize..).unwrap_or_default();
+            for entry in words.iter().take(BLOCK as usize).flatten() {
+                for place in compiled.places.of(*entry) {
+                    insert(block, usize::from(*place));
+                }
+            }
+            let until = from.saturating_add(BLOCK);
+            let first = filled.partition_point(|filled| filled.word < from);
+            let filled = filled.iter().skip(first).take_while(|filled| filled.word < until);
+            for Filled { slot, .. } in filled {
+                let places = compiled.places_of_slots.get(*slot as usize).into_iter().flatten();
+                places.for_each(|place| insert(block, usize::from(*place)));
+            }
+        }
+    }
+
+    /// Lists the rules whose rarest sets may all have members in the few blocks that a match reaches into.
+    fn find_candidates(&mut self) {
+        let compiled = self.compiled;
         self.stamp = self.stamp.wrapping_add(1);
+        for (reach, (anchors, anchored)) in REACH.iter().zip(compiled.anchors.iter().zip(&compiled.anchored))
+        {
+            for begin in 0..BEGIN {
+                let (first, more) = match self.blocks.get(begin..begin.saturating_add(*reach)) {
+                    Some([first, more @ ..]) => (first, more),
+                    _ => continue,
+                };
+                self.here.clone_from(first);
+                for block in more {
+                    for (here, more) in self.here.iter_mut().zip(block) {
+                        *here |= more;
+                    }
+                }
+                for (word, (here, anchors)) in self.here.iter().zip(anchors).enumerate() {
+                    let mut bits = here & anchors;
+                    while bits != 0 {
+                        let place = (word << 6) | bits.trailing_zeros() as usize;
+                        bits &= bits.wrapping_sub(1);
+                        for anchored in anchored.get(place).into_iter().flatten() {
+                            if !anchored.others.iter().all(|place| has(&self.here, *place)) {
+                                continue;
+                            }
+                            let tried = self.tried.get_mut(anchored.rule as usize);
+                            if let Some(tried) = tried.filter(|tried| **tried != self.stamp) {
+                                *tried = self.stamp;
+                                self.candidates.push(anchored.rule);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn window(&mut self, base: u32, words: &[Word], entries: &[Option<Entry>], filled: &[Filled]) {
         self.fill_rows(base, entries);
         for Filled { word, slot } in filled {
             match self.bits.iter_mut().find(|(known, _)| known == slot) {
@@ -147,14 +217,16 @@ impl<'a> Matcher<'a> {
                 None => self.bits.push((*slot, bit(place(*word, base)))),
             }
         }
-        self.find_candidates();
-        if !self.candidates.is_empty() {
-            self.edges(base, words);
-            let compiled = self.compiled;
-            while let Some(id) = self.candidates.pop() {
-                if let Some(rule) = compiled.rules.get(id as usize) {
-                    self.try_rule(id, rule, base);
+        let compiled = self.compiled;
+        let mut has_edges = false;
+        while let Some(id) = self.candidates.pop() {
+            let Some(rule) = compiled.rules.get(id as usize) else { continue };
+            if rule.required.iter().all(|set| self.starts_of(*set) != 0) {
+                if !has_edges {
+                    has_edges = true;
+                    self.edges(base, words);
                 }
+                self.try_rule(id, rule, base);
             }
         }
         self.entries.clear();
@@ -180,48 +252,6 @@ impl<'a> Matcher<'a> {
             }
             *row |= bit(place(word, base));
         }
-    }
-
-    /// Lists the rules that have a member of each set that they require in the window.
-    fn find_candidates(&mut self) {
-        let compiled = self.compiled;
-        self.mask.clear();
-        self.phrasal.clear();
-        for entry in &self.entries {
-            if let Some(mask) = compiled.masks.get(*entry as usize) {
-                self.mask.add(mask);
-            }
-            if let Some(mask) = compiled.phrase_masks.get(*entry as usize) {
-                self.phrasal.add(mask);
-            }
-        }
-        for (slot, _) in &self.bits {
-            let sets = compiled.sets_of_slots.get(*slot as usize).into_iter().flatten();
-            sets.for_each(|set| self.mask.insert(*set));
-        }
-        let mut here = core::mem::take(&mut self.here);
-        here.clear();
-        here.add(&self.mask);
-        here.add(&self.phrasal);
-        here.each_common(&compiled.anchors, |set| {
-            for id in compiled.anchored.get(set).into_iter().flatten() {
-                let tried = self.tried.get_mut(*id as usize).filter(|tried| **tried != self.stamp);
-                let Some(tried) = tried else { continue };
-                *tried = self.stamp;
-                let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-                // What is not here is not there; what is may be a phrase that is not there either.
-                if required.iter().all(|set| here.has(*set)) {
-                    self.candidates.push(*id);
-                }
-            }
-        });
-        self.here = here;
-        let mut candidates = core::mem::take(&mut self.candidates);
-        candidates.retain(|id| {
-            let required = compiled.rules.get(*id as usize).map_or(&[][..], |rule| &rule.required);
-            required.iter().all(|set| self.starts_of(*set) != 0)
-        });
-        self.candidates = candidates;
     }
 
     fn edges(&mut self, base: u32, words: &[Word]) {
@@ -354,7 +384,7 @@ impl<'a> Matcher<'a> {
         }
         for phrase in &set.phrases {
             let words = u32::try_from(phrase.len()).unwrap_or(u32::MAX);
-            ends |= self.phrase(phrase, at).unbounded_shl(words);
+            ends |= self.in_a_row(phrase, at).unbounded_shl(words);
         }
         ends
     }
@@ -374,26 +404,14 @@ impl<'a> Matcher<'a> {
             return starts;
         }
         let mut starts = Starts::default();
-        for (slot, words) in set.single.iter().filter(|_| self.mask.has(id)) {
+        for (slot, words) in &set.single {
             *(if *words == 1 { &mut starts.words } else { &mut starts.longer }) |= self.slot(*slot);
         }
-        for phrase in set.phrases.iter().filter(|_| self.phrasal.has(id)) {
-            starts.longer |= self.phrase(phrase, u128::MAX);
+        for phrase in &set.phrases {
+            starts.longer |= self.in_a_row(phrase, u128::MAX);
         }
         known.set((self.stamp, starts));
         starts
-    }
-
-    /// At which of these places the phrase begins.
-    fn phrase(&self, phrase: &[Slot], at: u128) -> u128 {
-        let mut at = at;
-        for (behind, slot) in (0_u32..).zip(phrase) {
-            at &= self.slot(*slot).unbounded_shr(behind);
-            if at == 0 {
-                break;
-            }
-        }
-        at
     }
 
     fn near(&self, rule: &Rule, words: u32, sets: &[SetId], starts: u128) -> Option<(u32, u32)> {
@@ -428,15 +446,37 @@ impl<'a> Matcher<'a> {
         None
     }
 
+    /// At which of these places the slots of a phrase are filled one behind the other.
+    fn in_a_row(&self, phrase: &[Slot], at: u128) -> u128 {
+        let mut at = at;
+        for (behind, slot) in (0_u32..).zip(phrase) {
+            at &= self.slot(*slot).unbounded_shr(behind);
+            if at == 0 {
+                break;
+            }
+        }
+        at
+    }
+
     /// Where the slot is filled.
     fn slot(&self, slot: Slot) -> u128 {
-        let direct = self.bits.iter().find(|(known, _)| *known == slot).map_or(0, |(_, bits)| *bits);
-        let entries = self.compiled.entries_of.get(slot as usize).into_iter().flatten();
-        let row = |entry: &Entry| {
-            let row_of = self.row_of.get(*entry as usize).copied().unwrap_or(0);
+        let words = self.compiled.entries_of.get(slot as usize).map_or(&[][..], Vec::as_slice);
+        if words.is_empty() {
+            return self.bits.iter().find(|(known, _)| *known == slot).map_or(0, |(_, bits)| *bits);
+        }
+        let row = |entry: Entry| {
+            let row_of = self.row_of.get(entry as usize).copied().unwrap_or(0);
             self.rows.get((row_of as usize).wrapping_sub(1)).copied().unwrap_or(0)
         };
-        entries.fold(direct, |bits, entry| bits | row(entry))
+        // Classes have many words, and windows few.
+        if words.len() <= self.entries.len() {
+            return words.iter().fold(0, |bits, entry| bits | row(*entry));
+        }
+        let is_member = |entry: &&Entry| {
+            let meaning = self.compiled.dictionary.meaning(**entry);
+            meaning.is_some_and(|meaning| meaning.slots.binary_search(&slot).is_ok())
+        };
+        self.entries.iter().filter(is_member).fold(0, |bits, entry| bits | row(*entry))
     }
 }
 

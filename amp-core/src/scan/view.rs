@@ -13,7 +13,7 @@ use super::words::Word;
 use super::{ciphers, encoded, escapes, leetspeak, spacing, split, tags};
 
 /// A letter that is in no word of any living language.
-const FILLER: char = '\u{A66E}';
+pub(super) const FILLER: char = '\u{A66E}';
 
 /// A text without one of its disguises.
 #[derive(Debug)]
@@ -178,7 +178,7 @@ impl<'a> Reading<'a> {
 pub(super) fn views(text: &str, reading: &Reading<'_>) -> Vec<View> {
     let mut views = Vec::new();
     views.extend(tags::views(text, reading.folded));
-    views.extend(escapes::view(text));
+    escapes::views(text, &mut views);
     encoded::views(text, reading, &mut views);
     leetspeak::views(reading, &mut views);
     spacing::views(reading, &mut views);
