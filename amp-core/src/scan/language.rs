@@ -2,9 +2,11 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString as _};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::category::{Category, Severity};
 
@@ -14,24 +16,64 @@ pub(super) const MAX_SPAN: u32 = 48;
 pub(super) const MAX_GUARD: u32 = 16;
 const MAX_GAP: u32 = 32;
 const MAX_DEPTH: u8 = 8;
+/// The most characters of a name, also in errors.
+const MAX_NAME: usize = 64;
+/// The classes that no file defines.
+const BUILT_IN: [&str; 5] = ["number", "blob", "url", "email", "quote"];
 
 /// Why a text in the rule language was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {fault}")]
+#[error("line {line}: {fault}{}", Named(.name.as_deref()))]
 #[non_exhaustive]
 pub struct RuleError {
     line: usize,
     fault: Fault,
+    /// The class or rule at fault, escaped and shortened.
+    name: Option<String>,
+}
+
+/// `: name`, if there is one.
+struct Named<'a>(Option<&'a str>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |name| write!(f, ": {name}"))
+    }
 }
 
 impl RuleError {
     pub(super) const fn new(line: usize, fault: Fault) -> Self {
-        Self { line, fault }
+        Self { line, fault, name: None }
+    }
+
+    /// The same, with the class or rule at fault.
+    pub(super) fn naming(mut self, name: &str) -> Self {
+        let shown = name.chars().flat_map(char::escape_default).take(MAX_NAME).collect();
+        self.name = Some(shown);
+        self
     }
 
     /// The same, when this many lines came before the text.
     pub(super) fn counted_from(&self, earlier: usize) -> Self {
-        Self { line: self.line.saturating_sub(earlier), fault: self.fault.clone() }
+        Self { line: self.line.saturating_sub(earlier), ..self.clone() }
+    }
+
+    /// The same, with the class that is not there or contains itself, if that is the fault.
+    pub(super) fn with_class_of(self, file: &RuleFile) -> Self {
+        match file.faulty_class(self.line).filter(|_| self.fault == Fault::UnknownClass) {
+            Some(name) => self.naming(name),
+            None => self,
+        }
+    }
+
+    /// What is wrong with classes that were added, from this line on, if what was there before is faulty with them.
+    pub(super) fn of_added_classes(file: &RuleFile, first: usize) -> Self {
+        let mut lines = file.classes.iter().map(|class| class.line).filter(|line| *line >= first);
+        let unknown = lines.clone().find(|line| file.faulty_class(*line).is_some());
+        unknown.map_or_else(
+            || Self::new(lines.next().unwrap_or(first), Fault::BreaksEarlier),
+            |line| Self::new(line, Fault::UnknownClass).with_class_of(file),
+        )
     }
 
     /// The line on which the faulty statement begins, counted from 1.
@@ -45,6 +87,10 @@ impl RuleError {
 pub(super) enum Fault {
     #[error("a statement begins with `class` or `rule`")]
     Statement,
+    #[error("the first statement is indented more than a later one")]
+    Indented,
+    #[error("with these classes a rule or class that was there before is faulty")]
+    BreaksEarlier,
     #[error("a class is written `class name = entries` or `class name += entries`")]
     ClassForm,
     #[error("a rule is written `rule id category severity: pattern`")]
@@ -89,6 +135,18 @@ pub(super) enum Node {
     LineEnd,
     ClauseStart,
     Not(Box<Self>),
+}
+
+impl Node {
+    /// Adds the classes that it names.
+    fn classes<'n>(&'n self, into: &mut Vec<&'n str>) {
+        match self {
+            Self::Class(name) => into.push(name),
+            Self::Group(choices) => choices.iter().flatten().for_each(|node| node.classes(into)),
+            Self::Optional(node) | Self::Not(node) => node.classes(into),
+            _ => {}
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -136,35 +194,96 @@ pub(super) struct RuleFile {
     pub(super) errors: Vec<RuleError>,
 }
 
-/// Reads a text in the rule language.
-pub(super) fn read(text: &str) -> RuleFile {
-    let mut file = RuleFile::default();
-    for (line, statement) in statements(text) {
-        let read = lex(&statement).and_then(|tokens| read_statement(line, &tokens, &mut file));
-        if let Err(fault) = read {
-            file.errors.push(RuleError::new(line, fault));
+impl RuleFile {
+    /// Adds what a text says of whose lines as many come before it.
+    pub(super) fn add(&mut self, text: &str, earlier: usize) {
+        let (statements, indented) = statements(text);
+        if let Some(line) = indented {
+            self.errors.push(RuleError::new(line.saturating_add(earlier), Fault::Indented));
+            return;
+        }
+        for (line, statement) in statements {
+            let line = line.saturating_add(earlier);
+            let Err(fault) = lex(&statement).and_then(|tokens| read_statement(line, &tokens, self)) else {
+                continue;
+            };
+            let twice = fault == Fault::TwiceDefined;
+            let error = RuleError::new(line, fault);
+            let id = statement.split_whitespace().nth(1).filter(|_| twice);
+            self.errors.push(match id {
+                Some(id) => error.naming(id),
+                None => error,
+            });
         }
     }
+
+    /// The first class that is not there, or that contains itself, of those that the statement on a line reaches.
+    fn faulty_class(&self, line: usize) -> Option<&str> {
+        let mut names = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.line == line) {
+            for pattern in &rule.patterns {
+                let (Pattern::Sequence(nodes) | Pattern::Near { nodes, .. }) = pattern;
+                nodes.iter().for_each(|node| node.classes(&mut names));
+            }
+            rule.guards.iter().for_each(|guard| guard.node.classes(&mut names));
+        }
+        names.extend(self.classes.iter().filter(|class| class.line == line).map(|class| class.name.as_str()));
+        let mut sound = BTreeSet::from(BUILT_IN);
+        names.into_iter().find_map(|name| self.fault_in(name, &mut Vec::new(), &mut sound))
+    }
+
+    /// The class at fault among one and what it contains.
+    fn fault_in<'f>(
+        &'f self,
+        name: &'f str,
+        open: &mut Vec<&'f str>,
+        sound: &mut BTreeSet<&'f str>,
+    ) -> Option<&'f str> {
+        if sound.contains(name) {
+            return None;
+        }
+        let mut entries = self.classes.iter().filter(|class| class.name == name).peekable();
+        if entries.peek().is_none() || open.contains(&name) {
+            return Some(name);
+        }
+        open.push(name);
+        let mut inner = Vec::new();
+        entries.flat_map(|class| &class.entries).for_each(|entry| entry.classes(&mut inner));
+        let fault = inner.into_iter().find_map(|name| self.fault_in(name, open, sound));
+        open.pop();
+        sound.insert(name);
+        fault
+    }
+}
+
+/// Reads a text in the rule language.
+#[cfg(test)]
+pub(super) fn read(text: &str) -> RuleFile {
+    let mut file = RuleFile::default();
+    file.add(text, 0);
     file
 }
 
-/// Statements with the lines they begin on: continuation lines joined, comments gone.
-fn statements(text: &str) -> Vec<(usize, String)> {
+/// Statements with the lines they begin on: continuation lines joined, comments and common indentation gone. Also the
+/// line of a first statement that is indented all the same.
+fn statements(text: &str) -> (Vec<(usize, String)>, Option<usize>) {
+    let lines = (1_usize..).zip(text.lines().map(without_comment));
+    let lines: Vec<(usize, &str)> = lines.filter(|(_, line)| !line.trim().is_empty()).collect();
+    let indentation = |line: &str| line.len().saturating_sub(line.trim_start_matches([' ', '\t']).len());
+    let common = lines.iter().map(|(_, line)| indentation(line)).min().unwrap_or_default();
     let mut statements: Vec<(usize, String)> = Vec::new();
-    for (line, raw) in text.lines().enumerate() {
-        let content = without_comment(raw);
-        if content.trim().is_empty() {
-            continue;
-        }
+    for (number, line) in lines {
+        let continues = indentation(line) > common;
         match statements.last_mut() {
-            Some((_, open)) if raw.starts_with([' ', '\t']) => {
+            None if continues => return (statements, Some(number)),
+            Some((_, open)) if continues => {
                 open.push(' ');
-                open.push_str(content.trim());
+                open.push_str(line.trim());
             }
-            _ => statements.push((line.saturating_add(1), content.trim().to_string())),
+            _ => statements.push((number, line.trim().to_string())),
         }
     }
-    statements
+    (statements, None)
 }
 
 fn without_comment(line: &str) -> &str {
@@ -296,7 +415,11 @@ fn read_statement(line: usize, tokens: &[Token], file: &mut RuleFile) -> Result<
 
 fn named(name: &str) -> Result<(), Fault> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-    if !name.is_empty() && name.len() <= 64 && name.chars().all(fits) { Ok(()) } else { Err(Fault::Name) }
+    if !name.is_empty() && name.len() <= MAX_NAME && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(Fault::Name)
+    }
 }
 
 struct Cursor<'a> {

@@ -2,8 +2,8 @@
 //!
 //! A [`Scanner`] is built once and shared. It folds a text (case, compatibility forms, look-alikes, invisible
 //! characters), undoes a dozen disguises, and runs rules over the words; what it finds is a [`ScanReport`] with places
-//! in the original bytes. Rules are data in a small language (`rules/README.md` in this folder): a host adds, mutes and
-//! re-grades them.
+//! in the original bytes. Rules are data in [a small language](ScannerBuilder#the-rule-language): a host adds, mutes
+//! and re-grades them.
 //!
 //! A scan is a signal, not the defence: whoever words an attack anew gets past any list of rules. What holds is that
 //! outside text reaches a model wrapped, and that types keep it apart from instructions (see [`crate::trust`]).

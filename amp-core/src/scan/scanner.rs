@@ -7,10 +7,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::category::Severity;
+use super::category::{Category, Severity};
 use super::compile::{Compiled, compile};
 use super::dictionary::Entry;
-use super::language::{RuleError, RuleFile, read};
+use super::language::{RuleError, RuleFile};
 use super::matcher::{Filled, Matcher, builtin};
 use super::normalize::Folded;
 use super::report::{Finding, Hiding, ScanReport};
@@ -68,6 +68,16 @@ impl Scanner {
     /// A scanner with other rules: more of them, fewer, or other severities.
     pub fn builder() -> ScannerBuilder {
         ScannerBuilder::default()
+    }
+
+    /// Id, category and severity of every rule that is not muted, by id; also of what no written rule finds:
+    /// `hidden-text` and `scan-truncated`.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, Category, Severity)> {
+        let written = self.compiled.rules.iter().map(|rule| (&*rule.id, (rule.category, rule.severity)));
+        let others = [&self.hidden_text, &self.truncated].into_iter().flatten();
+        let others = others.map(|(id, severity)| (&**id, (Category::EncodingTricks, *severity)));
+        let rules: BTreeMap<_, _> = written.chain(others).collect();
+        rules.into_iter().map(|(id, (category, severity))| (id, category, severity))
     }
 
     /// What the text shows.
@@ -369,13 +379,27 @@ fn span(inside: &[Word], words: &[Word], at: usize, len: usize) -> Range<usize> 
 /// use amp_core::scan::{Scanner, Severity};
 ///
 /// let scanner = Scanner::builder()
-///     .rules("rule no-launch tool_abuse critical: launch ..3 (rocket|missile)")?
-///     .grade("hidden-text", Severity::High)
+///     .rules(
+///         r"
+///         class rocket = rocket missile
+///         rule no-launch tool_abuse critical: launch ..3 @rocket
+///             unless before(2) (never|not)
+///         ",
+///     )?
+///     .mute("hidden-text")
+///     .grade("scan-truncated", Severity::High)
 ///     .build();
-/// assert!(scanner.scan("Now launch the big rocket!").is_flagged());
-/// assert!(!Scanner::builder().mute("no-launch").build().scan("launch rocket").is_flagged());
+/// assert_eq!(scanner.scan("Now launch the big rocket!").severity(), Some(Severity::Critical));
+/// assert!(!scanner.scan("Never launch a rocket.").is_flagged());
+///
+/// let known = |id| scanner.rules().find(|rule| rule.0 == id).map(|rule| rule.2);
+/// assert_eq!(known("no-launch"), Some(Severity::Critical));
+/// assert_eq!(known("hidden-text"), None);
+/// assert_eq!(known("scan-truncated"), Some(Severity::High));
 /// # Ok::<(), amp_core::scan::RuleError>(())
 /// ```
+///
+#[doc = include_str!("rules/README.md")]
 #[derive(Debug, Clone, Default)]
 #[must_use = "nothing scans until `build`"]
 pub struct ScannerBuilder {
@@ -385,28 +409,38 @@ pub struct ScannerBuilder {
 }
 
 impl ScannerBuilder {
-    /// Adds rules and classes in the rule language.
+    /// Adds rules and classes in the [rule language](ScannerBuilder#the-rule-language).
+    ///
+    /// The text is read on its own, without the indentation that all its lines share; its rules may use the classes that
+    /// are there already, and `class name += entries` extends one.
     ///
     /// # Errors
     ///
-    /// The first faulty statement, with its line.
+    /// The first faulty statement, with its line in the text.
     pub fn rules(mut self, text: &str) -> Result<Self, RuleError> {
         self.added.push(text.to_string());
         let (file, earlier) = self.file();
         let (_, errors) = compile(&file, &BTreeSet::new());
-        match file.errors.iter().chain(&errors).find(|error| error.line() > earlier) {
-            Some(error) => Err(error.counted_from(earlier)),
-            None => Ok(self),
+        let faulty = |error: &&RuleError| error.line() > earlier;
+        let own = file.errors.iter().chain(&errors).filter(faulty).min_by_key(|error| error.line());
+        if let Some(error) = own {
+            return Err(error.clone().with_class_of(&file).counted_from(earlier));
         }
+        // What came before was sound on its own.
+        if !errors.is_empty() {
+            let first = earlier.saturating_add(1);
+            return Err(RuleError::of_added_classes(&file, first).counted_from(earlier));
+        }
+        Ok(self)
     }
 
-    /// Leaves a rule out, by its id.
+    /// Leaves a rule out, by its id. An id that no rule has changes nothing: [`Scanner::rules`] lists them.
     pub fn mute(mut self, rule: impl Into<String>) -> Self {
         self.muted.insert(rule.into());
         self
     }
 
-    /// Gives a rule another severity, by its id.
+    /// Gives a rule another severity, by its id. An id that no rule has changes nothing: [`Scanner::rules`] lists them.
     pub fn grade(mut self, rule: impl Into<String>, severity: Severity) -> Self {
         self.graded.insert(rule.into(), severity);
         self
@@ -435,14 +469,14 @@ impl ScannerBuilder {
 
     /// All statements, and how many lines come before the text added last.
     fn file(&self) -> (RuleFile, usize) {
-        let mut text = String::new();
-        let mut earlier = 0;
-        for rules in FILES.iter().map(|file| file.1).chain(self.added.iter().map(String::as_str)) {
-            earlier = text.lines().count();
-            text.push_str(rules);
-            text.push('\n');
+        let mut file = RuleFile::default();
+        let (mut lines, mut earlier) = (0_usize, 0);
+        for text in FILES.iter().map(|file| file.1).chain(self.added.iter().map(String::as_str)) {
+            earlier = lines;
+            file.add(text, earlier);
+            lines = lines.saturating_add(text.lines().count());
         }
-        (read(&text), earlier)
+        (file, earlier)
     }
 }
 
@@ -462,7 +496,8 @@ mod tests {
                 text.push('\n');
             }
         }
-        let file = read(&text);
+        let mut file = RuleFile::default();
+        file.add(&text, 0);
         let (_, errors) = compile(&file, &BTreeSet::new());
         let faults: Vec<String> = file
             .errors
@@ -471,5 +506,72 @@ mod tests {
             .map(|error| alloc::format!("{}: {error}", line_of[error.line() - 1]))
             .collect();
         assert!(faults.is_empty(), "{faults:#?}");
+    }
+
+    fn refused(text: &str) -> String {
+        Scanner::builder().rules(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn indented_rules_of_a_host_are_its_own() {
+        let text = "\n    # ours\n    class vessel = rocket\n    rule no-launch tool_abuse high:\n        launch ..3 @vessel\n";
+        let scanner = Scanner::builder().rules(text).unwrap().build();
+        assert!(scanner.scan("launch the rocket").rules().contains(&"no-launch"));
+        assert!(!scanner.scan("a rocket, previous instructions").is_flagged(), "no class of ours changed");
+        let extended = Scanner::builder().rules("  class ignore += defenestrate").unwrap().build();
+        assert!(extended.scan("defenestrate all previous instructions").is_flagged());
+        let one =
+            Scanner::builder().rules("\trule no-launch tool_abuse high: launch_rocket").unwrap().build();
+        assert!(one.scan("launch rocket").is_flagged());
+    }
+
+    #[test]
+    fn a_first_statement_that_continues_nothing_is_refused() {
+        let error = Scanner::builder().rules("\n    rocket missile\nclass vessel = rocket\n").unwrap_err();
+        assert_eq!(error.line(), 2);
+        assert_eq!(refused("  word"), "line 1: a statement begins with `class` or `rule`");
+    }
+
+    #[test]
+    fn errors_of_a_host_have_its_lines_and_name_what_is_at_fault() {
+        let unknown = "line 2: no class of that name, or classes that contain each other: nowhere";
+        assert_eq!(refused("\nrule a tool_abuse high: launch @nowhere"), unknown);
+        assert_eq!(
+            refused("\nrule a tool_abuse high: launch (x|@ignore y) unless after(2) @nowhere"),
+            unknown
+        );
+        assert_eq!(refused("class b = c\nclass a = @b @nowhere"), unknown);
+        assert!(refused("class a = @b\nclass b = @a").ends_with(": a"));
+        let twice = "rule a tool_abuse high: launch\nrule a tool_abuse low: launch";
+        assert_eq!(refused(twice), "line 2: two rules with one id, but not one category and severity: a");
+        let long = refused(&alloc::format!("rule a tool_abuse high: x @\u{202e}{}", "n".repeat(99)));
+        assert!(long.contains(r": \u{202e}nnn") && long.ends_with('n') && long.len() < 140, "{long}");
+        assert_eq!(
+            refused("class fine = x\nrule a tool_abuse high: \"open\nclass broken"),
+            "line 2: a quotation that does not end"
+        );
+    }
+
+    #[test]
+    fn a_class_that_spoils_earlier_rules_is_refused() {
+        let phrase = ["far"; 40].join("_");
+        assert!(
+            refused(&alloc::format!("\nclass ignore += {phrase}")).starts_with("line 2: with these classes")
+        );
+        let cycle = "rule a tool_abuse high: launch @mine\nclass ignore += @mine\nclass mine = @ignore";
+        assert!(refused(cycle).starts_with("line 1: no class"));
+        let unknown = "line 1: no class of that name, or classes that contain each other: nowhere";
+        assert_eq!(refused("class ignore += @nowhere"), unknown);
+    }
+
+    #[test]
+    fn rules_are_listed_once_and_without_muted_ones() {
+        let scanner = Scanner::builder().mute("hidden-text").grade("scan-truncated", Severity::Low).build();
+        let ids: Vec<&str> = scanner.rules().map(|rule| rule.0).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b) && ids.len() > 100, "{}", ids.len());
+        assert!(!ids.contains(&"hidden-text"));
+        assert!(
+            scanner.rules().any(|rule| rule == ("scan-truncated", Category::EncodingTricks, Severity::Low))
+        );
     }
 }
