@@ -7,7 +7,7 @@ use core::error::Error;
 use std::time::SystemTime;
 
 use amp_core::prelude::*;
-use amp_core::receive::Effect;
+use amp_core::receive::{Effect, QuarantineEntry};
 use amp_core::trust::Printable;
 use amp_core::{Dialect, StoredMessage};
 use base64ct::{Base64, Encoding};
@@ -93,6 +93,17 @@ fn main() -> Result {
             other => println!("   {other:?}"),
         }
     }
+    println!("   a person approves; judged anew, they are shown as what they are:");
+    for (mut entry, held) in core::mem::take(&mut database.held) {
+        entry.approve(now)?;
+        let release = receiver.release(held.as_bytes(), &entry, &by_mallory);
+        database.messages.extend(release.stored());
+        database.effects.extend_from_slice(release.effects());
+        match release.commit() {
+            Disposition::Deliver(message) => println!("{}\n", inset(&message.for_prompt())),
+            other => return Err(format!("approved, and not delivered: {other:?}").into()),
+        }
+    }
     println!("   Bob's database: {} messages, {} effects", database.messages.len(), database.effects.len());
     let restored = Receiver::builder(you).restore(&database.effects).build();
     println!("   a receiver restored from it knows the same: {}", restored.memory() == receiver.memory());
@@ -119,6 +130,7 @@ const INDENT: &str = "\n              ";
 #[derive(Default)]
 struct Database {
     messages: Vec<StoredMessage>,
+    held: Vec<(QuarantineEntry, String)>,
     effects: Vec<Effect>,
 }
 
@@ -131,6 +143,7 @@ fn receive(
     let reception = receiver.receive(wire.as_bytes(), context);
     // One transaction. If it failed, the reception would be dropped, and nothing would have happened.
     database.messages.extend(reception.stored());
+    database.held.extend(reception.held().map(|(entry, message)| (entry.clone(), message.to_json())));
     database.effects.extend_from_slice(reception.effects());
     reception.commit()
 }
