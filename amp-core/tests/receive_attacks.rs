@@ -403,6 +403,17 @@ fn a22_a_key_whose_secret_one_does_not_have_cannot_be_occupied() {
     }
 }
 
+// rule: PIN-10
+#[test]
+fn a22_a_rotation_is_not_kept_from_a_key_that_another_address_only_claims() {
+    let next = agent(11);
+    let mut bob = acquainted();
+    bob.name_key(&address(MALLORY), &SenderKey::resolved(key(&next)), noon()).unwrap().commit();
+    assert_eq!(rotate(&mut bob, ALICE, (&alice(), &next), 0), Ok(()));
+    let message = draft(ALICE, "Hello").sign_with_nonce(&next, noon(), nonce(1)).unwrap();
+    assert_eq!(word(&send(&mut bob, &message, &direct())), "accept");
+}
+
 // rule: PIN-5
 #[test]
 fn a22_whoever_uses_a_key_first_has_it() {
