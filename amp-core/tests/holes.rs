@@ -131,8 +131,11 @@ fn h11_who_relays_a_message_says_nothing_about_its_sender() {
     let key = || eve.verifying_key().clone();
     for json in [&plain, &claimed] {
         for via in [Via::Direct, Via::Relay { queued_at: now() }, Via::Store] {
-            for key in [SenderKey::resolved(key()), SenderKey::federated(key(), &provider), SenderKey::confirmed(key())]
-            {
+            for key in [
+                SenderKey::resolved(key()),
+                SenderKey::federated(key(), &provider),
+                SenderKey::confirmed(key()),
+            ] {
                 assert_eq!(level_of(json, via, key), TrustLevel::External);
             }
         }
