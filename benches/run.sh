@@ -35,6 +35,9 @@ trap 'rm -rf "$work"' EXIT
 say "interleaved rows"
 "$target/release/quick" --patience 3 >"$work/rows"
 
+say "scan"
+"$target/release/scan" >"$work/scan"
+
 say "criterion"
 cargo bench --locked --bench peers >&2
 
@@ -59,7 +62,7 @@ cores="$(getconf _NPROCESSORS_ONLN)"
 features="$(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n1 | tr ' ' '\n' |
     grep -xE 'avx2|avx512f|avx512ifma|sha_ni' | tr '\n' ' ' || true)"
 revision="$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
-if [ -n "$(git -C "$root" status --porcelain -- amp-address amp-crypto amp-envelope benches 2>/dev/null)" ]; then
+if [ -n "$(git -C "$root" status --porcelain -- amp-address amp-crypto amp-envelope amp-core benches 2>/dev/null)" ]; then
     revision="$revision, with changes"
 fi
 load="$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)"
@@ -75,7 +78,7 @@ Written by \`benches/run.sh\`; not edited by hand.
 | | |
 |---|---|
 | machine | $cpu, $cores cores${features:+, with ${features% }} |
-| system | $(uname -sr) |
+| system | $(uname -sr | sed 's/-.*//') |
 | load at the end | $load |
 | revision | $revision |
 | compiler | $(rustc --version), release profile, default target |
@@ -92,6 +95,18 @@ taken without the counting.
 
 HEAD
     "$target/release/report" "$work/rows" "$target/criterion" ${instructions[@]+"${instructions[@]}"}
+    cat <<SCAN
+
+## Injection scan
+
+Gigabytes a second, by kind and length of text; the peers search the same texts in the same run and find less: a set of the 21
+expressions of the deployed client (regex), and a search for some of the rules' phrases (aho-corasick). The targets are 2 GB/s on harmless text,
+0.6 on the worst, and 64 KiB in under a millisecond (0.066 GB/s).
+
+\`\`\`text
+$(cat "$work/scan")
+\`\`\`
+SCAN
 } >"$work/page"
 # One line at the end, not two.
 sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/page" >"$root/docs/performance.md"
