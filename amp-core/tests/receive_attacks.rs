@@ -330,6 +330,23 @@ fn a22_a_rotation_starts_from_the_pinned_unrevoked_key_and_leads_to_a_new_one() 
     assert_eq!(rotate(&mut bob, ALICE, (&alice(), &next), 0), Err("key_revoked"));
 }
 
+// rule: PIN-6
+#[test]
+fn a22_a_key_that_was_given_up_does_not_come_back_however_often_the_address_rotates() {
+    let mut bob = acquainted();
+    let at = |rotations: u8| i64::from(rotations) * (DAY + 3600);
+    let key_of = |rotations: u8| if rotations == 0 { alice() } else { agent(100 + rotations) };
+    for rotations in 0..64 {
+        let step = (&key_of(rotations), &key_of(rotations + 1));
+        assert_eq!(rotate(&mut bob, ALICE, step, at(rotations)), Ok(()), "{rotations}");
+        let back = (&key_of(rotations + 1), &alice());
+        assert_eq!(rotate(&mut bob, ALICE, back, at(rotations + 1)), Err("key_conflict"), "{rotations}");
+    }
+    // All that is remembered is full: from here on a person decides.
+    assert_eq!(rotate(&mut bob, ALICE, (&key_of(64), &agent(200)), at(64)), Err("key_conflict"));
+    bob.confirm_key(&address(ALICE), &key(&agent(200)), after(at(65))).unwrap().commit();
+}
+
 // rule: PIN-5
 #[test]
 fn a22_a_rotation_does_not_lead_to_somebody_elses_key() {

@@ -18,8 +18,9 @@ use crate::trust::PinState;
 
 /// Most pairs of addresses of one agent that are remembered.
 const MOST_PAIRS: usize = 65_536;
-/// Most keys that an address had before its present one and that are remembered. Older ones are forgotten.
-const MOST_RETIRED: usize = 16;
+/// Most keys that an address had before its present one and that are remembered. With more, no rotation is accepted: old
+/// keys could not be told from new ones. A person's decision still is; it forgets the oldest.
+const MOST_RETIRED: usize = 64;
 /// Most addresses with which a new one is compared: a stranger's first message must not cost much.
 const MOST_COMPARED: usize = 4096;
 /// A key that is named again so much later is pinned: it has stayed the same.
@@ -488,6 +489,11 @@ impl KnownKeys {
 }
 
 impl KnownKey {
+    /// Whether a further rotation would make an old key forgotten.
+    pub(super) fn is_full(&self) -> bool {
+        self.retired.len() >= MOST_RETIRED
+    }
+
     /// Puts a key in the place of the present one. When there are too many, the oldest is forgotten.
     fn replace(&mut self, key: &VerifyingKey, at: Timestamp) {
         let used = self.has_used(key);

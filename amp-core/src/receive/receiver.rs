@@ -201,6 +201,9 @@ impl Receiver {
         if keys.standing(address, request.new_key()) == Standing::Retired {
             return Err(rotation_refused(RotationRefusal::NewKeyRetired));
         }
+        if known.is_full() {
+            return Err(rotation_refused(RotationRefusal::History));
+        }
         if known.is_doubted() {
             return Err(DOUBTED);
         }
