@@ -27,7 +27,8 @@ pub enum Disposition {
     Quarantine(Box<QuarantineEntry>),
     /// It is refused.
     Reject(Refusal),
-    /// It came before, and this became of it: say so again, and do nothing else.
+    /// It came before, and this became of it: say so again, and do nothing else. Where a code is to be answered, it is
+    /// `duplicate_message`.
     Duplicate(FirstOutcome),
 }
 

@@ -174,7 +174,8 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Shows messages that nothing vouches for, wrapped and with a warning, instead of refusing them.
+    /// Shows messages that nothing vouches for, wrapped and with a warning, instead of refusing them. Where grants are
+    /// [demanded](Self::demand_grants) it changes nothing: nobody holds one for a message that nothing vouches for.
     pub const fn show_untrusted(mut self) -> Self {
         self.shows_untrusted = true;
         self
