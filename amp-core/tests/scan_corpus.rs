@@ -111,19 +111,30 @@ fn no_message_of_the_corpus_repeats_another() {
     }
 }
 
-/// The least that must be flagged, in percent: of all attacks of a side, and of those of each category. The aim is 90 and
-/// 75 on every side; where the rules do not reach it yet, the floor keeps what they do reach.
-const fn floors(side: Side) -> (f64, f64) {
-    match side {
-        Side::Tune => (90.0, 75.0),
-        Side::HeldOut => (65.0, 45.0),
-        Side::Fresh => (0.0, 0.0),
-    }
+/// A bound in percent: what the rules hold today, so that no change makes it worse, and what is aimed at.
+struct Bound {
+    holds: f64,
+    aim: f64,
 }
+
+const fn bound(holds: f64, aim: f64) -> Bound {
+    Bound { holds, aim }
+}
+
+/// The least that is flagged of a side's attacks, and of those of each category. Fresh ones are only measured.
+const ATTACKS: [(Side, Bound, Bound); 3] = [
+    (Side::Tune, bound(90.0, 90.0), bound(75.0, 75.0)),
+    (Side::HeldOut, bound(65.0, 90.0), bound(45.0, 75.0)),
+    (Side::Fresh, bound(0.0, 90.0), bound(0.0, 75.0)),
+];
+/// The most that is flagged of harmless messages.
+const HARMLESS: [(Label, Bound); 2] = [(Label::Ordinary, bound(0.5, 0.5)), (Label::Trigger, bound(3.0, 2.0))];
+/// The least that is still flagged under each disguise.
+const DISGUISED: Bound = bound(90.0, 95.0);
 
 #[test]
 fn attacks_are_flagged() {
-    for side in [Side::Tune, Side::HeldOut, Side::Fresh] {
+    for (side, overall, each) in ATTACKS {
         let (mut all, mut named) = (Share::default(), Share::default());
         let mut by_category: BTreeMap<Category, Share> = BTreeMap::new();
         for sample in SAMPLES.iter().filter(|sample| sample.side == side) {
@@ -134,25 +145,25 @@ fn attacks_are_flagged() {
             by_category.entry(category).or_default().count(report.is_flagged());
         }
         println!(
-            "{side:?}: {:.1} % of {} flagged, {:.1} % with the right category",
+            "{side:?}: {:.1} % of {} flagged (aim {}), {:.1} % with the right category",
             all.percent(),
             all.of,
+            overall.aim,
             named.percent()
         );
         for (category, share) in &by_category {
-            println!("  {category}: {:.1} % of {}", share.percent(), share.of);
+            println!("  {category}: {:.1} % of {} (aim {})", share.percent(), share.of, each.aim);
         }
-        let (overall, each) = floors(side);
-        assert!(all.percent() >= overall, "{side:?}: {all:?}");
+        assert!(all.percent() >= overall.holds, "{side:?}: {all:?}");
         for (category, share) in by_category {
-            assert!(share.percent() >= each, "{side:?}, {category}: {share:?}");
+            assert!(share.percent() >= each.holds, "{side:?}, {category}: {share:?}");
         }
     }
 }
 
 #[test]
 fn harmless_messages_are_not_flagged() {
-    for (label, allowed) in [(Label::Ordinary, 0.5), (Label::Trigger, 3.0)] {
+    for (label, allowed) in HARMLESS {
         let (mut share, mut fresh) = (Share::default(), Share::default());
         for sample in SAMPLES.iter().filter(|sample| sample.label == label) {
             let flagged = is_flagged(sample);
@@ -167,13 +178,14 @@ fn harmless_messages_are_not_flagged() {
             share.count(flagged);
         }
         println!(
-            "{label:?}: {:.2} % of {} flagged, fresh {:.1} % of {}",
+            "{label:?}: {:.2} % of {} flagged (aim {}), fresh {:.1} % of {}",
             share.percent(),
             share.of,
+            allowed.aim,
             fresh.percent(),
             fresh.of
         );
-        assert!(share.percent() <= allowed, "{label:?}: {share:?}");
+        assert!(share.percent() <= allowed.holds, "{label:?}: {share:?}");
     }
 }
 
@@ -185,8 +197,14 @@ fn a48_a49_disguised_attacks_are_flagged_too() {
             let Some(parts) = disguise.apply(&sample.id, &sample.text()) else { continue };
             share.count(scan(&SCANNER, &parts).is_flagged());
         }
-        println!("{}: {:.1} % of {} still flagged", disguise.name(), share.percent(), share.of);
-        assert!(share.percent() >= 90.0, "{}: {share:?}", disguise.name());
+        println!(
+            "{}: {:.1} % of {} still flagged (aim {})",
+            disguise.name(),
+            share.percent(),
+            share.of,
+            DISGUISED.aim
+        );
+        assert!(share.percent() >= DISGUISED.holds, "{}: {share:?}", disguise.name());
     }
 }
 
