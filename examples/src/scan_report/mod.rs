@@ -1,5 +1,6 @@
 //! Measures the injection scan on the labelled corpus and writes what it finds as a page (guardrails, injection scan).
 
+mod aims;
 mod deployed;
 mod page;
 #[path = "../../../amp-core/tests/scan_support/mod.rs"]

@@ -28,7 +28,7 @@ impl Share {
         (100.0 * (middle - half).max(0.0), 100.0 * (middle + half).min(1.0))
     }
 
-    fn percent(self) -> f64 {
+    pub(super) fn percent(self) -> f64 {
         100.0 * self.hits as f64 / self.of.max(1) as f64
     }
 
