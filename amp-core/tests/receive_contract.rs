@@ -708,7 +708,7 @@ fn a_message_that_is_garbled_changes_nothing() {
     }
 }
 
-// rule: PIN-10
+// rule: PIN-11
 #[test]
 fn a_person_may_forget_an_address() {
     let mut bob = acquainted();
@@ -732,7 +732,7 @@ fn a_person_may_forget_an_address() {
     assert!(bob.forget_address(&address(ALICE), noon()).effects().is_empty());
 }
 
-// rule: PIN-10
+// rule: PIN-11
 #[test]
 fn a_persons_decision_finds_room_where_strangers_have_filled_the_memory() {
     let evil = key(&mallory());

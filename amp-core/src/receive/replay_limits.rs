@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 
 use super::refusal::{Refusal, RefusalReason};
 
-/// How much a [`ReplayMemory`] holds. What does not fit is refused: nothing that counts is forgotten to make room.
+/// How much a [`ReplayMemory`](super::ReplayMemory) holds. What does not fit is refused: nothing that counts is forgotten to make room.
 ///
 /// ```
 /// use amp_core::receive::ReplayLimits;
