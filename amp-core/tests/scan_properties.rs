@@ -191,3 +191,27 @@ fn signs_behind_the_last_word_are_found_where_they_stand() {
         assert!(place.contains("]]]]"), "{text}: {place}");
     }
 }
+
+#[test]
+fn a_match_is_found_wherever_it_begins_and_however_far_it_reaches() {
+    let rules = "rule near-by tool_abuse high: zebra ..14 quagga\n\
+                 rule far tool_abuse high: zebra ..32 okapi ..13 gnu\n\
+                 rule apart tool_abuse high: near(44): zebra tapir\n\
+                 rule behind tool_abuse high: zebra ..32 okapi ..12 ibex \"->\"";
+    let scanner = Scanner::builder().rules(rules).unwrap().build();
+    let filler = |words: usize| "x ".repeat(words);
+    for before in 0..=130 {
+        for (rule, text) in [
+            ("near-by", format!("zebra {}quagga", filler(14))),
+            ("far", format!("zebra {}okapi {}gnu", filler(32), filler(13))),
+            ("apart", format!("zebra {}tapir", filler(42))),
+            ("behind", format!("zebra {}okapi {}ibex ->", filler(32), filler(12))),
+        ] {
+            let report = scanner.scan(&format!("{}{text} {}", filler(before), filler(before % 7)));
+            assert!(
+                report.findings().iter().any(|finding| finding.rule() == rule),
+                "{rule} behind {before} words"
+            );
+        }
+    }
+}

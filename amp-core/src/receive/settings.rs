@@ -181,7 +181,7 @@ impl ReceiverBuilder {
         self
     }
 
-    /// Sets the scanner. One is built from this crate's rules unless it is set, which takes milliseconds: a host with
+    /// Sets the scanner. One is built from this crate's rules unless it is set, which takes about a tenth of a second: a host with
     /// many receivers shares one.
     pub fn scanner(mut self, scanner: Arc<Scanner>) -> Self {
         self.scanner = Some(scanner);

@@ -25,8 +25,8 @@ const WINDOW: u32 = 128;
 const BLOCK: u32 = 16;
 /// Blocks in which matches may begin.
 const BEGIN: usize = (STRIDE / BLOCK) as usize;
-/// Blocks that a short match may reach into, and any match: one word more than it spans.
-const REACH: [usize; 2] = [2, 5];
+/// Blocks that a short match of 16 words may reach into, and one of 48, with the sign behind its last word.
+const REACH: [usize; 2] = [2, 4];
 /// Blocks that are looked at together.
 const BLOCKS: usize = BEGIN + REACH[1] - 1;
 /// The starting places of a window.

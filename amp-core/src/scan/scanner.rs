@@ -33,7 +33,7 @@ const WINDOW_HEAD: usize = 4096;
 
 /// Finds signs of injections in texts.
 ///
-/// Building one reads all rules, which takes milliseconds; scanning takes time linear in the text, whatever the text.
+/// Building one compiles all rules, which takes about a tenth of a second; scanning takes time linear in the text, whatever the text.
 /// Build one and share it.
 ///
 /// ```
