@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::anchors::{Anchored, Deciding, Places, frequencies, insert};
 use super::category::{Category, Severity};
 use super::ciphers;
 use super::dictionary::{Dictionary, Entry, Slot, Words};
@@ -41,56 +42,6 @@ pub(super) struct Set {
     commonness: u32,
 }
 
-/// A rule, and the places of the rarest sets that it requires beside the one that it is anchored at.
-#[derive(Debug, Clone)]
-pub(super) struct Anchored {
-    pub(super) rule: u32,
-    /// Its anchor's own place where there is no other.
-    pub(super) others: [usize; OTHERS],
-}
-
-/// How many sets beside its anchor decide whether a rule is looked at.
-const OTHERS: usize = 2;
-
-/// The most words of a short match.
-pub(super) const SHORT: u32 = 16;
-
-/// For each entry the deciding sets that it may be in, by their places.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places {
-    /// Where those of each entry begin, and where the last end.
-    begins: Vec<u32>,
-    places: Vec<u16>,
-}
-
-impl Places {
-    /// Adds those of the next entry.
-    fn push(&mut self, places: impl Iterator<Item = u16>) {
-        let before = self.places.len();
-        self.begins.push(u32::try_from(before).unwrap_or(u32::MAX));
-        self.places.extend(places);
-        if let Some(new) = self.places.get_mut(before..) {
-            new.sort_unstable();
-        }
-    }
-
-    pub(super) fn of(&self, entry: Entry) -> &[u16] {
-        let end = |at: usize| self.begins.get(at).map_or(self.places.len(), |begin| *begin as usize);
-        let at = entry as usize;
-        self.places.get(end(at)..end(at.saturating_add(1))).unwrap_or_default()
-    }
-}
-
-pub(super) fn has(mask: &[u64], place: usize) -> bool {
-    mask.get(place >> 6).is_some_and(|bits| bits & (1 << (place & 63)) != 0)
-}
-
-pub(super) fn insert(mask: &mut [u64], place: usize) {
-    if let Some(bits) = mask.get_mut(place >> 6) {
-        *bits |= 1 << (place & 63);
-    }
-}
-
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Set(SetId),
@@ -119,7 +70,7 @@ pub(super) struct Rule {
     /// Sets of which a member is in every match, the rarest first.
     pub(super) required: Vec<SetId>,
     /// The most words that a match spans.
-    span: u32,
+    pub(super) span: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -144,7 +95,7 @@ pub(super) struct Compiled {
     /// Of which deciding sets the word of each entry is a member, or the rarest word of a phrase.
     pub(super) places: Places,
     /// The same of each slot.
-    pub(super) places_of_slots: Vec<Vec<u16>>,
+    pub(super) places_of_slots: Vec<Vec<u32>>,
     /// How many places there are.
     pub(super) deciding: usize,
     /// The places of the sets that rules are anchored at: rules with short matches, and the others.
@@ -234,46 +185,6 @@ pub(super) fn compile(file: &RuleFile, muted: &BTreeSet<String>) -> (Compiled, V
     (compiled, compiler.errors)
 }
 
-/// The sets that decide whether a rule is looked at.
-#[derive(Default)]
-struct Deciding {
-    places: BTreeMap<SetId, usize>,
-    anchored: [Vec<Vec<Anchored>>; 2],
-}
-
-impl Deciding {
-    fn place(&mut self, set: SetId) -> usize {
-        let next = self.places.len();
-        let place = *self.places.entry(set).or_insert(next);
-        if place == next {
-            self.anchored.iter_mut().for_each(|anchored| anchored.push(Vec::new()));
-        }
-        place
-    }
-
-    /// Anchors a rule at a set.
-    fn anchor(&mut self, anchor: SetId, id: u32, rule: &Rule) {
-        let place = self.place(anchor);
-        let mut others = [place; OTHERS];
-        for (other, set) in others.iter_mut().zip(rule.required.iter().filter(|set| **set != anchor)) {
-            *other = self.place(*set);
-        }
-        let [short, long] = &mut self.anchored;
-        let anchored = if rule.span <= SHORT { short } else { long };
-        if let Some(anchored) = anchored.get_mut(place) {
-            anchored.push(Anchored { rule: id, others });
-        }
-    }
-}
-
-/// How often the most common words are met in 100,000.
-fn frequencies() -> BTreeMap<&'static str, u32> {
-    let lines = include_str!("rules/frequent.txt").lines().filter_map(|line| line.split_once(": "));
-    let listed =
-        lines.filter_map(|(often, words)| Some((often.parse::<u32>().ok()?.saturating_mul(10), words)));
-    listed.flat_map(|(often, words)| words.split(' ').map(move |word| (word, often))).collect()
-}
-
 struct Compiler<'a> {
     classes: BTreeMap<&'a str, Vec<&'a Node>>,
     lines: BTreeMap<&'a str, usize>,
@@ -337,10 +248,10 @@ impl<'a> Compiler<'a> {
     }
 
     /// The places of the sets that each slot is a member of, or the rarest word of a phrase of.
-    fn places_of_slots(&self, places: &BTreeMap<SetId, usize>) -> Vec<Vec<u16>> {
+    fn places_of_slots(&self, places: &BTreeMap<SetId, usize>) -> Vec<Vec<u32>> {
         let mut of_slots = vec![Vec::new(); self.slots as usize];
         for (set, place) in places {
-            let (Some(set), Ok(place)) = (self.sets.get(*set), u16::try_from(*place)) else { continue };
+            let (Some(set), Ok(place)) = (self.sets.get(*set), u32::try_from(*place)) else { continue };
             let rarest =
                 set.phrases.iter().filter_map(|slots| slots.iter().min_by_key(|slot| self.costs.get(slot)));
             for slot in set.single.iter().map(|(slot, _)| slot).chain(rarest) {

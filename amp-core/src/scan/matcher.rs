@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ops::Range;
 
-use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL, has, insert};
+use super::anchors::{has, insert};
+use super::compile::{BLOB, Compiled, EMAIL, NUMBER, Program, QUOTE, Rule, SetId, Step, URL};
 use super::dictionary::{Entry, Slot};
 use super::language::Side;
 use super::words::Word;
@@ -158,7 +159,7 @@ impl<'a> Matcher<'a> {
             let words = entries.get(from as usize..).unwrap_or_default();
             for entry in words.iter().take(BLOCK as usize).flatten() {
                 for place in compiled.places.of(*entry) {
-                    insert(block, usize::from(*place));
+                    insert(block, *place as usize);
                 }
             }
             let until = from.saturating_add(BLOCK);
@@ -166,7 +167,7 @@ impl<'a> Matcher<'a> {
             let filled = filled.iter().skip(first).take_while(|filled| filled.word < until);
             for Filled { slot, .. } in filled {
                 let places = compiled.places_of_slots.get(*slot as usize).into_iter().flatten();
-                places.for_each(|place| insert(block, usize::from(*place)));
+                places.for_each(|place| insert(block, *place as usize));
             }
         }
     }

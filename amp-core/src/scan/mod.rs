@@ -8,6 +8,7 @@
 //! A scan is a signal, not the defence: whoever words an attack anew gets past any list of rules. What holds is that
 //! outside text reaches a model wrapped, and that types keep it apart from instructions (see [`crate::trust`]).
 
+mod anchors;
 mod category;
 mod ciphers;
 mod compile;
