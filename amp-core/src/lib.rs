@@ -78,6 +78,7 @@
 //! |---|---|---|
 //! | `std` | yes | conversions between `Timestamp` and `std::time::SystemTime` |
 //! | `getrandom` | yes | keys, ids and nonces from the operating system's randomness |
+//! | `http` | yes | conversions between the values of [`wire`] and the requests and answers of the crate `http` |
 //! | `serde` | yes | `Serialize` and `Deserialize` for addresses |
 //! | `p256` | no | verification of ECDSA P-256 signatures |
 //! | `rsa` | no | verification of RSA PKCS#1 v1.5 signatures; see [`crypto`] for what that depends on |
@@ -88,12 +89,18 @@ extern crate alloc;
 extern crate std;
 
 pub mod admission;
+pub mod connection;
 pub mod explain;
+pub mod federation;
+pub mod guards;
 pub mod identity;
+pub mod provider;
 pub mod receive;
 pub mod scan;
 mod text;
 pub mod trust;
+pub mod webhook;
+pub mod wire;
 
 pub use amp_address as address;
 pub use amp_crypto as crypto;

@@ -1,0 +1,1 @@
+//! How providers find and trust each other, and pass messages on (federation).
