@@ -10,6 +10,9 @@ use super::{BigIntegers, Index, Keep, number, scan, string};
 use crate::error::{ErrorCode, MessageError};
 use crate::limits::MESSAGE_JSON_MAX_BYTES;
 
+/// What stands around a message in an answer or a frame: `{"data":{"messages":[{"payload":...}]}}`.
+const CARRIER_LEVELS: u8 = 4;
+
 /// A JSON value as it was received: a view of its bytes, parsed on demand.
 ///
 /// Only what was decoded hands one out, so its text obeys the JSON profile: no duplicate names, no lone
@@ -70,6 +73,31 @@ impl<'a> JsonValue<'a> {
             return Err(MessageError::new(ErrorCode::TooLarge, "a document has at most 512 KiB of JSON"));
         }
         super::read(json, Keep::Levels(0), BigIntegers::Keep, 0, &mut Index::default())?;
+        Ok(Self::new(json.trim_ascii()))
+    }
+
+    /// Reads an object that carries messages: an answer, a body or a frame of a provider. White space around it is
+    /// left out.
+    ///
+    /// As [`read_object`](Self::read_object), with two differences: the caller says how many bytes there may be, and
+    /// nesting may be four levels deeper, so that a message of the greatest depth fits inside.
+    ///
+    /// ```
+    /// use amp_envelope::{JsonValue, limits};
+    /// let deepest = "[".repeat(limits::DEPTH_MAX) + &"]".repeat(limits::DEPTH_MAX);
+    /// let page = format!(r#"{{"messages":[{{"payload":{deepest}}}]}}"#);
+    /// assert!(JsonValue::read_object(page.as_bytes()).is_err());
+    /// assert!(JsonValue::read_carrier(page.as_bytes(), limits::HTTP_BODY_MAX_BYTES)?.get("messages").is_some());
+    /// # Ok::<(), amp_envelope::MessageError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`MessageError`] with a code of the JSON profile, or `too_large`.
+    pub fn read_carrier(json: &'a [u8], bytes_max: usize) -> Result<Self, MessageError> {
+        if json.len() > bytes_max {
+            return Err(MessageError::new(ErrorCode::TooLarge, "the text has more bytes than are taken here"));
+        }
+        super::read(json, Keep::Levels(0), BigIntegers::Keep, CARRIER_LEVELS, &mut Index::default())?;
         Ok(Self::new(json.trim_ascii()))
     }
 
