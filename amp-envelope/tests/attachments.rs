@@ -314,6 +314,13 @@ fn h07_a_program_is_known_by_its_first_bytes_whatever_is_declared() {
             b"MZ\x90\0\x03\0\0\0",
             b"\xcf\xfa\xed\xfe\x07",
             b"\xca\xfe\xba\xbe\0\0",
+            b"\xca\xfe\xba\xbf\0\0",
+            b"\xbe\xba\xfe\xca\x02\0",
+            b"dex\n035\0",
+            b"\0asm\x01\0\0\0",
+            b"L\0\0\0\x01\x14\x02\0\0\0",
+            b"\xed\xab\xee\xdb\x03",
+            b"!<arch>\ndebian-binary",
         ] {
             assert_eq!(attachment.check_content(head), Err(AttachmentError::Program), "{head:?}");
         }
@@ -323,6 +330,71 @@ fn h07_a_program_is_known_by_its_first_bytes_whatever_is_declared() {
             assert_eq!(attachment.check_content(head), Ok(()), "{head:?}");
         }
     }
+}
+
+// rule: ATT-21
+#[test]
+fn a_file_begins_as_its_declared_main_type_says() {
+    let agree: [(&str, &[u8]); 30] = [
+        ("image/png", b"\x89PNG\r\n\x1a\n\0\0"),
+        ("IMAGE/X-Anything; q=1", b"\xff\xd8\xff\xe0"),
+        ("image/webp", b"RIFF\x24\0\0\0WEBPVP8 "),
+        ("image/avif", b"\0\0\0\x20ftypavif"),
+        ("image/svg+xml", b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>"),
+        ("image/unknown", b"\x93\0\x01\x02"),
+        ("audio/wav", b"RIFF\x24\0\0\0WAVEfmt "),
+        ("audio/ogg", b"OggS\0\x02"),
+        ("application/ogg", b"OggS\0\x02"),
+        ("video/mp4", b"\0\0\0\x20ftypisom"),
+        ("audio/mp4", b"\0\0\0\x20ftypM4A "),
+        ("video/webm", b"\x1a\x45\xdf\xa3\x01"),
+        ("application/pdf", b"%PDF-1.7\n"),
+        ("application/zip", b"PK\x03\x04\x14\0"),
+        ("model/3mf", b"PK\x03\x04\x14\0"),
+        ("application/gzip", b"\x1f\x8b\x08\0"),
+        ("font/woff2", b"wOF2\0\x01"),
+        ("application/font-woff", b"wOFF\0\x01"),
+        ("text/csv", b"a,b\n1,2\n"),
+        ("text/plain", b"caf\xe9, in Latin-1"),
+        ("text/plain", b"\xff\xfea\0b\0"),
+        ("text/plain", "\u{feff}text".as_bytes()),
+        ("application/json", b"{}"),
+        ("message/rfc822", b"From: a@example.com\n"),
+        ("application/octet-stream", b"\x89PNG\r\n\x1a\n\0\0"),
+        ("Application/Octet-Stream; x", b"text"),
+        ("image/png", b""),
+        ("text/csv", b""),
+        ("", b"%PDF-1.7\n"),
+        ("png", b"%PDF-1.7\n"),
+    ];
+    for (declared, head) in agree {
+        assert_eq!(Attachment::check_file(declared, head), Ok(()), "{declared} {head:?}");
+    }
+    let disagree: [(&str, &[u8]); 14] = [
+        ("text/plain", b"%PDF-1.7\n"),
+        ("text/plain", b"PK\x03\x04\x14\0"),
+        ("text/plain", b"GIF89a"),
+        ("text/plain", b"a\0b"),
+        ("text/html", b"\x01\x02 text"),
+        ("image/png", b"%PDF-1.7\n"),
+        ("image/png", b"<html><script>"),
+        ("image/png", b"plain words"),
+        ("audio/mpeg", "Gr\u{fc}\u{df}e".as_bytes()),
+        ("video/mp4", b"\x89PNG\r\n\x1a\n\0\0"),
+        ("font/ttf", b"body { }"),
+        ("application/pdf", b"\xff\xd8\xff\xe0"),
+        ("application/json", b"GIF87a"),
+        ("model/obj", b"\0\0\0\x20ftypisom"),
+    ];
+    for (declared, head) in disagree {
+        let error = Attachment::check_file(declared, head).unwrap_err();
+        assert_eq!(error, AttachmentError::TypeMismatch, "{declared} {head:?}");
+        assert_eq!((error.code().as_str(), error.field()), ("invalid_field", Some("content_type")));
+    }
+    for declared in ["application/octet-stream", "image/png", "", "text/plain"] {
+        assert_eq!(Attachment::check_file(declared, b"#!/bin/sh\n"), Err(AttachmentError::Program));
+    }
+    assert_eq!(Attachment::check_file("text/x-shellscript", b""), Err(AttachmentError::Program));
 }
 
 // rule: ATT-18

@@ -3,37 +3,65 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 /// Subtypes of programs, scripts and packages that install one. A leading `x-` is left out.
-const BLOCKED: [&str; 20] = [
+const BLOCKED: [&str; 40] = [
     "executable",
+    "pie-executable",
+    "sharedlib",
     "msdos-program",
+    "ms-dos-executable",
     "msdownload",
     "dosexec",
     "vnd.microsoft.portable-executable",
     "mach-o-executable",
     "mach-binary",
     "elf",
+    "wasm",
     "sh",
     "shellscript",
+    "bash",
+    "zsh",
+    "ksh",
     "csh",
+    "tcsh",
     "perl",
     "python-code",
+    "powershell",
     "hta",
     "bat",
+    "msdos-batch",
+    "ms-shortcut",
     "java-archive",
+    "java-applet",
+    "java-vm",
+    "vnd.android.package-archive",
     "vnd.apple.installer+xml",
     "rpm",
+    "redhat-package-manager",
     "deb",
+    "debian-package",
+    "vnd.debian.binary-package",
     "msi",
+    "ms-installer",
+    "ms-application",
+    "appimage",
 ];
 
-/// How executable formats begin: ELF, Mach-O in both byte orders and widths, Mach-O for several machines.
-const MAGIC: [&[u8]; 6] = [
+/// How executable formats and packages begin: ELF; Mach-O in both byte orders and widths, alone and for several
+/// machines, as which Java classes begin too; Dalvik; WebAssembly; Windows shortcuts; RPM and Debian packages.
+const MAGIC: [&[u8]; 13] = [
     b"\x7fELF",
     b"\xfe\xed\xfa\xce",
     b"\xfe\xed\xfa\xcf",
     b"\xce\xfa\xed\xfe",
     b"\xcf\xfa\xed\xfe",
     b"\xca\xfe\xba\xbe",
+    b"\xca\xfe\xba\xbf",
+    b"\xbe\xba\xfe\xca",
+    b"dex\n03",
+    b"\0asm",
+    b"L\0\0\0\x01\x14\x02\0",
+    b"\xed\xab\xee\xdb",
+    b"!<arch>\ndebian",
 ];
 
 /// How much of a file says whether it is a DOS or Windows program.

@@ -43,6 +43,9 @@ pub enum AttachmentError {
     /// The file is a program or a script, or is declared as one.
     #[error("attachment is a program or a script")]
     Program,
+    /// The file begins as files of another main type than the declared one do.
+    #[error("attachment is not what its content_type says")]
+    TypeMismatch,
 }
 
 impl AttachmentError {
@@ -56,7 +59,8 @@ impl AttachmentError {
             | Self::Digest(_)
             | Self::Reference(_)
             | Self::NotDeliverable
-            | Self::Program => ErrorCode::InvalidField,
+            | Self::Program
+            | Self::TypeMismatch => ErrorCode::InvalidField,
             Self::TooMany | Self::TooLarge | Self::TooLargeTogether => ErrorCode::TooLarge,
         }
     }
@@ -70,7 +74,7 @@ impl AttachmentError {
             Self::Reference(_) => Some("ref"),
             Self::TooLarge | Self::TooLargeTogether => Some("size"),
             Self::NotDeliverable => Some("scan_status"),
-            Self::Program => Some("content_type"),
+            Self::Program | Self::TypeMismatch => Some("content_type"),
             Self::NotAnObject | Self::TooMany => None,
         }
     }
@@ -88,6 +92,7 @@ impl From<AttachmentError> for MessageError {
             AttachmentError::TooLarge => "a provider attachment has at most 25 MiB",
             AttachmentError::TooLargeTogether => "provider attachments have at most 100 MiB together",
             AttachmentError::Program => "an attachment is no program and no script",
+            AttachmentError::TypeMismatch => "an attachment is what its content_type says",
             AttachmentError::NotDeliverable => "an attachment is scanned before it is delivered",
         };
         Self::field_of(error.code(), error.field().unwrap_or("payload.attachments"), rule)

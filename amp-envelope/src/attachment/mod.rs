@@ -7,6 +7,7 @@ mod content;
 mod digest;
 mod error;
 mod fields;
+mod kind;
 mod provider;
 
 pub use afp::{AfpAttachment, AfpRef, AfpRefError};
@@ -142,6 +143,29 @@ impl Attachment {
             return Err(AttachmentError::Program);
         }
         Ok(())
+    }
+
+    /// Checks a file whose type is declared and which begins with `head`: that it is no program and no script, and that
+    /// the main type that is declared (`image` in `image/png`) is one that a file with this beginning has.
+    ///
+    /// `head` is the first 64 bytes or more, where the file has them; 512 are plenty. An empty file, and
+    /// `application/octet-stream`, agree with everything but a program.
+    ///
+    /// ```
+    /// use amp_envelope::{Attachment, AttachmentError};
+    ///
+    /// assert!(Attachment::check_file("image/png", b"\x89PNG\r\n\x1a\n").is_ok());
+    /// assert_eq!(Attachment::check_file("image/png", b"<p>Hello"), Err(AttachmentError::TypeMismatch));
+    /// assert_eq!(Attachment::check_file("image/png", b"#!/bin/sh\n"), Err(AttachmentError::Program));
+    /// ```
+    ///
+    /// # Errors
+    /// [`AttachmentError::Program`] or [`AttachmentError::TypeMismatch`].
+    pub fn check_file(content_type: &str, head: &[u8]) -> Result<(), AttachmentError> {
+        if content::is_blocked_type(content_type) || content::is_program(head) {
+            return Err(AttachmentError::Program);
+        }
+        if kind::agrees(content_type, head) { Ok(()) } else { Err(AttachmentError::TypeMismatch) }
     }
 
     fn check_status(&self, may: fn(ScanStatus) -> bool, unstated: bool) -> Result<(), AttachmentError> {
