@@ -79,6 +79,10 @@ impl Arrived {
         &self.id
     }
 
+    pub(crate) fn into_id(self) -> MessageId {
+        self.id
+    }
+
     /// The message, `{"envelope":…,"payload":…}`: the bytes as they were received, for
     /// [`Receiver::receive`](crate::receive::Receiver::receive).
     #[must_use]

@@ -23,6 +23,7 @@ mod code;
 mod endpoint;
 mod extra;
 mod fault;
+mod frames;
 #[cfg(feature = "http")]
 mod http;
 mod method;
@@ -41,6 +42,12 @@ pub use code::{ApiErrorCode, OtherApiError};
 pub use endpoint::{Authorization, Endpoint};
 pub use extra::{Extra, RawJson};
 pub use fault::WireError;
+pub use frames::{
+    AckFrame, AckSpelling, AuthFrame, ClientFrame, ConnectedFrame, DeliveredFrame, ErrorFrame, FRAME_MAX_BYTES,
+    FrameError, FrameShape, MessageFrame, OtherFrame, PongFrame, ReadFrame, RouteFrame, SUBPROTOCOL, ServerFrame,
+    socket_url,
+};
+pub(crate) use frames::PING;
 pub use health::{GetHealth, Health};
 pub use method::Method;
 pub use parts::{AnswerParts, RequestParts};
