@@ -1,2 +1,39 @@
 //! The deciding half of a provider: it says what to answer, what to store and what to do; the host does it (provider API,
 //! delivery, federation, guardrails).
+//!
+//! [`Provider`] takes calls, frames, outcomes and the time, and gives a [`Decision`] for each. The host stores a
+//! decision's [`Effect`]s and message bodies in one transaction, commits it, answers with the [`Reply`] and performs the
+//! [`Action`]s. The bodies of messages are the host's alone: the provider knows them by number, and hands out answers
+//! and frames that the host completes. Ids and keys come from the [`Moment`] of the call; nothing here has a clock or a
+//! source of randomness.
+
+mod accepted;
+mod action;
+mod agent;
+mod agents;
+mod body;
+mod call;
+mod clock;
+mod codec;
+mod decision;
+mod effect;
+mod engine;
+mod live;
+mod mail;
+mod moment;
+mod number;
+mod reply;
+mod settings;
+mod state;
+
+pub use action::{Action, Performed, Push};
+pub use agent::{AgentRecord, ApiKeyHash};
+pub use body::{BodyError, MessageBody};
+pub use call::Call;
+pub use decision::{Decision, Outcome};
+pub use effect::{AnsweredKey, Departure, Effect, EffectError, FirstAnswer, QueuedMessage, Way};
+pub use engine::Provider;
+pub use moment::Moment;
+pub use number::{AgentNumber, MessageNumber, SocketId, Ticket};
+pub use reply::Reply;
+pub use settings::{ProviderBuilder, Refusals};

@@ -1,0 +1,98 @@
+//! First answers, so that a request may be repeated without being done twice (provider API, idempotency).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
+
+use amp_envelope::{IdempotencyKey, MessageId, Timestamp};
+
+use super::codec::Sha256Hash;
+use super::effect::Way;
+use super::number::AgentNumber;
+
+/// For how long the first answer is given again.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// What is younger is never forgotten to make room.
+const GUARANTEED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many answers are kept for one agent, about 200 bytes each. At 500 messages an hour a day takes 12,000.
+pub(super) const ACCEPTED_MAX: usize = 16_384;
+
+/// What was accepted under a key, and how that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) digest: Sha256Hash,
+    pub(super) id: MessageId,
+    pub(super) queued_at: Timestamp,
+    /// How the message was handed over, if the answer said so.
+    pub(super) handed_over: Option<(Way, Timestamp)>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct OfAgent {
+    by_key: BTreeMap<IdempotencyKey, Accepted>,
+    order: VecDeque<(Timestamp, IdempotencyKey)>,
+}
+
+/// The first answers of all agents.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct AcceptedKeys {
+    agents: BTreeMap<AgentNumber, OfAgent>,
+}
+
+impl AcceptedKeys {
+    /// What was accepted under the key in the last seven days.
+    pub(super) fn get(&self, agent: AgentNumber, key: &IdempotencyKey, now: Timestamp) -> Option<&Accepted> {
+        let accepted = self.agents.get(&agent)?.by_key.get(key)?;
+        (!is_older(accepted.queued_at, KEPT, now)).then_some(accepted)
+    }
+
+    /// Whether there is room for another key of the agent's.
+    pub(super) fn has_room(&self, agent: AgentNumber, now: Timestamp) -> bool {
+        let Some(own) = self.agents.get(&agent) else { return true };
+        let oldest = own.order.front();
+        own.order.len() < ACCEPTED_MAX || oldest.is_none_or(|(at, _)| is_older(*at, GUARANTEED, now))
+    }
+
+    pub(super) fn insert(&mut self, agent: AgentNumber, key: IdempotencyKey, accepted: Accepted) {
+        let own = self.agents.entry(agent).or_default();
+        let now = accepted.queued_at;
+        while own
+            .order
+            .front()
+            .is_some_and(|(at, _)| own.order.len() >= ACCEPTED_MAX || is_older(*at, KEPT, now))
+        {
+            let Some((at, key)) = own.order.pop_front() else { break };
+            // A key that was accepted again after seven days has a younger entry.
+            if own.by_key.get(&key).is_some_and(|accepted| accepted.queued_at == at) {
+                own.by_key.remove(&key);
+            }
+        }
+        own.order.push_back((now, key.clone()));
+        own.by_key.insert(key, accepted);
+    }
+
+    pub(super) fn answered(&mut self, agent: AgentNumber, key: &IdempotencyKey, way: Way, at: Timestamp) {
+        let own = self.agents.get_mut(&agent);
+        if let Some(accepted) = own.and_then(|own| own.by_key.get_mut(key)) {
+            accepted.handed_over = Some((way, at));
+        }
+    }
+
+    pub(super) fn remove(&mut self, agent: AgentNumber) {
+        self.agents.remove(&agent);
+    }
+
+    /// Every key with what was accepted under it, oldest first for each agent.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (AgentNumber, &IdempotencyKey, &Accepted)> {
+        self.agents.iter().flat_map(|(agent, own)| {
+            own.order.iter().filter_map(move |(at, key)| {
+                let accepted = own.by_key.get(key).filter(|accepted| accepted.queued_at == *at)?;
+                Some((*agent, key, accepted))
+            })
+        })
+    }
+}
+
+fn is_older(at: Timestamp, age: Duration, now: Timestamp) -> bool {
+    now.duration_since(at).is_some_and(|since| since > age)
+}

@@ -1,0 +1,129 @@
+//! What the host does once a decision is stored (provider API, WebSocket; delivery).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use amp_envelope::{MessageId, Timestamp};
+
+use super::body::{self, BodyError};
+use super::number::{MessageNumber, SocketId, Ticket};
+use super::reply::Reply;
+use crate::wire::{FrameShape, MessageFrame, ServerFrame};
+
+/// Something that the host does, after the effects of its decision are stored and the decision is committed.
+///
+/// An action that is lost, because the host stopped, loses no message: whatever was to be handed over is in the queue.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// Writes a text frame to a socket.
+    SendFrame {
+        /// The socket.
+        socket: SocketId,
+        /// The frame's text.
+        text: String,
+    },
+    /// Writes a message to a socket, and tells [`Provider::performed`](super::Provider::performed) how that went.
+    PushMessage(Push),
+    /// Closes a socket.
+    CloseSocket {
+        /// The socket.
+        socket: SocketId,
+        /// The close code, 1000 to 4999.
+        code: u16,
+    },
+    /// Answers a request that waits.
+    Answer {
+        /// The request.
+        ticket: Ticket,
+        /// Its answer; never [`Reply::Later`].
+        reply: Box<Reply>,
+    },
+}
+
+/// A message for a socket: which one, and as what.
+///
+/// ```
+/// # use amp_core::provider::{Action, BodyError, MessageNumber, Performed};
+/// # fn body_of(number: MessageNumber) -> Vec<u8> { Vec::new() }
+/// # fn write_frame(text: &str) -> bool { true }
+/// fn perform(action: &Action) -> Result<Option<Performed>, BodyError> {
+///     let Action::PushMessage(push) = action else { return Ok(None) };
+///     let frame = push.frame(&body_of(push.message()))?; // from the host's store
+///     Ok(Some(if write_frame(&frame) { push.written() } else { push.failed() }))
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Push {
+    pub(super) socket: SocketId,
+    pub(super) message: MessageNumber,
+    pub(super) id: MessageId,
+    pub(super) queued_at: Timestamp,
+    pub(super) replay: bool,
+    pub(super) shape: FrameShape,
+}
+
+impl Push {
+    /// The socket.
+    #[must_use]
+    pub const fn socket(&self) -> SocketId {
+        self.socket
+    }
+
+    /// The message whose body is wanted.
+    #[must_use]
+    pub const fn message(&self) -> MessageNumber {
+        self.message
+    }
+
+    /// Whether the message lay in the queue before.
+    #[must_use]
+    pub const fn is_replay(&self) -> bool {
+        self.replay
+    }
+
+    /// The text of the frame, made of the body that the host keeps.
+    ///
+    /// # Errors
+    /// When the body is not the one that was stored.
+    pub fn frame(&self, body: &[u8]) -> Result<String, BodyError> {
+        let (message, key) = body::read(self.message, body)?;
+        let mut frame = MessageFrame::new(self.id.clone(), message);
+        frame.replay = self.replay;
+        frame.sender_public_key = key;
+        Ok(ServerFrame::MessageNew(frame).encode(self.shape))
+    }
+
+    /// The frame was written to the socket, whole.
+    #[must_use]
+    pub const fn written(&self) -> Performed {
+        Performed::Pushed { socket: self.socket, message: self.message }
+    }
+
+    /// The frame was not written, or nobody knows.
+    #[must_use]
+    pub const fn failed(&self) -> Performed {
+        Performed::PushFailed { socket: self.socket, message: self.message }
+    }
+}
+
+/// How an action went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Performed {
+    /// A message was written to a socket.
+    Pushed {
+        /// The socket.
+        socket: SocketId,
+        /// The message.
+        message: MessageNumber,
+    },
+    /// A message was not written to a socket, or nobody knows.
+    PushFailed {
+        /// The socket.
+        socket: SocketId,
+        /// The message.
+        message: MessageNumber,
+    },
+}

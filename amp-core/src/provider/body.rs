@@ -1,0 +1,86 @@
+//! The bytes of messages, which the host keeps (messages; provider API).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::string::String;
+use core::fmt;
+
+use amp_envelope::JsonValue;
+use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
+
+use super::number::MessageNumber;
+use crate::wire::{CarriedKey, CarriedMessage};
+
+/// A message as the host keeps it: `{"envelope":…,"payload":…,"sender_public_key":…}`, envelope and payload byte for byte
+/// as they were accepted. The provider itself keeps none of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageBody {
+    number: MessageNumber,
+    json: String,
+}
+
+impl MessageBody {
+    pub(super) fn new(
+        number: MessageNumber,
+        envelope: &str,
+        payload: &str,
+        key: Option<&CarriedKey>,
+    ) -> Self {
+        let mut json = [r#"{"envelope":"#, envelope, r#","payload":"#, payload].concat();
+        if let Some(key) = key {
+            json.push_str(r#","sender_public_key":"#);
+            json.push_str(&amp_envelope::write_json(key.as_str()).unwrap_or_default());
+        }
+        json.push('}');
+        Self { number, json }
+    }
+
+    /// The number under which the host keeps it.
+    #[must_use]
+    pub const fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    /// What the host keeps, and gives back when it is asked for this number.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        self.json.as_bytes()
+    }
+}
+
+/// Shows no content.
+impl fmt::Debug for MessageBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageBody({}, {} bytes)", self.number, self.json.len())
+    }
+}
+
+/// The host has no body under a number, or not the one that was stored there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("internal_error: the body of message {number} is not what was stored")]
+pub struct BodyError {
+    number: MessageNumber,
+}
+
+impl BodyError {
+    /// The message's number.
+    #[must_use]
+    pub const fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    /// The protocol's code: `internal_error`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "internal_error"
+    }
+}
+
+/// Takes a stored body apart.
+pub(super) fn read(
+    number: MessageNumber,
+    body: &[u8],
+) -> Result<(CarriedMessage, Option<CarriedKey>), BodyError> {
+    let value = JsonValue::read_carrier(body, HTTP_BODY_MAX_BYTES).map_err(|_| BodyError { number })?;
+    let message = CarriedMessage::read(&value).ok_or(BodyError { number })?;
+    Ok((message, CarriedKey::read(&value)))
+}

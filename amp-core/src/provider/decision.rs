@@ -1,0 +1,112 @@
+//! What a provider decided, before and after the host has stored it (provider API).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use amp_envelope::Timestamp;
+
+use super::action::Action;
+use super::body::MessageBody;
+use super::effect::{Departure, Effect};
+use super::engine::Provider;
+use super::live::Change;
+use super::number::{AgentNumber, MessageNumber};
+use super::reply::Reply;
+
+/// A decision that is not yet stored: the provider is as it was.
+///
+/// The host puts the [`effects`](Self::effects) and the [`bodies`](Self::bodies) into one transaction of its database,
+/// and deletes the [`released`](Self::released) bodies in it. Once that holds, [`commit`](Self::commit) lets the provider
+/// remember the effects, and hands out the answer and the actions. If it fails, the decision is dropped, and it was never
+/// made: answer 500 then.
+#[must_use = "nothing is remembered, answered or done until the decision is committed"]
+pub struct Decision<'p> {
+    pub(super) provider: &'p mut Provider,
+    pub(super) plan: Plan,
+    pub(super) reply: Option<Reply>,
+}
+
+/// A decision that is stored and remembered: what is left to do.
+#[derive(Debug)]
+#[must_use = "the request is not answered, and nothing is handed over, until the host does it"]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The answer to the request; none when the input was no request.
+    pub reply: Option<Reply>,
+    /// What is to be done, in this order.
+    pub actions: Vec<Action>,
+}
+
+/// What follows from a decision.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) effects: Vec<Effect>,
+    pub(super) bodies: Vec<MessageBody>,
+    pub(super) released: Vec<MessageNumber>,
+    /// What changes in memory alone.
+    pub(super) changes: Vec<Change>,
+    pub(super) actions: Vec<Action>,
+}
+
+impl Plan {
+    /// A message leaves its queue, and its body the host's store.
+    pub(super) fn leave(
+        &mut self,
+        agent: AgentNumber,
+        message: MessageNumber,
+        how: Departure,
+        at: Timestamp,
+    ) {
+        self.effects.push(Effect::Left { agent, message, how, at });
+        self.released.push(message);
+    }
+}
+
+impl Decision<'_> {
+    /// What has to be made durable, in this order.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.plan.effects
+    }
+
+    /// The bodies that the host keeps from now on.
+    #[must_use]
+    pub fn bodies(&self) -> &[MessageBody] {
+        &self.plan.bodies
+    }
+
+    /// The bodies that nobody will ask for again.
+    #[must_use]
+    pub fn released(&self) -> &[MessageNumber] {
+        &self.plan.released
+    }
+
+    /// Whether there is nothing to store.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.plan.effects.is_empty()
+    }
+
+    /// Remembers the decision, which the host has stored.
+    pub fn commit(self) -> Outcome {
+        let Self { provider, plan, reply } = self;
+        let Plan { effects, changes, mut actions, .. } = plan;
+        for effect in &effects {
+            provider.state.apply(effect);
+        }
+        for change in changes {
+            provider.live.apply(change);
+        }
+        provider.wake(&effects, &mut actions);
+        Outcome { reply, actions }
+    }
+}
+
+impl core::fmt::Debug for Decision<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Decision")
+            .field("plan", &self.plan)
+            .field("reply", &self.reply)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! The provider: what comes in, and the decision about it (provider API; delivery).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::vec::Vec;
+
+use amp_address::Provider as Domain;
+use amp_envelope::Timestamp;
+
+use super::action::{Action, Performed};
+use super::agents::{Agent, KeyHolder};
+use super::call::Call;
+use super::decision::{Decision, Plan};
+use super::effect::{Departure, Effect};
+use super::live::Live;
+use super::moment::Moment;
+use super::number::{AgentNumber, SocketId};
+use super::reply::Reply;
+use super::settings::{ProviderBuilder, Settings};
+use super::state::State;
+use crate::guards::{RateCharge, RateDecision, RateKey};
+use crate::wire::{
+    Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, Health, HealthStatus,
+    RateStatus,
+};
+
+/// How many overdue messages and waiting requests one decision clears away at most.
+const OVERDUE_MAX: usize = 256;
+
+/// A provider without sockets, files and clock: it decides, its host does.
+///
+/// Every input gives a [`Decision`]: the host stores its effects, commits it, sends the answer and performs the actions.
+/// A provider that is restored from the effects goes on where the other one stopped; only sockets have to connect again.
+///
+/// ```
+/// use amp_core::provider::{Call, Moment, Provider, Reply};
+/// use amp_core::wire::{Method, RequestParts};
+///
+/// let mut provider = Provider::builder("crabmail.ai".parse()?, "https://api.crabmail.ai/v1".parse()?).build();
+/// let call = Call::new(RequestParts::new(Method::Get, "/health"));
+/// let moment = Moment::new("2026-01-31T10:00:00Z".parse()?, [7; 32]); // `Moment::generate(now)` with `getrandom`
+///
+/// let decision = provider.handle(&call, &moment);
+/// // ... decision.effects() and decision.bodies() go into one transaction of the host's database ...
+/// let outcome = decision.commit();
+/// let Some(Reply::Now(answer)) = outcome.reply else { return Err("no answer".into()) };
+/// assert_eq!(answer.status, 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Provider {
+    pub(super) settings: Settings,
+    pub(super) state: State,
+    pub(super) live: Live,
+}
+
+impl Provider {
+    /// A provider for the addresses under `domain`, whose API is at `api`.
+    #[must_use]
+    pub fn builder(domain: Domain, api: ApiUrl) -> ProviderBuilder {
+        ProviderBuilder::new(domain, api)
+    }
+
+    /// Decides about a request.
+    pub fn handle(&mut self, call: &Call, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        let reply =
+            self.answer(call, moment, &mut plan).unwrap_or_else(|refusal| Reply::Now(refusal.to_parts()));
+        Decision { provider: self, plan, reply: Some(reply) }
+    }
+
+    /// Tells that a caller that waits for its answer is gone.
+    pub fn call_dropped(&mut self, ticket: super::Ticket) {
+        self.live.end_poll(ticket);
+    }
+
+    /// A WebSocket was opened. It has ten seconds to say who it is.
+    pub fn socket_opened(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        self.open_socket(socket, &mut plan);
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// A text frame came in over a WebSocket.
+    pub fn socket_frame(&mut self, socket: SocketId, frame: &[u8], moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        self.read_frame(socket, frame, moment, &mut plan);
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// A sign of life of the WebSocket protocol itself: its ping or pong.
+    pub fn socket_alive(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        plan.changes.push(super::live::Change::Heard(socket));
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// A WebSocket is closed, by whichever side.
+    pub fn socket_closed(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        plan.changes.push(super::live::Change::Closed(socket));
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// An action was performed, or failed.
+    pub fn performed(&mut self, performed: Performed, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        self.note(performed, moment, &mut plan);
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// Does what is due: see [`next_timeout`](Self::next_timeout).
+    pub fn tick(&mut self, moment: &Moment) -> Decision<'_> {
+        let mut plan = self.begin(moment);
+        self.meet_deadlines(moment, &mut plan);
+        Decision { provider: self, plan, reply: None }
+    }
+
+    /// When [`tick`](Self::tick) is wanted next. Look again after every decision, and when the clock was set.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        let (expiry, due) = (self.state.mail.next_expiry(), self.live.next_due());
+        expiry.into_iter().chain(due).min()
+    }
+
+    /// Effects that make a provider of this one's memory: a shorter log to restore from.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Effect> {
+        self.state.snapshot()
+    }
+
+    fn begin(&mut self, moment: &Moment) -> Plan {
+        self.live.clock.advance(moment.now());
+        let mut plan = Plan::default();
+        for (agent, message) in self.state.mail.overdue(moment.now(), OVERDUE_MAX) {
+            plan.leave(agent, message, Departure::Expired, moment.now());
+        }
+        plan
+    }
+
+    fn answer(&mut self, call: &Call, moment: &Moment, plan: &mut Plan) -> Result<Reply, ApiError> {
+        let endpoint = call.request().endpoint()?;
+        let caller = self.identify(call, endpoint, moment.now(), plan)?;
+        let rate = self.charge(call, endpoint, caller, moment.now())?;
+        let request = AnyRequest::from_parts(call.request())?;
+        let reply = self.dispatch(&request, call, caller, moment, plan)?;
+        Ok(reply.with_rate(rate))
+    }
+
+    /// Who calls, where the endpoint wants an agent.
+    fn identify(
+        &self,
+        call: &Call,
+        endpoint: Endpoint,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) -> Result<Option<AgentNumber>, ApiError> {
+        if endpoint.authorization() != Authorization::Agent {
+            return Ok(None);
+        }
+        let refused =
+            || ApiError::new(ApiErrorCode::Unauthorized, "the API key is absent, unknown or revoked");
+        let key = call.request().key()?.ok_or_else(refused)?;
+        self.agent_with_key(key.expose(), now, plan).map(Some).ok_or_else(refused)
+    }
+
+    /// The agent whose API key this is.
+    pub(super) fn agent_with_key(
+        &self,
+        api_key: &str,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) -> Option<AgentNumber> {
+        match self.state.agents.holder_of(api_key, now)? {
+            KeyHolder::Present(number) | KeyHolder::Former(number) => Some(number),
+            KeyHolder::Ended(number) => {
+                // Forgotten for good, so that a clock that is set back does not bring it to life again.
+                let mut record = self.state.agents.get(number)?.record.clone();
+                record.former_api_key = None;
+                plan.effects.push(Effect::AgentSet { agent: record.into() });
+                None
+            }
+        }
+    }
+
+    fn charge(
+        &mut self,
+        call: &Call,
+        endpoint: Endpoint,
+        caller: Option<AgentNumber>,
+        now: Timestamp,
+    ) -> Result<RateStatus, ApiError> {
+        let agent = caller.and_then(|number| self.state.agents.get(number));
+        let key = agent.map_or_else(|| RateKey::of(call.source()), Agent::rate_key);
+        let decision = self.live.limiter.take(&RateCharge::new(endpoint.rate_class(), key), now);
+        admitted(&decision)
+    }
+
+    fn dispatch(
+        &self,
+        request: &AnyRequest,
+        call: &Call,
+        caller: Option<AgentNumber>,
+        moment: &Moment,
+        plan: &mut Plan,
+    ) -> Result<Reply, ApiError> {
+        let _ = (call, caller, moment, plan);
+        match request {
+            AnyRequest::GetHealth(_) => Ok(Reply::Now(self.health().to_parts())),
+            #[allow(unreachable_patterns, reason = "until every endpoint is here")]
+            _ => Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not offer this")),
+        }
+    }
+
+    fn health(&self) -> Health {
+        let mut health = Health::new(HealthStatus::Healthy);
+        health.provider = Some(self.settings.domain.as_str().into());
+        health.version = Some("amp/0.1".into());
+        health.agents_online = u64::try_from(self.live.agents_online()).ok();
+        health.uptime_seconds = Some(self.live.clock.now().as_secs());
+        health
+    }
+
+    /// Answers the requests that wait for what was just queued.
+    pub(super) fn wake(&mut self, _effects: &[Effect], _actions: &mut Vec<Action>) {}
+
+    fn open_socket(&self, socket: SocketId, plan: &mut Plan) {
+        plan.changes.push(super::live::Change::Opened(socket));
+    }
+
+    fn read_frame(&self, socket: SocketId, _frame: &[u8], _moment: &Moment, plan: &mut Plan) {
+        plan.changes.push(super::live::Change::Heard(socket));
+    }
+
+    fn note(&self, _performed: Performed, _moment: &Moment, _plan: &mut Plan) {}
+
+    fn meet_deadlines(&self, _moment: &Moment, _plan: &mut Plan) {}
+}
+
+/// What an answer says of a limit, or that it is exceeded.
+pub(super) fn admitted(decision: &RateDecision) -> Result<RateStatus, ApiError> {
+    let status = RateStatus::new(decision.limit().into(), decision.remaining().into(), decision.reset());
+    match decision.retry_after() {
+        None => Ok(status),
+        Some(wait) => {
+            Err(ApiError::new(ApiErrorCode::RateLimited, "too many requests").with_rate(status, wait))
+        }
+    }
+}

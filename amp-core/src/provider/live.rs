@@ -1,0 +1,217 @@
+//! What a provider knows only while it runs: sockets, and requests that wait (provider API, WebSocket; delivery, notify).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use amp_envelope::{MessageId, Timestamp};
+
+use super::clock::{Clock, Running};
+use super::effect::AnsweredKey;
+use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
+use crate::guards::{RateCharge, RateLimiter};
+
+/// How long a socket may take to say who it is.
+pub(super) const AUTH_WITHIN: Duration = Duration::from_secs(10);
+/// After how much silence a socket is dead.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long an answer waits for a message to be handed over.
+pub(super) const HANDOVER_WITHIN: Duration = Duration::from_secs(5);
+/// The most sockets in all, about 300 bytes each.
+pub(super) const SOCKETS_MAX: usize = 1 << 20;
+/// The most sockets of one agent.
+pub(super) const SOCKETS_OF_AGENT_MAX: usize = 16;
+/// The most requests of one agent that wait for messages.
+pub(super) const POLLS_OF_AGENT_MAX: usize = 16;
+
+/// One WebSocket.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) agent: Option<AgentNumber>,
+    /// When it last said something.
+    pub(super) heard: Running,
+    /// When it is looked at next.
+    due: Running,
+}
+
+/// A message whose sender waits for the answer, or whose first answer may still say that it was handed over.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub(super) tickets: Vec<Ticket>,
+    pub(super) agent: AgentNumber,
+    pub(super) id: MessageId,
+    pub(super) queued_at: Timestamp,
+    pub(super) first_answer: Option<AnsweredKey>,
+    /// How many sockets it is being written to.
+    pub(super) pushes: usize,
+    pub(super) due: Running,
+}
+
+/// A request for messages that waits for one.
+#[derive(Debug, Clone)]
+pub(super) struct Poll {
+    pub(super) agent: AgentNumber,
+    pub(super) limit: usize,
+    pub(super) from: MessageNumber,
+    pub(super) due: Running,
+}
+
+/// What becomes due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Due {
+    Socket(SocketId),
+    Answer(MessageNumber),
+    Poll(Ticket),
+}
+
+/// A change in memory.
+#[derive(Debug)]
+pub(super) enum Change {
+    Opened(SocketId),
+    Bound(SocketId, AgentNumber),
+    Heard(SocketId),
+    Closed(SocketId),
+    /// Looks at a socket again after its silence.
+    Watched(SocketId),
+    Awaited(MessageNumber, Awaited),
+    AwaitedBy(MessageNumber, Ticket),
+    PushFailed(MessageNumber),
+    Answered(MessageNumber),
+    Polls(Ticket, Poll),
+    PollEnded(Ticket),
+    Charged(RateCharge, Timestamp),
+    Seen(AgentNumber, Timestamp),
+}
+
+/// Sockets, waiting requests, counted calls. Nothing of it survives a restart, and nothing has to.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    pub(super) clock: Clock,
+    pub(super) limiter: RateLimiter,
+    pub(super) sockets: BTreeMap<SocketId, Socket>,
+    of_agent: BTreeMap<AgentNumber, BTreeSet<SocketId>>,
+    pub(super) awaited: BTreeMap<MessageNumber, Awaited>,
+    pub(super) polls: BTreeMap<Ticket, Poll>,
+    polls_of: BTreeMap<AgentNumber, BTreeSet<Ticket>>,
+    due: BTreeSet<(Running, Due)>,
+    pub(super) last_seen: BTreeMap<AgentNumber, Timestamp>,
+}
+
+impl Live {
+    pub(super) fn sockets_of(&self, agent: AgentNumber) -> impl Iterator<Item = SocketId> {
+        self.of_agent.get(&agent).into_iter().flatten().copied()
+    }
+
+    pub(super) fn is_online(&self, agent: AgentNumber) -> bool {
+        self.of_agent.contains_key(&agent)
+    }
+
+    pub(super) fn agents_online(&self) -> usize {
+        self.of_agent.len()
+    }
+
+    pub(super) fn polls_of(&self, agent: AgentNumber) -> impl Iterator<Item = Ticket> {
+        self.polls_of.get(&agent).into_iter().flatten().copied()
+    }
+
+    /// What is due, the first first.
+    pub(super) fn due(&self, most: usize) -> impl Iterator<Item = Due> {
+        let now = self.clock.now();
+        self.due.iter().take_while(move |(at, _)| *at <= now).take(most).map(|(_, due)| *due)
+    }
+
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.clock.wall_at(self.due.first()?.0)
+    }
+
+    pub(super) fn apply(&mut self, change: Change) {
+        let now = self.clock.now();
+        match change {
+            Change::Opened(socket) => {
+                let due = now.plus(AUTH_WITHIN);
+                self.sockets.insert(socket, Socket { agent: None, heard: now, due });
+                self.due.insert((due, Due::Socket(socket)));
+            }
+            Change::Bound(socket, agent) => self.bind(socket, agent, now),
+            Change::Heard(socket) => {
+                if let Some(socket) = self.sockets.get_mut(&socket) {
+                    socket.heard = now;
+                }
+            }
+            Change::Watched(socket) => self.watch(socket),
+            Change::Closed(socket) => self.close(socket),
+            Change::Awaited(message, awaited) => {
+                self.due.insert((awaited.due, Due::Answer(message)));
+                self.awaited.insert(message, awaited);
+            }
+            Change::AwaitedBy(message, ticket) => {
+                if let Some(awaited) = self.awaited.get_mut(&message) {
+                    awaited.tickets.push(ticket);
+                }
+            }
+            Change::PushFailed(message) => {
+                if let Some(awaited) = self.awaited.get_mut(&message) {
+                    awaited.pushes = awaited.pushes.saturating_sub(1);
+                }
+            }
+            Change::Answered(message) => {
+                if let Some(awaited) = self.awaited.remove(&message) {
+                    self.due.remove(&(awaited.due, Due::Answer(message)));
+                }
+            }
+            Change::Polls(ticket, poll) => {
+                self.due.insert((poll.due, Due::Poll(ticket)));
+                self.polls_of.entry(poll.agent).or_default().insert(ticket);
+                self.polls.insert(ticket, poll);
+            }
+            Change::PollEnded(ticket) => self.end_poll(ticket),
+            Change::Charged(charge, at) => {
+                self.limiter.take(&charge, at);
+            }
+            Change::Seen(agent, at) => {
+                self.last_seen.insert(agent, at);
+            }
+        }
+    }
+
+    fn bind(&mut self, id: SocketId, agent: AgentNumber, now: Running) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        socket.agent = Some(agent);
+        socket.heard = now;
+        self.of_agent.entry(agent).or_default().insert(id);
+        self.watch(id);
+    }
+
+    /// A socket is looked at again when its silence will have lasted too long.
+    fn watch(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        self.due.remove(&(socket.due, Due::Socket(id)));
+        socket.due = socket.heard.plus(SILENCE_MAX);
+        self.due.insert((socket.due, Due::Socket(id)));
+    }
+
+    fn close(&mut self, id: SocketId) {
+        let Some(socket) = self.sockets.remove(&id) else { return };
+        self.due.remove(&(socket.due, Due::Socket(id)));
+        if let Some(agent) = socket.agent
+            && let Some(others) = self.of_agent.get_mut(&agent)
+        {
+            others.remove(&id);
+            if others.is_empty() {
+                self.of_agent.remove(&agent);
+            }
+        }
+    }
+
+    pub(super) fn end_poll(&mut self, ticket: Ticket) {
+        let Some(poll) = self.polls.remove(&ticket) else { return };
+        self.due.remove(&(poll.due, Due::Poll(ticket)));
+        if let Some(others) = self.polls_of.get_mut(&poll.agent) {
+            others.remove(&ticket);
+            if others.is_empty() {
+                self.polls_of.remove(&poll.agent);
+            }
+        }
+    }
+}

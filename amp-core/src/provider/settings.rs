@@ -1,0 +1,107 @@
+//! How a provider is set up (provider API).
+
+use alloc::vec::Vec;
+
+use amp_address::{KnownProviders, Provider as Domain};
+use amp_envelope::Dialect;
+
+use super::effect::Effect;
+use super::engine::Provider;
+use super::live::Live;
+use super::state::State;
+use crate::guards::{RateLimiter, RateLimits};
+use crate::wire::ApiUrl;
+
+/// How many messages wait for one agent at most.
+const RELAY_MAX: usize = 1_000;
+
+/// What does not change while a provider runs.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) domain: Domain,
+    pub(super) api: ApiUrl,
+    pub(super) known: KnownProviders,
+    pub(super) dialects: Vec<Dialect>,
+    pub(super) relay_max: usize,
+    pub(super) refusals: Refusals,
+}
+
+/// What a sender is told of a recipient that does not take its message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusals {
+    /// The reason, in the protocol's codes. They tell an unknown address from one that does not want the message, so a
+    /// sender can find out who is registered.
+    #[default]
+    Named,
+    /// `not_found` for every reason.
+    Uniform,
+}
+
+/// A provider in the making: [`Provider::builder`].
+#[derive(Debug)]
+pub struct ProviderBuilder {
+    settings: Settings,
+    state: State,
+    limits: RateLimits,
+}
+
+impl ProviderBuilder {
+    pub(super) fn new(domain: Domain, api: ApiUrl) -> Self {
+        let mut known = KnownProviders::new();
+        known.insert(domain.clone());
+        let settings = Settings {
+            domain,
+            api,
+            known,
+            dialects: Dialect::ALL.to_vec(),
+            relay_max: RELAY_MAX,
+            refusals: Refusals::default(),
+        };
+        Self { settings, state: State::default(), limits: RateLimits::default() }
+    }
+
+    /// Remembers what these effects say, in the order in which they were stored.
+    #[must_use]
+    pub fn restore(mut self, effects: impl IntoIterator<Item = Effect>) -> Self {
+        for effect in effects {
+            self.state.apply(&effect);
+        }
+        self
+    }
+
+    /// Sets what a sender is told of a recipient that does not take its message.
+    #[must_use]
+    pub const fn refusals(mut self, refusals: Refusals) -> Self {
+        self.settings.refusals = refusals;
+        self
+    }
+
+    /// Sets the canonical forms under which signatures are tried, in this order. All of them unless told otherwise.
+    #[must_use]
+    pub fn dialects(mut self, dialects: &[Dialect]) -> Self {
+        self.settings.dialects = dialects.to_vec();
+        self
+    }
+
+    /// Sets how many messages wait for one agent at most; 1,000 unless told otherwise.
+    #[must_use]
+    pub const fn relay_limit(mut self, messages: usize) -> Self {
+        self.settings.relay_max = messages;
+        self
+    }
+
+    /// Sets the rate limits; the protocol's unless told otherwise.
+    #[must_use]
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn build(self) -> Provider {
+        let live = Live { limiter: RateLimiter::new(self.limits), ..Live::default() };
+        Provider { settings: self.settings, state: self.state, live }
+    }
+}

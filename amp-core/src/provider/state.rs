@@ -1,0 +1,137 @@
+//! What a provider remembers durably, and the one way in which it changes: effects.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::accepted::{Accepted, AcceptedKeys};
+use super::agents::Agents;
+use super::effect::{Effect, FirstAnswer, QueuedMessage};
+use super::mail::{Entry, Mail, Settled};
+use super::number::{AgentNumber, MessageNumber};
+
+/// Agents, queues and first answers.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) agents: Agents,
+    pub(super) mail: Mail,
+    pub(super) accepted: AcceptedKeys,
+}
+
+impl State {
+    pub(super) fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::AgentSet { agent } => self.agents.set((**agent).clone()),
+            Effect::AgentRemoved { agent, .. } => {
+                self.agents.remove(*agent);
+                self.mail.remove(*agent);
+                self.accepted.remove(*agent);
+            }
+            Effect::Queued { message } => self.queued(message),
+            Effect::HandedOver { agent, message, way, answers, at } => {
+                self.mail.handed_over(*agent, *message, *way);
+                if let Some(answered) = answers {
+                    self.accepted.answered(answered.agent, &answered.key, *way, *at);
+                }
+            }
+            Effect::Left { agent, message, how, .. } => self.mail.left(*agent, *message, *how),
+            Effect::Read { agent, id, .. } => self.mail.read(*agent, id),
+            Effect::Settled { agent, id, sender, how, read } => {
+                let settled = Settled { sender: *sender, how: *how, read: *read };
+                self.mail.settled(*agent, id.clone(), settled);
+            }
+            Effect::Accepted { answer } => {
+                self.accepted.insert(answer.agent, answer.key.clone(), accepted(answer))
+            }
+            Effect::NumbersFrom { agent, message } => {
+                self.agents.numbers_from(*agent);
+                self.mail.numbers_from(*message);
+            }
+        }
+    }
+
+    fn queued(&mut self, message: &QueuedMessage) {
+        if message.number < self.mail.next_number() {
+            return;
+        }
+        self.mail.queued(message);
+        if let (Some(sender), Some(accepted_as)) = (message.sender, &message.accepted_as) {
+            let accepted = Accepted {
+                digest: accepted_as.digest,
+                id: message.id.clone(),
+                queued_at: message.queued_at,
+                handed_over: None,
+            };
+            self.accepted.insert(sender, accepted_as.key.clone(), accepted);
+        }
+    }
+
+    /// Effects that make this state of an empty one.
+    pub(super) fn snapshot(&self) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = Vec::new();
+        effects.extend(
+            self.agents.iter().map(|agent| Effect::AgentSet { agent: Box::new(agent.record.clone()) }),
+        );
+        let mut waiting: Vec<(MessageNumber, AgentNumber, &Entry)> = Vec::new();
+        for (agent, queue) in self.mail.queues() {
+            waiting.extend(queue.entries.iter().map(|(number, entry)| (*number, agent, entry)));
+            effects.extend(queue.all_settled().map(|(id, settled)| Effect::Settled {
+                agent,
+                id: id.clone(),
+                sender: settled.sender,
+                how: settled.how,
+                read: settled.read,
+            }));
+        }
+        waiting.sort_unstable_by_key(|(number, ..)| *number);
+        for (number, agent, entry) in waiting {
+            effects.push(Effect::Queued { message: Box::new(queued_message(number, agent, entry)) });
+            effects.extend(entry.handed_over.map(|way| Effect::HandedOver {
+                agent,
+                message: number,
+                way,
+                answers: None,
+                at: entry.queued_at,
+            }));
+        }
+        effects.extend(self.accepted.iter().map(|(agent, key, accepted)| {
+            let answer = FirstAnswer {
+                agent,
+                key: key.clone(),
+                digest: accepted.digest,
+                id: accepted.id.clone(),
+                queued_at: accepted.queued_at,
+                handed_over: accepted.handed_over,
+            };
+            Effect::Accepted { answer: Box::new(answer) }
+        }));
+        effects.push(Effect::NumbersFrom {
+            agent: self.agents.next_number().get(),
+            message: self.mail.next_number().get(),
+        });
+        effects
+    }
+}
+
+fn accepted(answer: &FirstAnswer) -> Accepted {
+    Accepted {
+        digest: answer.digest,
+        id: answer.id.clone(),
+        queued_at: answer.queued_at,
+        handed_over: answer.handed_over,
+    }
+}
+
+fn queued_message(number: MessageNumber, agent: AgentNumber, entry: &Entry) -> QueuedMessage {
+    QueuedMessage {
+        number,
+        id: entry.id.clone(),
+        agent,
+        sender: entry.sender,
+        queued_at: entry.queued_at,
+        expires_at: entry.expires_at,
+        bytes: entry.bytes,
+        receipt: entry.receipt,
+        accepted_as: None,
+    }
+}
