@@ -61,4 +61,18 @@ macro_rules! any_request {
 
 any_request! {
     GetHealth,
+    GetInfo,
+    Register,
+    GetMe,
+    UpdateMe,
+    Deregister,
+    GetCard,
+    ListAgents,
+    Resolve,
+    RotateApiKey,
+    RotateKeys,
+    RevokeApiKey,
+    GetUserKey,
+    ListOwned,
+    DeleteOwned,
 }

@@ -36,7 +36,7 @@ impl RawJson {
 
     /// The value's JSON text.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub const fn as_str(&self) -> &str {
         &self.0
     }
 

@@ -5,13 +5,14 @@ use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use amp_address::{Address, Profile, Provider};
-use amp_crypto::{Fingerprint, SecretText, Signature};
+use amp_address::{Address, AgentName, Profile, Provider};
+use amp_crypto::{Fingerprint, KeyAlgorithm, SecretText, Signature, VerifyingKey};
 use amp_envelope::{IdempotencyKey, JsonKind, JsonValue, MessageId, Sha256Digest, Timestamp, write_json};
 
-use super::Extra;
 use super::fault::Fault;
-use crate::identity::ApiKey;
+use super::{ApiUrl, Extra, OpaqueId};
+use crate::admission::CommunicationPolicy;
+use crate::identity::{AgentId, ApiKey};
 
 /// A value that stands in a JSON body.
 pub(crate) trait Member: Sized {
@@ -76,8 +77,29 @@ text_member! {
     Signature: "the value is a signature in base64",
         |text| Signature::from_base64(&text).ok(), |value| &value.to_base64();
     Sha256Digest: "the value is sha256: and 64 lowercase hex digits", |text| text.parse().ok(), |value| &value.to_string();
+    VerifyingKey: "the value is a public key as a PEM block, fit to verify with",
+        |text| VerifyingKey::from_pem(&text).ok(), |value| &value.to_pem();
+    KeyAlgorithm: "the value is text", |text| Some(KeyAlgorithm::from_wire(&text)), |value| value.as_str();
+    AgentName: "a name is 1 to 63 of a-z, 0-9, _ and -, with a letter or digit at both ends",
+        |text| AgentName::parse(&text).ok(), |value| value.as_str();
+    AgentId: "an agent's id is a UUID of version 4", |text| text.parse().ok(), |value| value.as_str();
+    ApiUrl: "the value is an http or https URL in ASCII, without credentials, query and fragment",
+        |text| text.parse().ok(), |value| value.as_str();
+    OpaqueId: "an id is 1 to 128 of A-Z, a-z, 0-9 and ._:@-", |text| text.parse().ok(), |value| value.as_str();
     ApiKey: "an API key is 8 to 512 visible ASCII characters", |text| text.parse().ok(), |value| value.expose();
     SecretText: "the value is text", |text| Some(SecretText::new(text.into_owned())), |value| value.expose();
+}
+
+impl Member for CommunicationPolicy {
+    const RULE: &'static str = "the value is a policy: a mode, and a list of allowed recipients";
+
+    fn read(value: JsonValue<'_>) -> Result<Self, Fault> {
+        Self::from_json(value.raw().as_bytes()).map_err(|_| misfit::<Self>())
+    }
+
+    fn write(&self, out: &mut String) {
+        out.push_str(&self.to_json());
+    }
 }
 
 impl Member for bool {
@@ -224,6 +246,15 @@ impl<'o> ObjectWriter<'o> {
         self.out.push_str(json);
     }
 
+    /// Writes members that are JSON already: `"name":value,...`, at least one.
+    pub(crate) fn members(&mut self, json: &str) {
+        if !self.is_first {
+            self.out.push(',');
+        }
+        self.is_first = false;
+        self.out.push_str(json);
+    }
+
     /// Writes what is not known, except under names that are.
     pub(crate) fn extra(&mut self, extra: &Extra, known: &[&str]) {
         for (name, json) in extra.iter().filter(|(name, _)| !known.contains(name)) {
@@ -260,13 +291,13 @@ macro_rules! object {
     (
         $(#[$meta:meta])*
         pub struct $name:ident {
-            $( $(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)?: $type:ty, )*
+            $( $(#[$field_meta:meta])* $vis:vis $field:ident $(as $wire:literal)?: $type:ty, )*
         }
     ) => {
         $(#[$meta])*
         #[non_exhaustive]
         pub struct $name {
-            $( $(#[$field_meta])* pub $field: $type, )*
+            $( $(#[$field_meta])* $vis $field: $type, )*
             /// Members that this version does not know.
             pub extra: $crate::wire::Extra,
         }

@@ -27,18 +27,40 @@ mod frames;
 #[cfg(feature = "http")]
 mod http;
 mod method;
+mod opaque_id;
 mod parts;
 mod path;
 mod rate;
 mod words;
 
+mod agents;
+mod card;
+mod delete_owned;
+mod delivery;
+mod deregister;
 mod health;
+mod info;
+mod me;
+mod owned;
+mod register;
+mod registered;
+mod resolve;
+mod revoke_api_key;
+mod rotate_api_key;
+mod rotate_keys;
+mod update_me;
+mod user_key;
 
+pub use agents::{AgentList, ListAgents, ListedAgent};
 pub use any::AnyRequest;
 pub use api_error::ApiError;
 pub use api_url::ApiUrl;
+pub use card::{Card, GetCard};
 pub use carried::{CarriedKey, CarriedMessage};
 pub use code::{ApiErrorCode, OtherApiError};
+pub use delete_owned::DeleteOwned;
+pub use delivery::{AgentScope, Delivery};
+pub use deregister::{Deregister, Deregistered};
 pub use endpoint::{Authorization, Endpoint};
 pub use extra::{Extra, RawJson};
 pub use fault::WireError;
@@ -49,10 +71,22 @@ pub use frames::{
 };
 pub(crate) use frames::PING;
 pub use health::{GetHealth, Health};
+pub use info::{AttachmentLimits, GetInfo, Info, RateLimitsStated};
+pub use me::{GetMe, Me};
 pub use method::Method;
+pub use opaque_id::OpaqueId;
+pub use owned::{ListOwned, OwnedAgent, OwnedAgents};
 pub use parts::{AnswerParts, RequestParts};
 pub use rate::{RateStatus, Retry};
+pub use register::Register;
+pub use registered::{Registered, RegisteredProvider};
 pub use request::{Answer, Request};
+pub use resolve::{Resolve, Resolved};
+pub use revoke_api_key::{ApiKeyRevoked, RevokeApiKey};
+pub use rotate_api_key::{ApiKeyRotated, RotateApiKey};
+pub use rotate_keys::{KeysRotated, RotateKeys};
+pub use update_me::{UpdateMe, Updated};
+pub use user_key::{GetUserKey, UserKey};
 pub use words::{
     Basis, DeliveryMethod, DeliveryStatus, HealthStatus, OtherBasis, OtherDeliveryMethod,
     OtherDeliveryStatus, OtherHealthStatus,
