@@ -10,7 +10,7 @@ use amp_envelope::{MessageId, Timestamp};
 use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
-use crate::guards::{RateCharge, RateLimiter};
+use crate::guards::{RateCharge, RateLimiter, RateLimits};
 
 /// How long a socket may take to say who it is.
 pub(super) const AUTH_WITHIN: Duration = Duration::from_secs(10);
@@ -99,6 +99,10 @@ pub(super) struct Live {
 }
 
 impl Live {
+    pub(super) fn new(limits: RateLimits) -> Self {
+        Self { limiter: RateLimiter::new(limits), ..Self::default() }
+    }
+
     pub(super) fn sockets_of(&self, agent: AgentNumber) -> impl Iterator<Item = SocketId> {
         self.of_agent.get(&agent).into_iter().flatten().copied()
     }

@@ -9,7 +9,7 @@ use super::effect::Effect;
 use super::engine::Provider;
 use super::live::Live;
 use super::state::State;
-use crate::guards::{RateLimiter, RateLimits};
+use crate::guards::RateLimits;
 use crate::wire::ApiUrl;
 
 /// How many messages wait for one agent at most.
@@ -101,7 +101,7 @@ impl ProviderBuilder {
     /// The provider.
     #[must_use]
     pub fn build(self) -> Provider {
-        let live = Live { limiter: RateLimiter::new(self.limits), ..Live::default() };
+        let live = Live::new(self.limits);
         Provider { settings: self.settings, state: self.state, live }
     }
 }
