@@ -4,8 +4,15 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use amp_envelope::limits::{ATTACHMENT_MAX_BYTES, HTTP_BODY_MAX_BYTES};
+
 use super::method::Method;
 use super::path;
+
+/// What may stand around a file in a form, in bytes.
+const FORM_MAX_BYTES: usize = 64 * 1024;
+#[expect(clippy::cast_possible_truncation, reason = "25 MiB fit a usize of 32 bits")]
+const FILE_MAX_BYTES: usize = ATTACHMENT_MAX_BYTES as usize;
 use crate::guards::RateClass;
 
 /// Who may call an endpoint.
@@ -169,6 +176,15 @@ impl Endpoint {
     #[must_use]
     pub fn find(method: Method, path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|endpoint| endpoint.values_of(method, path).is_some())
+    }
+
+    /// The largest body of a request, in bytes: 1 MiB; where a file is uploaded directly, 25 MiB and 64 KiB around it.
+    #[must_use]
+    pub const fn body_max_bytes(self) -> usize {
+        match self {
+            Self::DirectUpload => FILE_MAX_BYTES.saturating_add(FORM_MAX_BYTES),
+            _ => HTTP_BODY_MAX_BYTES,
+        }
     }
 
     /// What stands at the placeholders of the path, if it is this endpoint's.

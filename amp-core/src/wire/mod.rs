@@ -38,6 +38,18 @@ mod card;
 mod delete_owned;
 mod delivery;
 mod deregister;
+mod acknowledge;
+mod attachment;
+mod deliver;
+mod direct_upload;
+mod mesh;
+mod multipart;
+mod pending;
+mod quarantine;
+mod read_receipt;
+mod route;
+mod suspension;
+mod upload;
 mod health;
 mod info;
 mod me;
@@ -91,3 +103,20 @@ pub use words::{
     Basis, DeliveryMethod, DeliveryStatus, HealthStatus, OtherBasis, OtherDeliveryMethod,
     OtherDeliveryStatus, OtherHealthStatus,
 };
+
+pub use acknowledge::{Acknowledge, AcknowledgeBatch, AcknowledgeForm, Acknowledged, BatchAcknowledged};
+pub use attachment::{AttachmentState, DownloadAttachment, DownloadLocation, GetAttachment};
+pub use deliver::{Deliver, Delivered};
+pub use direct_upload::{DirectUpload, UploadForm};
+pub use mesh::Forwarded;
+pub use pending::{CountPending, Cursor, GetPending, Pending, PendingCount, PendingMessage, UnreadableMessage};
+pub use quarantine::{
+    ApproveQuarantine, GetQuarantine, HeldMessage, HeldMessages, HoldReason, ListQuarantine, OtherHoldReason,
+    OtherReviewStatus, RejectQuarantine, ReviewStatus, Reviewed,
+};
+pub use read_receipt::{MarkRead, ReadReceipt, ReceiptOutcome};
+pub use route::{Route, Routed};
+pub use suspension::{
+    GetRisk, OtherRiskBand, Risk, RiskBand, RiskScore, Suspend, Suspended, Unsuspend, Unsuspended,
+};
+pub use upload::{ConfirmUpload, SignedUrl, StartUpload, UploadHeaders, UploadStarted};

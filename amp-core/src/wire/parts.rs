@@ -158,10 +158,15 @@ impl RequestParts {
     ///
     /// # Errors
     /// `not_found` when there is none of this method and path; `invalid_request` for more than 128 headers, 32
-    /// parameters, or 8,192 bytes in one of them; `request_too_large` for a body over 1 MiB.
+    /// parameters, or 8,192 bytes in one of them; `request_too_large` for a body over [`Endpoint::body_max_bytes`].
     pub fn endpoint(&self) -> Result<Endpoint, ApiError> {
         self.check_limits().map_err(Fault::of_request)?;
-        Endpoint::find(self.method, &self.path).ok_or_else(ApiError::not_found)
+        let endpoint = Endpoint::find(self.method, &self.path);
+        if self.body.len() > endpoint.map_or(HTTP_BODY_MAX_BYTES, Endpoint::body_max_bytes) {
+            let fault = Fault::body("a body has at most 1 MiB, and 25 MiB where a file is uploaded directly");
+            return Err(Fault { kind: FaultKind::TooLarge, ..fault }.of_request());
+        }
+        endpoint.ok_or_else(ApiError::not_found)
     }
 
     /// Whether the request goes to the root of the host, and not below the base of the API.
@@ -204,9 +209,6 @@ impl RequestParts {
 
     fn check_limits(&self) -> Result<(), Fault> {
         let is_long = |(name, value): &(String, String)| name.len().max(value.len()) > TEXT_MAX_BYTES;
-        if self.body.len() > HTTP_BODY_MAX_BYTES {
-            return Err(Fault { kind: FaultKind::TooLarge, ..Fault::body("a body has at most 1 MiB") });
-        }
         if self.path.len() > TEXT_MAX_BYTES || self.query.iter().chain(&self.headers).any(is_long) {
             return Err(Fault::body("path, parameters and headers have at most 8,192 bytes each"));
         }
