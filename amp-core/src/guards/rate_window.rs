@@ -29,6 +29,13 @@ pub(super) struct Reading {
     behind: u64,
 }
 
+impl Reading {
+    /// Where the clock stands.
+    pub(super) const fn millis(self) -> u64 {
+        self.at
+    }
+}
+
 impl WindowClock {
     pub(super) const fn new() -> Self {
         Self { mark: None, at: 0 }

@@ -30,6 +30,7 @@ pub(super) fn inputs(suite: &str) -> Option<Inputs> {
         "scan" => scan(),
         "replay" => replay(),
         "policy" => policy(),
+        "risk" => risk(),
         "aid-identity" => aid_identity(),
         "aid-proof" => aid_proof(),
         _ => return None,
@@ -308,6 +309,17 @@ fn policy() -> Inputs {
         ("restricted to another", case("restricted", &["*@sales.crabmail.ai"])),
         ("not a list", json!({"mode": "open", "allowed_recipients": 5, "to": "bob@acme.crabmail.ai"})),
         ("no recipient", json!({"mode": "open", "allowed_recipients": [], "to": "bob"})),
+    ]
+}
+
+fn risk() -> Inputs {
+    let case = |blocked: i32, quarantined: i32, flagged: i32, total: i32| json!({"blocked": blocked, "quarantined": quarantined, "flagged": flagged, "total": total});
+    vec![
+        ("less than nothing", case(-1, 0, 0, 10)),
+        ("no messages", case(0, 0, 0, 0)),
+        ("all of three kinds", case(1, 2, 3, 100)),
+        ("a third", case(0, 0, 1, 3)),
+        ("capped", case(9, 0, 0, 10)),
     ]
 }
 

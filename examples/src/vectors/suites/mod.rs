@@ -9,6 +9,7 @@ mod messages;
 mod names;
 mod policy;
 mod receive;
+mod risk;
 mod scan;
 mod trust;
 
@@ -18,7 +19,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 21] = [
+pub const SUITES: [&str; 22] = [
     "address",
     "same-tenant",
     "expand",
@@ -36,6 +37,7 @@ pub const SUITES: [&str; 21] = [
     "wrap",
     "card",
     "policy",
+    "risk",
     "scan",
     "replay",
     "aid-identity",
@@ -74,6 +76,7 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "verify" => messages::verify(input),
         "card" => cards::card(input),
         "policy" => policy::policy(input),
+        "risk" => risk::risk(input),
         "scan" => scan::scan(input),
         "replay" => receive::replay(input),
         "aid-identity" => aid::identity(input),
