@@ -169,6 +169,10 @@ impl Target {
         if self.is_https && !next.is_https {
             return Err(TargetError::Downgrade);
         }
+        // Nobody on the internet leads into a network that only the operator may name.
+        if self.reach == Reach::Public && next.reach != Reach::Public {
+            return Err(TargetError::LocalName);
+        }
         Ok(Self { hops: self.hops.saturating_add(1), ..next })
     }
 
