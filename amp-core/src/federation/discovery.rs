@@ -1,0 +1,438 @@
+//! Where a provider is and which key it has: what the sources say, for as long as it holds (federation, discovery).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use amp_address::Provider;
+use amp_crypto::VerifyingKey;
+use amp_envelope::Timestamp;
+
+use super::claim::{Claim, ClaimedKey, Discovered, DiscoveryConflict, Finding, Source};
+use super::grammar::check_endpoint;
+use super::known::LastKnown;
+use super::record_error::DiscoveryError;
+use super::registry::RegistryRecord;
+use super::slot::{Entry, Slot};
+use super::txt::TxtRecord;
+use super::well_known::WellKnown;
+use crate::webhook::{Target, TargetPolicy};
+
+/// Shortest time for which a DNS answer, or the news that a source has nothing, is kept.
+const SHORTEST: Duration = Duration::from_secs(5 * 60);
+/// Longest time for which a DNS answer is kept, whatever its TTL.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const WELL_KNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
+const REGISTRY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+/// A provider that nobody confirmed, and of which nothing was heard for so long, makes room for others.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// What is last known is written anew after this time, though nothing but its time has changed.
+const RENEWED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How many providers are remembered unless told otherwise.
+const MOST_PROVIDERS: usize = 10_000;
+
+/// Something to ask. The host asks, and hands the answer to the [`Discovery`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Query {
+    /// The TXT records of a name in the DNS: for [`Discovery::note_txt`].
+    Txt {
+        /// The name, such as `_amp._tcp.crabmail.ai`.
+        name: String,
+    },
+    /// A document on the provider's host: for [`Discovery::note_well_known`].
+    WellKnown {
+        /// Its URL. The host is resolved and admitted like any other target.
+        url: Target,
+    },
+    /// The registry's record: for [`Discovery::note_registry`].
+    Registry {
+        /// Its URL, at the registry that the host trusts.
+        url: String,
+    },
+}
+
+/// What is known of other providers, and what is to be asked.
+///
+/// Sources are the DNS, the provider's own document, a registry, and what was last known; they are taken in that order,
+/// endpoint and key from one and the same. When two of them name different keys, that is a [`Finding::Conflict`], also
+/// when one is what was last known: a changed key is a matter for a person ([`confirm`](Self::confirm)).
+///
+/// An answer from the DNS is kept for its TTL, 5 minutes at least and a day at most; the document for an hour; the registry's
+/// record for a day; the news that a source has nothing for 5 minutes. 10,000 providers are remembered unless told
+/// otherwise, of which an eighth may lie under one domain of two labels; each takes 20 KiB at most. There is no room made
+/// by forgetting a key: the next provider is refused instead.
+///
+/// ```
+/// use amp_core::Identity;
+/// use amp_core::federation::{Discovery, Finding, Query, TxtRecord};
+/// use core::time::Duration;
+///
+/// let (provider, now) = ("crabmail.ai".parse()?, "2026-01-31T10:00:00Z".parse()?);
+/// let mut discovery = Discovery::new();
+/// assert_eq!(discovery.queries(&provider, now).len(), 2); // the DNS and the document
+///
+/// let key = Identity::from_seed(&[7; 32]);
+/// let record = TxtRecord::new("https://api.crabmail.ai/v1", key.verifying_key())?.to_string();
+/// let known = discovery.note_txt(&provider, &[&record], Duration::from_secs(300), now)?;
+/// assert!(known.is_some()); // to be stored, for `Discovery::restore`
+///
+/// let Finding::Found(found) = discovery.find(&provider, now) else { panic!() };
+/// assert_eq!(found.deliver_url(), "https://api.crabmail.ai/v1/federation/deliver");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    policy: TargetPolicy,
+    registry: Option<Box<str>>,
+    most: usize,
+    providers: BTreeMap<Provider, Entry>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Discovery {
+    /// Nothing is known, and no registry is asked. Endpoints are vetted for the public internet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { policy: TargetPolicy::new(), registry: None, most: MOST_PROVIDERS, providers: BTreeMap::new() }
+    }
+
+    /// Vets endpoints by another policy.
+    #[must_use]
+    pub fn with_policy(mut self, policy: TargetPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Also asks a registry, by its base URL.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Invalid`] when the URL is no https URL.
+    pub fn with_registry(mut self, url: &str) -> Result<Self, DiscoveryError> {
+        check_endpoint(url)?;
+        self.registry = Some(url.trim_end_matches('/').into());
+        Ok(self)
+    }
+
+    /// Sets how many providers are remembered.
+    #[must_use]
+    pub const fn with_most(mut self, providers: usize) -> Self {
+        self.most = providers;
+        self
+    }
+
+    /// Takes what was stored of providers before a restart. The last record of a provider counts.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Full`] when there are more than are remembered.
+    pub fn restore(&mut self, known: impl IntoIterator<Item = LastKnown>) -> Result<(), DiscoveryError> {
+        for known in known {
+            if !self.providers.contains_key(&known.provider) && self.providers.len() >= self.most {
+                return Err(DiscoveryError::Full);
+            }
+            let entry = self.providers.entry(known.provider.clone()).or_default();
+            entry.known = Some(known);
+        }
+        Ok(())
+    }
+
+    /// What has to be asked about a provider now; nothing while all that is known still holds. Networks without a name in
+    /// the DNS (`.local`, `.internal`) are not asked about.
+    #[must_use]
+    pub fn queries(&self, provider: &Provider, now: Timestamp) -> Vec<Query> {
+        if provider.is_local() {
+            return Vec::new();
+        }
+        let entry = self.providers.get(provider);
+        let is_due = |source| entry.is_none_or(|entry| !entry.slot(source).is_fresh(now));
+        let mut queries = Vec::new();
+        if is_due(Source::Dns) {
+            queries.push(Query::Txt { name: TxtRecord::name(provider) });
+        }
+        if is_due(Source::WellKnown)
+            && let Ok(url) = Target::parse_with(&WellKnown::url(provider), &self.policy)
+        {
+            queries.push(Query::WellKnown { url });
+        }
+        if let Some(registry) = self.registry.as_deref().filter(|_| is_due(Source::Registry)) {
+            queries.push(Query::Registry { url: [registry, "/providers/", provider.as_str()].concat() });
+        }
+        queries
+    }
+
+    /// Takes the TXT records of a provider's name, each of joined strings, and their TTL.
+    ///
+    /// The first valid record counts. When a later valid one names another key, the DNS is in conflict with itself.
+    /// Gives what the host has to store, if that has changed.
+    ///
+    /// # Errors
+    /// What is wrong with the records; the DNS then has nothing to say. [`DiscoveryError::Full`].
+    pub fn note_txt<S: AsRef<str>>(
+        &mut self,
+        provider: &Provider,
+        records: &[S],
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<LastKnown>, DiscoveryError> {
+        let read = TxtRecord::first_of(records).and_then(|first| {
+            let mut others = records.iter().filter_map(|record| TxtRecord::parse(record.as_ref()).ok());
+            let rival = others.find(|other| other.fingerprint() != first.fingerprint());
+            let claim = |record: &TxtRecord| self.txt_claim(record, now);
+            Ok((claim(&first)?, rival.map(|rival| claim(&rival)).transpose()?))
+        });
+        let life = ttl.clamp(SHORTEST, LONGEST);
+        let claims = read.map(|(claim, rival)| Slot::claimed(claim, rival, life));
+        self.note(provider, Source::Dns, claims, now)
+    }
+
+    fn txt_claim(&self, record: &TxtRecord, now: Timestamp) -> Result<Claim, DiscoveryError> {
+        let key = record.fingerprint().map_or(ClaimedKey::Unnamed, |print| ClaimedKey::Fingerprint(*print));
+        self.claim(Source::Dns, record.endpoint(), key, now)
+    }
+
+    /// Takes the document of a provider's host: the body of an answer 200 to the query.
+    ///
+    /// # Errors
+    /// What is wrong with it, also that it is another provider's. [`DiscoveryError::Full`].
+    pub fn note_well_known(
+        &mut self,
+        provider: &Provider,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<LastKnown>, DiscoveryError> {
+        let read = WellKnown::decode(body).and_then(|document| {
+            if document.provider().is_some_and(|stated| stated != provider) {
+                return Err(DiscoveryError::OtherProvider);
+            }
+            let key = ClaimedKey::of(document.fingerprint(), document.public_key());
+            self.claim(Source::WellKnown, document.endpoint(), key, now)
+        });
+        let slot = read.map(|claim| Slot::claimed(claim, None, WELL_KNOWN_LIFE));
+        self.note(provider, Source::WellKnown, slot, now)
+    }
+
+    /// Takes the registry's record: the body of an answer 200 to the query.
+    ///
+    /// # Errors
+    /// What is wrong with it, also that it is another provider's. [`DiscoveryError::Full`].
+    pub fn note_registry(
+        &mut self,
+        provider: &Provider,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<LastKnown>, DiscoveryError> {
+        let read = RegistryRecord::decode(body).and_then(|record| {
+            if record.provider() != provider {
+                return Err(DiscoveryError::OtherProvider);
+            }
+            let key = ClaimedKey::Fingerprint(*record.fingerprint());
+            let claim = self.claim(Source::Registry, record.endpoint(), key, now)?;
+            Ok((claim, record.is_verified()))
+        });
+        let slot = read.map(|(claim, is_verified)| {
+            let slot = Slot::claimed(claim, None, REGISTRY_LIFE);
+            if is_verified { slot.verified() } else { slot }
+        });
+        self.note(provider, Source::Registry, slot, now)
+    }
+
+    /// Takes the news that a source has nothing, or cannot be reached. What it said before counts until its time is over.
+    ///
+    /// # Errors
+    /// [`DiscoveryError::Full`].
+    pub fn note_nothing(
+        &mut self,
+        provider: &Provider,
+        source: Source,
+        now: Timestamp,
+    ) -> Result<(), DiscoveryError> {
+        self.make_room(provider, now)?;
+        let slot = self.providers.entry(provider.clone()).or_default().slot_mut(source);
+        if let Some(slot) = slot.filter(|slot| !slot.is_fresh(now)) {
+            *slot = Slot::nothing(now, SHORTEST);
+        }
+        Ok(())
+    }
+
+    fn claim(
+        &self,
+        source: Source,
+        endpoint: &str,
+        key: ClaimedKey,
+        at: Timestamp,
+    ) -> Result<Claim, DiscoveryError> {
+        Target::parse_with(endpoint, &self.policy).map_err(|_| DiscoveryError::Endpoint)?;
+        Ok(Claim { source, endpoint: endpoint.into(), key, at })
+    }
+
+    fn note(
+        &mut self,
+        provider: &Provider,
+        source: Source,
+        read: Result<Slot, DiscoveryError>,
+        now: Timestamp,
+    ) -> Result<Option<LastKnown>, DiscoveryError> {
+        let slot = match read {
+            Ok(slot) => slot,
+            Err(error) => {
+                self.note_nothing(provider, source, now)?;
+                return Err(error);
+            }
+        };
+        self.make_room(provider, now)?;
+        if let Some(place) = self.providers.entry(provider.clone()).or_default().slot_mut(source) {
+            *place = slot;
+        }
+        Ok(self.learn(provider, now))
+    }
+
+    /// Keeps what the sources agree on as last known, if it says more than what was.
+    fn learn(&mut self, provider: &Provider, now: Timestamp) -> Option<LastKnown> {
+        let Finding::Found(found) = self.find(provider, now) else { return None };
+        if found.source == Source::LastKnown {
+            return None;
+        }
+        let entry = self.providers.get_mut(provider)?;
+        let is_news = entry.known.as_ref().is_none_or(|known| {
+            let is_renewed = now.abs_diff(known.at) >= RENEWED_AFTER;
+            is_renewed || known.endpoint != found.endpoint || known.key.is_none() && found.key.is_some()
+        });
+        if !is_news {
+            return None;
+        }
+        let known = LastKnown {
+            provider: provider.clone(),
+            endpoint: found.endpoint,
+            fingerprint: found.fingerprint,
+            key: found.key,
+            is_confirmed: found.is_confirmed,
+            at: now,
+        };
+        entry.known = Some(known.clone());
+        Some(known)
+    }
+
+    /// What is to be made of a provider now. Nothing is asked: see [`queries`](Self::queries).
+    #[must_use]
+    pub fn find(&mut self, provider: &Provider, now: Timestamp) -> Finding {
+        let Some(entry) = self.providers.get_mut(provider) else { return Finding::Nothing };
+        entry.expire(now);
+        let known = entry.known.as_ref();
+        let confirmed = known.filter(|known| known.is_confirmed).map(LastKnown::claimed_key);
+        let last = known.map(LastKnown::claim);
+        let all: Vec<Claim> = entry.claims().cloned().chain(last).collect();
+        let counts = |claim: &&Claim| match &confirmed {
+            Some(confirmed) => claim.key.agrees(confirmed),
+            None => claim.key != ClaimedKey::Unnamed,
+        };
+        let named: Vec<&Claim> = all.iter().filter(counts).collect();
+        let Some(first) = named.first() else { return Finding::Nothing };
+        // A whole key is known by either form of its fingerprint, so it is what the others are held against.
+        let whole = named.iter().find_map(|claim| claim.key.key());
+        let key = whole.map_or_else(|| first.key.clone(), |key| ClaimedKey::Key(key.clone()));
+        if !named.iter().all(|claim| claim.key.agrees(&key)) {
+            let provider = provider.clone();
+            return Finding::Conflict(DiscoveryConflict { provider, claims: all });
+        }
+        let Some(fingerprint) = first.key.fingerprint() else { return Finding::Nothing };
+        let is_registered =
+            entry.registry.is_verified() && entry.registry.claims().any(|claim| claim.key.agrees(&key));
+        Finding::Found(Discovered {
+            provider: provider.clone(),
+            source: first.source,
+            endpoint: first.endpoint.clone(),
+            fingerprint,
+            key: whole.cloned(),
+            is_registered,
+            is_confirmed: confirmed.is_some(),
+        })
+    }
+
+    /// A person says which key and endpoint are a provider's: a peer by configuration, or the end of a conflict. What
+    /// other sources say of another key counts for nothing from then on. Gives what the host has to store.
+    ///
+    /// # Errors
+    /// [`DiscoveryError`] when the endpoint may not be called, and [`DiscoveryError::Full`].
+    pub fn confirm(
+        &mut self,
+        provider: &Provider,
+        endpoint: &str,
+        key: &VerifyingKey,
+        now: Timestamp,
+    ) -> Result<LastKnown, DiscoveryError> {
+        check_endpoint(endpoint)?;
+        Target::parse_with(endpoint, &self.policy).map_err(|_| DiscoveryError::Endpoint)?;
+        self.make_room(provider, now)?;
+        let known = LastKnown {
+            provider: provider.clone(),
+            endpoint: endpoint.into(),
+            fingerprint: key.fingerprint(),
+            key: Some(key.clone()),
+            is_confirmed: true,
+            at: now,
+        };
+        self.providers.entry(provider.clone()).or_default().known = Some(known.clone());
+        Ok(known)
+    }
+
+    /// Forgets all about a provider. Its next key is taken as if it were the first.
+    pub fn forget(&mut self, provider: &Provider) {
+        self.providers.remove(provider);
+    }
+
+    /// What was last known of a provider.
+    #[must_use]
+    pub fn last_known(&self, provider: &Provider) -> Option<&LastKnown> {
+        self.providers.get(provider)?.known.as_ref()
+    }
+
+    /// How many providers are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.providers.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.providers.is_empty()
+    }
+
+    /// Room for one provider that is not there yet.
+    fn make_room(&mut self, provider: &Provider, now: Timestamp) -> Result<(), DiscoveryError> {
+        if self.providers.contains_key(provider) {
+            return Ok(());
+        }
+        let domain = two_labels(provider);
+        let is_near = |other: &Provider| two_labels(other) == domain;
+        let near = self.providers.keys().filter(|other| is_near(other)).count();
+        let is_crowded = near >= self.most.div_ceil(8);
+        if !is_crowded && self.providers.len() < self.most {
+            return Ok(());
+        }
+        let oldest = now.saturating_sub(FORGOTTEN_AFTER);
+        let may_go = |(other, entry): &(&Provider, &Entry)| {
+            (!is_crowded || is_near(other)) && entry.is_forgettable(oldest, now)
+        };
+        let goes = self.providers.iter().find(may_go).map(|(other, _)| other.clone());
+        let goes = goes.ok_or(DiscoveryError::Full)?;
+        self.providers.remove(&goes);
+        Ok(())
+    }
+}
+
+/// The domain under which names are likely to be one owner's.
+fn two_labels(provider: &Provider) -> &str {
+    let name = provider.as_str();
+    let mut dots = name.rmatch_indices('.').map(|(at, _)| at);
+    let from = dots.nth(1).map_or(0, |at| at.saturating_add(1));
+    name.get(from..).unwrap_or(name)
+}

@@ -1,0 +1,45 @@
+//! The grammar of what records hold: endpoints and capabilities (federation, discovery).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::record_error::DiscoveryError;
+
+/// Longest endpoint, in bytes.
+pub(super) const ENDPOINT_MAX_BYTES: usize = 2048;
+/// Most capabilities of one provider.
+pub(super) const CAPABILITIES_MAX: usize = 64;
+/// Longest capability, in bytes.
+const CAPABILITY_MAX_BYTES: usize = 64;
+
+const ENDPOINT_RULE: &str =
+    "an endpoint is an https URL in ASCII, without credentials, query or fragment, of at most 2,048 bytes";
+
+/// The base URL of a provider's API, as other providers may call it. Where it leads is judged apart from this.
+pub(super) fn check_endpoint(url: &str) -> Result<(), DiscoveryError> {
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let is_plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>');
+    let is_endpoint = !authority.is_empty()
+        && !authority.starts_with(':')
+        && !authority.contains('@')
+        && url.len() <= ENDPOINT_MAX_BYTES
+        && url.bytes().all(is_plain);
+    if is_endpoint { Ok(()) } else { Err(DiscoveryError::Invalid { field: "endpoint", rule: ENDPOINT_RULE }) }
+}
+
+/// A name such as `attachments` or `notify:v1`.
+pub(super) fn check_capability(name: &str) -> Result<(), DiscoveryError> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';');
+    let is_name = (1..=CAPABILITY_MAX_BYTES).contains(&name.len()) && name.bytes().all(is_plain);
+    if is_name {
+        Ok(())
+    } else {
+        Err(DiscoveryError::Invalid {
+            field: "capabilities",
+            rule: "a capability is a name of at most 64 ASCII characters without comma, semicolon and blank",
+        })
+    }
+}
+
+pub(super) const TOO_MANY_CAPABILITIES: DiscoveryError =
+    DiscoveryError::Invalid { field: "capabilities", rule: "a provider states at most 64 capabilities" };
