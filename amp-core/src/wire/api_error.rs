@@ -57,16 +57,17 @@ pub struct ApiError {
     pub message: String,
     /// The member at fault, as a dotted path. From outside.
     pub field: Option<String>,
-    /// More about it, as the provider wrote it.
-    pub details: Option<RawJson>,
-    /// Names that are free, where the wanted one is taken. From outside; at most 16.
-    pub suggestions: Vec<String>,
-    /// What is left of the limit that the request counted against.
-    pub rate: Option<RateStatus>,
-    /// How long to wait, as `Retry-After` says, in seconds.
-    pub retry_after: Option<Duration>,
-    /// Members that this version does not know.
-    pub extra: Extra,
+    more: Box<More>,
+}
+
+/// What few refusals have.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct More {
+    details: Option<RawJson>,
+    suggestions: Vec<String>,
+    rate: Option<RateStatus>,
+    retry_after: Option<Duration>,
+    extra: Extra,
     /// The first 200 bytes of a body that is not an error's JSON.
     excerpt: Option<Box<str>>,
     is_unreadable: bool,
@@ -81,13 +82,7 @@ impl ApiError {
             code: Some(code),
             message: message.chars().take(MESSAGE_MAX_CHARS).collect(),
             field: None,
-            details: None,
-            suggestions: Vec::new(),
-            rate: None,
-            retry_after: None,
-            extra: Extra::default(),
-            excerpt: None,
-            is_unreadable: false,
+            more: Box::default(),
         }
     }
 
@@ -101,22 +96,22 @@ impl ApiError {
     /// The same, with names that are free.
     #[must_use]
     pub fn with_suggestions(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        self.suggestions = names.into_iter().take(SUGGESTIONS_MAX).collect();
+        self.more.suggestions = names.into_iter().take(SUGGESTIONS_MAX).collect();
         self
     }
 
     /// The same, with more about it.
     #[must_use]
     pub fn with_details(mut self, details: RawJson) -> Self {
-        self.details = Some(details);
+        self.more.details = Some(details);
         self
     }
 
     /// The same, with what is left of a limit, and how long to wait.
     #[must_use]
-    pub const fn with_rate(mut self, rate: RateStatus, retry_after: Duration) -> Self {
-        self.rate = Some(rate);
-        self.retry_after = Some(retry_after);
+    pub fn with_rate(mut self, rate: RateStatus, retry_after: Duration) -> Self {
+        self.more.rate = Some(rate);
+        self.more.retry_after = Some(retry_after);
         self
     }
 
@@ -135,9 +130,12 @@ impl ApiError {
             status: answer.status,
             code: None,
             field: Some(fault.field).filter(|field| !field.is_empty()),
-            rate: RateStatus::read(answer),
-            excerpt: is_body.then(|| excerpt_of(&answer.body)).flatten(),
-            is_unreadable: true,
+            more: Box::new(More {
+                rate: RateStatus::read(answer),
+                excerpt: is_body.then(|| excerpt_of(&answer.body)).flatten(),
+                is_unreadable: true,
+                ..More::default()
+            }),
             ..Self::new(ApiErrorCode::InternalError, fault.rule)
         }
     }
@@ -148,8 +146,11 @@ impl ApiError {
         let mut error = Self {
             status: answer.status,
             code: None,
-            rate: RateStatus::read(answer),
-            retry_after: answer.header("retry-after").and_then(read_number).map(Duration::from_secs),
+            more: Box::new(More {
+                rate: RateStatus::read(answer),
+                retry_after: answer.header("retry-after").and_then(read_number).map(Duration::from_secs),
+                ..More::default()
+            }),
             ..Self::new(ApiErrorCode::InternalError, "")
         };
         match JsonValue::read_carrier(&answer.body, HTTP_BODY_MAX_BYTES)
@@ -157,7 +158,7 @@ impl ApiError {
             .filter(|body| names_error(*body))
         {
             Some(body) => error.read_body(body),
-            None => error.excerpt = excerpt_of(&answer.body),
+            None => error.more.excerpt = excerpt_of(&answer.body),
         }
         error
     }
@@ -168,31 +169,62 @@ impl ApiError {
         self.code = text("error").map(|code| ApiErrorCode::read(&code));
         self.message = text("message").unwrap_or_default().chars().take(MESSAGE_MAX_CHARS).collect();
         self.field = text("field").map(|field| field.chars().take(128).collect());
-        self.details = members.get("details").map(RawJson::copy_of);
+        self.more.details = members.get("details").map(RawJson::copy_of);
         // Deployed providers put the suggestions into the details.
         let inside = members.get("details").and_then(|details| details.get("suggestions"));
         let suggestions = members.get("suggestions").or(inside);
         let names = suggestions.into_iter().flat_map(|list| list.elements()).filter_map(|name| name.as_str());
-        self.suggestions = names.take(SUGGESTIONS_MAX).map(|name| name.chars().take(64).collect()).collect();
-        self.extra = members.extra(&["error", "message", "field", "details", "suggestions"]);
+        self.more.suggestions =
+            names.take(SUGGESTIONS_MAX).map(|name| name.chars().take(64).collect()).collect();
+        self.more.extra = members.extra(&["error", "message", "field", "details", "suggestions"]);
     }
 
     /// The answer that says so.
     #[must_use]
     pub fn to_parts(&self) -> AnswerParts {
         let mut answer = AnswerParts::new(self.status);
-        match (&self.code, &self.excerpt) {
+        match (&self.code, &self.more.excerpt) {
             (Some(_), _) => answer = answer.with_object(self),
             (None, Some(excerpt)) => answer.body = excerpt.as_bytes().to_vec(),
             (None, None) => {}
         }
-        if let Some(rate) = self.rate {
+        if let Some(rate) = self.more.rate {
             answer = rate.put_on(answer);
         }
-        match self.retry_after {
+        match self.more.retry_after {
             Some(wait) => answer.with_header("Retry-After", &seconds_up(wait).to_string()),
             None => answer,
         }
+    }
+
+    /// More about it, as the provider wrote it. From outside.
+    #[must_use]
+    pub fn details(&self) -> Option<&RawJson> {
+        self.more.details.as_ref()
+    }
+
+    /// Names that are free, where the wanted one is taken. From outside; at most 16, of at most 64 characters.
+    #[must_use]
+    pub fn suggestions(&self) -> &[String] {
+        &self.more.suggestions
+    }
+
+    /// What is left of the limit that the request counted against.
+    #[must_use]
+    pub fn rate(&self) -> Option<RateStatus> {
+        self.more.rate
+    }
+
+    /// How long to wait, as `Retry-After` says in seconds. [`retry`](Self::retry) caps it.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.more.retry_after
+    }
+
+    /// Members that this version does not know.
+    #[must_use]
+    pub fn extra(&self) -> &Extra {
+        &self.more.extra
     }
 
     /// Whether the error has this code.
@@ -203,15 +235,15 @@ impl ApiError {
 
     /// Whether the provider claimed success with an answer that is not what it ought to be. What it did is then unknown.
     #[must_use]
-    pub const fn is_unreadable(&self) -> bool {
-        self.is_unreadable
+    pub fn is_unreadable(&self) -> bool {
+        self.more.is_unreadable
     }
 
     /// The first 200 bytes of a body that is not an error's JSON. From outside: print it with
     /// [`Printable`](crate::trust::Printable).
     #[must_use]
     pub fn excerpt(&self) -> Option<&str> {
-        self.excerpt.as_deref()
+        self.more.excerpt.as_deref()
     }
 
     /// When the same request may be made again.
@@ -221,13 +253,13 @@ impl ApiError {
     pub fn retry(&self, now: Timestamp) -> Retry {
         let is_passing = matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
             || self.is(&ApiErrorCode::AttachmentPending);
-        if !is_passing || self.is_unreadable {
+        if !is_passing || self.more.is_unreadable {
             return Retry::Never;
         }
-        if let Some(wait) = self.retry_after.filter(|wait| !wait.is_zero()) {
+        if let Some(wait) = self.more.retry_after.filter(|wait| !wait.is_zero()) {
             return Retry::At(now.saturating_add(wait.min(RETRY_MAX)));
         }
-        let reset = self.rate.filter(|rate| rate.remaining == 0).map(|rate| rate.reset);
+        let reset = self.more.rate.filter(|rate| rate.remaining == 0).map(|rate| rate.reset);
         match reset {
             Some(reset) if self.status == 429 && reset > now => {
                 Retry::At(reset.min(now.saturating_add(RETRY_MAX)))
@@ -262,7 +294,6 @@ impl Fault {
             FaultKind::TooLarge => ApiErrorCode::RequestTooLarge,
             FaultKind::Missing => ApiErrorCode::MissingField,
             FaultKind::Invalid => ApiErrorCode::InvalidField,
-            FaultKind::NotFound => ApiErrorCode::NotFound,
         };
         let error = ApiError::new(code, self.rule);
         if self.field.is_empty() { error } else { error.with_field(&self.field) }
@@ -284,11 +315,11 @@ impl Member for ApiError {
         object.text("error", self.code.as_ref().map_or("internal_error", ApiErrorCode::as_str));
         object.text("message", &self.message);
         object.member("field", &self.field);
-        object.member("details", &self.details);
-        if !self.suggestions.is_empty() {
-            object.member("suggestions", &self.suggestions);
+        object.member("details", &self.more.details);
+        if !self.more.suggestions.is_empty() {
+            object.member("suggestions", &self.more.suggestions);
         }
-        object.extra(&self.extra, &["error", "message", "field", "details", "suggestions"]);
+        object.extra(&self.more.extra, &["error", "message", "field", "details", "suggestions"]);
         object.close();
     }
 }

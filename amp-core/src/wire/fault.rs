@@ -68,8 +68,6 @@ pub(crate) enum FaultKind {
     Missing,
     /// A member does not obey its grammar.
     Invalid,
-    /// There is nothing at this path.
-    NotFound,
 }
 
 impl Fault {

@@ -62,6 +62,7 @@ mod rotate_api_key;
 mod rotate_keys;
 mod update_me;
 mod user_key;
+mod well_known;
 
 pub use agents::{AgentList, ListAgents, ListedAgent};
 pub use any::AnyRequest;
@@ -99,6 +100,7 @@ pub use rotate_api_key::{ApiKeyRotated, RotateApiKey};
 pub use rotate_keys::{KeysRotated, RotateKeys};
 pub use update_me::{UpdateMe, Updated};
 pub use user_key::{GetUserKey, UserKey};
+pub use well_known::GetWellKnown;
 pub use words::{
     Basis, DeliveryMethod, DeliveryStatus, HealthStatus, OtherBasis, OtherDeliveryMethod,
     OtherDeliveryStatus, OtherHealthStatus,

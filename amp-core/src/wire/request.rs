@@ -139,25 +139,6 @@ macro_rules! bare_request {
     };
 }
 
-/// A request whose parameters are the members of its body.
-macro_rules! json_request {
-    ($type:ident => $answer:ty) => {
-        impl $crate::wire::Request for $type {
-            const ENDPOINT: $crate::wire::Endpoint = $crate::wire::Endpoint::$type;
-            type Answer = $answer;
-
-            fn to_parts(&self) -> $crate::wire::RequestParts {
-                $crate::wire::RequestParts::to(Self::ENDPOINT, &[]).with_object(self)
-            }
-
-            fn from_parts(parts: &$crate::wire::RequestParts) -> Result<Self, $crate::wire::ApiError> {
-                parts.arrive(Self::ENDPOINT)?;
-                parts.read_object()
-            }
-        }
-    };
-}
-
 /// An answer that is a JSON object, with this status; any 2xx is read.
 macro_rules! json_answer {
     ($type:ident, $status:literal) => {
