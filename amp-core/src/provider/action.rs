@@ -4,10 +4,10 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use amp_envelope::{MessageId, Timestamp};
+use amp_envelope::MessageId;
 
 use super::body::{self, BodyError};
-use super::number::{MessageNumber, SocketId, Ticket};
+use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::reply::Reply;
 use crate::wire::{FrameShape, MessageFrame, ServerFrame};
 
@@ -57,9 +57,9 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Push {
     pub(super) socket: SocketId,
+    pub(super) agent: AgentNumber,
     pub(super) message: MessageNumber,
     pub(super) id: MessageId,
-    pub(super) queued_at: Timestamp,
     pub(super) replay: bool,
     pub(super) shape: FrameShape,
 }
@@ -98,32 +98,27 @@ impl Push {
     /// The frame was written to the socket, whole.
     #[must_use]
     pub const fn written(&self) -> Performed {
-        Performed::Pushed { socket: self.socket, message: self.message }
+        Performed { kind: PerformedKind::Pushed { agent: self.agent, message: self.message } }
     }
 
     /// The frame was not written, or nobody knows.
     #[must_use]
     pub const fn failed(&self) -> Performed {
-        Performed::PushFailed { socket: self.socket, message: self.message }
+        Performed { kind: PerformedKind::PushFailed { message: self.message } }
     }
 }
 
-/// How an action went.
+/// How an action went: what the methods of the action give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Performed {
+pub struct Performed {
+    pub(super) kind: PerformedKind,
+}
+
+/// Which action, and how it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PerformedKind {
     /// A message was written to a socket.
-    Pushed {
-        /// The socket.
-        socket: SocketId,
-        /// The message.
-        message: MessageNumber,
-    },
+    Pushed { agent: AgentNumber, message: MessageNumber },
     /// A message was not written to a socket, or nobody knows.
-    PushFailed {
-        /// The socket.
-        socket: SocketId,
-        /// The message.
-        message: MessageNumber,
-    },
+    PushFailed { message: MessageNumber },
 }

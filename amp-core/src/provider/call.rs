@@ -2,8 +2,8 @@
 
 use alloc::string::String;
 
-use super::number::Ticket;
-use crate::wire::RequestParts;
+use super::number::{AgentNumber, Ticket};
+use crate::wire::{Authorization, RequestParts};
 
 /// A request, and what the host knows of it besides.
 ///
@@ -19,13 +19,34 @@ pub struct Call {
     request: RequestParts,
     ticket: Option<Ticket>,
     source: Option<String>,
+    person: Option<Person>,
+}
+
+/// A person whom the host has signed in.
+#[derive(Debug)]
+enum Person {
+    Owner(String),
+    Admin(String),
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller<'c> {
+    /// Nobody in particular.
+    Anybody,
+    /// An agent, by its API key.
+    Agent(AgentNumber),
+    /// The owner with this id, whom the host has signed in.
+    Owner(&'c str),
+    /// A person who administers the provider, whom the host has signed in.
+    Admin(&'c str),
 }
 
 impl Call {
     /// A request whose caller takes no later answer and comes from nowhere in particular.
     #[must_use]
     pub const fn new(request: RequestParts) -> Self {
-        Self { request, ticket: None, source: None }
+        Self { request, ticket: None, source: None, person: None }
     }
 
     /// The caller can wait: its answer may come as [`Action::Answer`](super::Action::Answer) with this ticket. Without
@@ -43,6 +64,20 @@ impl Call {
         self
     }
 
+    /// The host has signed in the owner with this id: for the endpoints that owners call.
+    #[must_use]
+    pub fn by_owner(mut self, owner: &str) -> Self {
+        self.person = Some(Person::Owner(owner.into()));
+        self
+    }
+
+    /// The host has signed in somebody who administers the provider, by this name: for the endpoints that they call.
+    #[must_use]
+    pub fn by_admin(mut self, name: &str) -> Self {
+        self.person = Some(Person::Admin(name.into()));
+        self
+    }
+
     /// The request.
     #[must_use]
     pub const fn request(&self) -> &RequestParts {
@@ -51,6 +86,15 @@ impl Call {
 
     pub(super) const fn ticket(&self) -> Option<Ticket> {
         self.ticket
+    }
+
+    /// The owner or administrator, where the endpoint wants one.
+    pub(super) fn person(&self, wanted: Authorization) -> Option<Caller<'_>> {
+        match (self.person.as_ref()?, wanted) {
+            (Person::Owner(owner), Authorization::Owner) => Some(Caller::Owner(owner)),
+            (Person::Admin(name), Authorization::Admin) => Some(Caller::Admin(name)),
+            _ => None,
+        }
     }
 
     pub(super) fn source(&self) -> &str {

@@ -24,6 +24,7 @@ pub struct Decision<'p> {
     pub(super) provider: &'p mut Provider,
     pub(super) plan: Plan,
     pub(super) reply: Option<Reply>,
+    pub(super) now: Timestamp,
 }
 
 /// A decision that is stored and remembered: what is left to do.
@@ -60,6 +61,12 @@ impl Plan {
         self.effects.push(Effect::Left { agent, message, how, at });
         self.released.push(message);
     }
+
+    /// How many messages leave an agent's queue.
+    pub(super) fn leaving(&self, of: AgentNumber) -> usize {
+        let leaves = |effect: &&Effect| matches!(effect, Effect::Left { agent, .. } if *agent == of);
+        self.effects.iter().filter(leaves).count()
+    }
 }
 
 impl Decision<'_> {
@@ -89,15 +96,19 @@ impl Decision<'_> {
 
     /// Remembers the decision, which the host has stored.
     pub fn commit(self) -> Outcome {
-        let Self { provider, plan, reply } = self;
+        let Self { provider, plan, reply, now } = self;
         let Plan { effects, changes, mut actions, .. } = plan;
         for effect in &effects {
             provider.state.apply(effect);
         }
+        let mut due = Vec::new();
         for change in changes {
+            if let Change::PollDue(ticket) = change {
+                due.push(ticket);
+            }
             provider.live.apply(change);
         }
-        provider.wake(&effects, &mut actions);
+        provider.wake(&effects, &due, now, &mut actions);
         Outcome { reply, actions }
     }
 }

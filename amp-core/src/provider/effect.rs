@@ -134,7 +134,7 @@ pub(super) struct AcceptedAs {
 }
 
 /// An agent's idempotency key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AnsweredKey {
     pub(super) agent: AgentNumber,
     pub(super) key: IdempotencyKey,

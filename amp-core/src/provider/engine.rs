@@ -6,15 +6,16 @@ use alloc::vec::Vec;
 use amp_address::Provider as Domain;
 use amp_envelope::Timestamp;
 
-use super::action::{Action, Performed};
-use super::agents::{Agent, KeyHolder};
-use super::call::Call;
+use super::action::Performed;
+use super::agents::KeyHolder;
+use super::call::{Call, Caller};
 use super::decision::{Decision, Plan};
 use super::effect::{Departure, Effect};
-use super::live::Live;
+use super::live::{Change, Live};
 use super::moment::Moment;
 use super::number::{AgentNumber, SocketId};
 use super::reply::Reply;
+use super::route::Routing;
 use super::settings::{ProviderBuilder, Settings};
 use super::state::State;
 use crate::guards::{RateCharge, RateDecision, RateKey};
@@ -65,7 +66,7 @@ impl Provider {
         let mut plan = self.begin(moment);
         let reply =
             self.answer(call, moment, &mut plan).unwrap_or_else(|refusal| Reply::Now(refusal.to_parts()));
-        Decision { provider: self, plan, reply: Some(reply) }
+        Decision { provider: self, plan, reply: Some(reply), now: moment.now() }
     }
 
     /// Tells that a caller that waits for its answer is gone.
@@ -77,42 +78,42 @@ impl Provider {
     pub fn socket_opened(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
         self.open_socket(socket, &mut plan);
-        Decision { provider: self, plan, reply: None }
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// A text frame came in over a WebSocket.
     pub fn socket_frame(&mut self, socket: SocketId, frame: &[u8], moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
         self.read_frame(socket, frame, moment, &mut plan);
-        Decision { provider: self, plan, reply: None }
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// A sign of life of the WebSocket protocol itself: its ping or pong.
     pub fn socket_alive(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
-        plan.changes.push(super::live::Change::Heard(socket));
-        Decision { provider: self, plan, reply: None }
+        plan.changes.push(Change::Heard(socket));
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// A WebSocket is closed, by whichever side.
     pub fn socket_closed(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
-        plan.changes.push(super::live::Change::Closed(socket));
-        Decision { provider: self, plan, reply: None }
+        plan.changes.push(Change::Closed(socket));
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// An action was performed, or failed.
     pub fn performed(&mut self, performed: Performed, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
-        self.note(performed, moment, &mut plan);
-        Decision { provider: self, plan, reply: None }
+        self.note(performed, moment.now(), &mut plan);
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// Does what is due: see [`next_timeout`](Self::next_timeout).
     pub fn tick(&mut self, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
-        self.meet_deadlines(moment, &mut plan);
-        Decision { provider: self, plan, reply: None }
+        self.meet_deadlines(OVERDUE_MAX, &mut plan);
+        Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
     /// When [`tick`](Self::tick) is wanted next. Look again after every decision, and when the clock was set.
@@ -146,21 +147,24 @@ impl Provider {
         Ok(reply.with_rate(rate))
     }
 
-    /// Who calls, where the endpoint wants an agent.
-    fn identify(
+    /// Who calls: an agent by its API key, a person by the host's word.
+    fn identify<'c>(
         &self,
-        call: &Call,
+        call: &'c Call,
         endpoint: Endpoint,
         now: Timestamp,
         plan: &mut Plan,
-    ) -> Result<Option<AgentNumber>, ApiError> {
-        if endpoint.authorization() != Authorization::Agent {
-            return Ok(None);
+    ) -> Result<Caller<'c>, ApiError> {
+        match endpoint.authorization() {
+            Authorization::Agent => {
+                let key = call.request().key()?.ok_or_else(unauthorized)?;
+                self.agent_with_key(key.expose(), now, plan).map(Caller::Agent).ok_or_else(unauthorized)
+            }
+            wanted @ (Authorization::Owner | Authorization::Admin) => {
+                call.person(wanted).ok_or_else(unauthorized)
+            }
+            Authorization::None | Authorization::Optional => Ok(Caller::Anybody),
         }
-        let refused =
-            || ApiError::new(ApiErrorCode::Unauthorized, "the API key is absent, unknown or revoked");
-        let key = call.request().key()?.ok_or_else(refused)?;
-        self.agent_with_key(key.expose(), now, plan).map(Some).ok_or_else(refused)
     }
 
     /// The agent whose API key this is.
@@ -186,11 +190,14 @@ impl Provider {
         &mut self,
         call: &Call,
         endpoint: Endpoint,
-        caller: Option<AgentNumber>,
+        caller: Caller<'_>,
         now: Timestamp,
     ) -> Result<RateStatus, ApiError> {
-        let agent = caller.and_then(|number| self.state.agents.get(number));
-        let key = agent.map_or_else(|| RateKey::of(call.source()), Agent::rate_key);
+        let key = match caller {
+            Caller::Agent(number) => self.agent(number)?.rate_key(),
+            Caller::Owner(name) | Caller::Admin(name) => RateKey::of(name),
+            Caller::Anybody => RateKey::of(call.source()),
+        };
         let decision = self.live.limiter.take(&RateCharge::new(endpoint.rate_class(), key), now);
         admitted(&decision)
     }
@@ -199,14 +206,29 @@ impl Provider {
         &self,
         request: &AnyRequest,
         call: &Call,
-        caller: Option<AgentNumber>,
+        caller: Caller<'_>,
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        let _ = (call, caller, moment, plan);
-        match request {
-            AnyRequest::GetHealth(_) => Ok(Reply::Now(self.health().to_parts())),
-            #[allow(unreachable_patterns, reason = "until every endpoint is here")]
+        let (now, ticket) = (moment.now(), call.ticket());
+        match (request, caller) {
+            (AnyRequest::GetHealth(_), _) => Ok(Reply::Now(self.health().to_parts())),
+            (AnyRequest::Route(route), Caller::Agent(caller)) => {
+                self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
+            }
+            (AnyRequest::GetPending(request), Caller::Agent(caller)) => {
+                self.get_pending(request, caller, ticket, now, plan)
+            }
+            (AnyRequest::CountPending(_), Caller::Agent(caller)) => Ok(self.count_pending(caller, now)),
+            (AnyRequest::Acknowledge(request), Caller::Agent(caller)) => {
+                self.acknowledge_one(request, caller, now, plan)
+            }
+            (AnyRequest::AcknowledgeBatch(request), Caller::Agent(caller)) => {
+                Ok(self.acknowledge_batch(request, caller, now, plan))
+            }
+            (AnyRequest::MarkRead(request), Caller::Agent(caller)) => {
+                self.mark_read(request, caller, now, plan)
+            }
             _ => Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not offer this")),
         }
     }
@@ -219,21 +241,10 @@ impl Provider {
         health.uptime_seconds = Some(self.live.clock.now().as_secs());
         health
     }
+}
 
-    /// Answers the requests that wait for what was just queued.
-    pub(super) fn wake(&mut self, _effects: &[Effect], _actions: &mut Vec<Action>) {}
-
-    fn open_socket(&self, socket: SocketId, plan: &mut Plan) {
-        plan.changes.push(super::live::Change::Opened(socket));
-    }
-
-    fn read_frame(&self, socket: SocketId, _frame: &[u8], _moment: &Moment, plan: &mut Plan) {
-        plan.changes.push(super::live::Change::Heard(socket));
-    }
-
-    fn note(&self, _performed: Performed, _moment: &Moment, _plan: &mut Plan) {}
-
-    fn meet_deadlines(&self, _moment: &Moment, _plan: &mut Plan) {}
+pub(super) fn unauthorized() -> ApiError {
+    ApiError::new(ApiErrorCode::Unauthorized, "the API key is absent, unknown or revoked")
 }
 
 /// What an answer says of a limit, or that it is exceeded.

@@ -39,7 +39,6 @@ pub(super) struct Socket {
 #[derive(Debug)]
 pub(super) struct Awaited {
     pub(super) tickets: Vec<Ticket>,
-    pub(super) agent: AgentNumber,
     pub(super) id: MessageId,
     pub(super) queued_at: Timestamp,
     pub(super) first_answer: Option<AnsweredKey>,
@@ -79,7 +78,8 @@ pub(super) enum Change {
     PushFailed(MessageNumber),
     Answered(MessageNumber),
     Polls(Ticket, Poll),
-    PollEnded(Ticket),
+    /// The time of a request for messages is over: it is answered as things are.
+    PollDue(Ticket),
     Charged(RateCharge, Timestamp),
     Seen(AgentNumber, Timestamp),
 }
@@ -92,6 +92,7 @@ pub(super) struct Live {
     pub(super) sockets: BTreeMap<SocketId, Socket>,
     of_agent: BTreeMap<AgentNumber, BTreeSet<SocketId>>,
     pub(super) awaited: BTreeMap<MessageNumber, Awaited>,
+    awaited_as: BTreeMap<AnsweredKey, MessageNumber>,
     pub(super) polls: BTreeMap<Ticket, Poll>,
     polls_of: BTreeMap<AgentNumber, BTreeSet<Ticket>>,
     due: BTreeSet<(Running, Due)>,
@@ -117,6 +118,11 @@ impl Live {
 
     pub(super) fn polls_of(&self, agent: AgentNumber) -> impl Iterator<Item = Ticket> {
         self.polls_of.get(&agent).into_iter().flatten().copied()
+    }
+
+    /// The message under this key whose handing over is awaited.
+    pub(super) fn awaited_as(&self, first: &AnsweredKey) -> Option<MessageNumber> {
+        self.awaited_as.get(first).copied()
     }
 
     /// What is due, the first first.
@@ -147,6 +153,9 @@ impl Live {
             Change::Closed(socket) => self.close(socket),
             Change::Awaited(message, awaited) => {
                 self.due.insert((awaited.due, Due::Answer(message)));
+                if let Some(first) = &awaited.first_answer {
+                    self.awaited_as.insert(first.clone(), message);
+                }
                 self.awaited.insert(message, awaited);
             }
             Change::AwaitedBy(message, ticket) => {
@@ -162,6 +171,9 @@ impl Live {
             Change::Answered(message) => {
                 if let Some(awaited) = self.awaited.remove(&message) {
                     self.due.remove(&(awaited.due, Due::Answer(message)));
+                    if let Some(first) = &awaited.first_answer {
+                        self.awaited_as.remove(first);
+                    }
                 }
             }
             Change::Polls(ticket, poll) => {
@@ -169,7 +181,8 @@ impl Live {
                 self.polls_of.entry(poll.agent).or_default().insert(ticket);
                 self.polls.insert(ticket, poll);
             }
-            Change::PollEnded(ticket) => self.end_poll(ticket),
+            // Answered by whoever applies the change: the page is made of what is there by then.
+            Change::PollDue(_) => {}
             Change::Charged(charge, at) => {
                 self.limiter.take(&charge, at);
             }

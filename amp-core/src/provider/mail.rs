@@ -23,6 +23,7 @@ pub(super) struct Entry {
     pub(super) bytes: u32,
     pub(super) receipt: bool,
     pub(super) handed_over: Option<Way>,
+    pub(super) read: bool,
 }
 
 /// A message that left the queue.
@@ -54,6 +55,17 @@ impl Queue {
     pub(super) fn with_id(&self, id: &MessageId) -> Option<(MessageNumber, &Entry)> {
         let number = *self.by_id.get(id)?;
         Some((number, self.entries.get(&number)?))
+    }
+
+    /// Whether a message with this id waits, or left lately.
+    pub(super) fn knows(&self, id: &MessageId) -> bool {
+        self.by_id.contains_key(id) || self.settled.contains_key(id)
+    }
+
+    /// Who sent a message, and whether it was read.
+    pub(super) fn sender_of(&self, id: &MessageId) -> Option<(Option<AgentNumber>, bool)> {
+        let waiting = self.with_id(id).map(|(_, entry)| (entry.sender, entry.read));
+        waiting.or_else(|| self.settled(id).map(|settled| (settled.sender, settled.read)))
     }
 
     pub(super) fn settled(&self, id: &MessageId) -> Option<&Settled> {
@@ -142,6 +154,7 @@ impl Mail {
                 bytes: message.bytes,
                 receipt: message.receipt,
                 handed_over: None,
+                read: false,
             },
         );
     }
@@ -158,7 +171,7 @@ impl Mail {
         let Some(entry) = queue.entries.remove(&message) else { return };
         self.by_expiry.remove(&(entry.expires_at, message, agent));
         queue.by_id.remove(&entry.id);
-        queue.settle(entry.id, Settled { sender: entry.sender, how, read: false });
+        queue.settle(entry.id, Settled { sender: entry.sender, how, read: entry.read });
     }
 
     /// Takes in what a snapshot says of a message that left.
@@ -167,9 +180,13 @@ impl Mail {
     }
 
     pub(super) fn read(&mut self, agent: AgentNumber, id: &MessageId) {
-        let queue = self.queues.get_mut(&agent);
-        if let Some(settled) = queue.and_then(|queue| queue.settled.get_mut(id)) {
+        let Some(queue) = self.queues.get_mut(&agent) else { return };
+        if let Some(settled) = queue.settled.get_mut(id) {
             settled.read = true;
+        }
+        let waiting = queue.by_id.get(id).and_then(|number| queue.entries.get_mut(number));
+        if let Some(entry) = waiting {
+            entry.read = true;
         }
     }
 

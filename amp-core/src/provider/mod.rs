@@ -22,8 +22,14 @@ mod live;
 mod mail;
 mod moment;
 mod number;
+mod pickup;
+mod queueing;
+mod receipts;
 mod reply;
+mod route;
+mod routed;
 mod settings;
+mod sockets;
 mod state;
 
 pub use action::{Action, Performed, Push};
@@ -35,5 +41,5 @@ pub use effect::{AnsweredKey, Departure, Effect, EffectError, FirstAnswer, Queue
 pub use engine::Provider;
 pub use moment::Moment;
 pub use number::{AgentNumber, MessageNumber, SocketId, Ticket};
-pub use reply::Reply;
+pub use reply::{MessagesReply, Reply};
 pub use settings::{ProviderBuilder, Refusals};

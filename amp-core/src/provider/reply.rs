@@ -3,9 +3,13 @@
 
 use alloc::vec::Vec;
 
-use super::body::BodyError;
+use amp_envelope::{MessageId, Timestamp};
+
+use super::body::{self, BodyError};
 use super::number::MessageNumber;
-use crate::wire::{AnswerParts, RateStatus};
+use crate::wire::{
+    Answer as _, AnswerParts, CarriedKey, CarriedMessage, Cursor, Pending, PendingMessage, RateStatus,
+};
 
 /// The answer to a request.
 #[derive(Debug)]
@@ -13,6 +17,8 @@ use crate::wire::{AnswerParts, RateStatus};
 pub enum Reply {
     /// Here it is.
     Now(AnswerParts),
+    /// A page of messages, whose bodies the host adds.
+    Messages(MessagesReply),
     /// The answer comes as [`Action::Answer`](super::Action::Answer) with the ticket of the call.
     Later,
 }
@@ -22,6 +28,7 @@ impl Reply {
     pub(super) fn with_rate(self, rate: RateStatus) -> Self {
         match self {
             Self::Now(parts) => Self::Now(rate.put_on(parts)),
+            Self::Messages(page) => Self::Messages(MessagesReply { rate: Some(rate), ..page }),
             Self::Later => Self::Later,
         }
     }
@@ -32,11 +39,67 @@ impl Reply {
     /// When a body is missing, or is not the one that was stored: answer 500 then, and look at the store.
     pub fn into_answer(
         self,
-        _body_of: impl FnMut(MessageNumber) -> Option<Vec<u8>>,
+        mut body_of: impl FnMut(MessageNumber) -> Option<Vec<u8>>,
     ) -> Result<Option<AnswerParts>, BodyError> {
         match self {
             Self::Now(parts) => Ok(Some(parts)),
+            Self::Messages(page) => page.into_answer(&mut body_of).map(Some),
             Self::Later => Ok(None),
         }
     }
+}
+/// A page of a relay queue without the messages' bodies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessagesReply {
+    pub(super) entries: Vec<PageEntry>,
+    pub(super) remaining: u64,
+    pub(super) next_cursor: Option<Cursor>,
+    pub(super) rate: Option<RateStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PageEntry {
+    pub(super) number: MessageNumber,
+    pub(super) id: MessageId,
+    pub(super) queued_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+}
+
+impl MessagesReply {
+    /// The messages whose bodies are wanted, oldest first.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = MessageNumber> {
+        self.entries.iter().map(|entry| entry.number)
+    }
+
+    /// The answer, made of the bodies that the host keeps.
+    ///
+    /// # Errors
+    /// When a body is missing, or is not the one that was stored.
+    pub fn into_answer(
+        self,
+        body_of: &mut dyn FnMut(MessageNumber) -> Option<Vec<u8>>,
+    ) -> Result<AnswerParts, BodyError> {
+        let mut messages = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let body = body_of(entry.number).unwrap_or_default();
+            let (message, key) = body::read(entry.number, &body)?;
+            messages.push(pending_message(entry, message, key));
+        }
+        let mut pending = Pending::new(messages);
+        pending.remaining = Some(self.remaining);
+        pending.next_cursor = self.next_cursor;
+        let parts = pending.to_parts();
+        Ok(match self.rate {
+            Some(rate) => rate.put_on(parts),
+            None => parts,
+        })
+    }
+}
+
+fn pending_message(entry: &PageEntry, message: CarriedMessage, key: Option<CarriedKey>) -> PendingMessage {
+    let mut pending = PendingMessage::new(entry.id.clone(), message);
+    pending.sender_public_key = key;
+    pending.queued_at = Some(entry.queued_at);
+    pending.expires_at = Some(entry.expires_at);
+    pending
 }

@@ -10,7 +10,7 @@ use super::engine::Provider;
 use super::live::Live;
 use super::state::State;
 use crate::guards::RateLimits;
-use crate::wire::ApiUrl;
+use crate::wire::{ApiUrl, FrameShape};
 
 /// How many messages wait for one agent at most.
 const RELAY_MAX: usize = 1_000;
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) dialects: Vec<Dialect>,
     pub(super) relay_max: usize,
     pub(super) refusals: Refusals,
+    pub(super) frame_shape: FrameShape,
 }
 
 /// What a sender is told of a recipient that does not take its message.
@@ -57,6 +58,7 @@ impl ProviderBuilder {
             dialects: Dialect::ALL.to_vec(),
             relay_max: RELAY_MAX,
             refusals: Refusals::default(),
+            frame_shape: FrameShape::default(),
         };
         Self { settings, state: State::default(), limits: RateLimits::default() }
     }
@@ -88,6 +90,13 @@ impl ProviderBuilder {
     #[must_use]
     pub const fn relay_limit(mut self, messages: usize) -> Self {
         self.settings.relay_max = messages;
+        self
+    }
+
+    /// Sets how frames are arranged; as the standard has it unless told otherwise.
+    #[must_use]
+    pub const fn frame_shape(mut self, shape: FrameShape) -> Self {
+        self.settings.frame_shape = shape;
         self
     }
 

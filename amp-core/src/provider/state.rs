@@ -93,6 +93,8 @@ impl State {
                 answers: None,
                 at: entry.queued_at,
             }));
+            let read = || Effect::Read { agent, id: entry.id.clone(), at: entry.queued_at };
+            effects.extend(entry.read.then(read));
         }
         effects.extend(self.accepted.iter().map(|(agent, key, accepted)| {
             let answer = FirstAnswer {

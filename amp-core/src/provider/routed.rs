@@ -1,0 +1,47 @@
+//! What a sender is told of its message: never more than is proven (delivery, notify).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use amp_envelope::{MessageId, Timestamp};
+
+use super::effect::Way;
+use crate::wire::{Basis, DeliveryMethod, DeliveryStatus, Routed};
+
+/// It waits in the relay queue.
+pub(super) fn queued(id: &MessageId, at: Timestamp) -> Routed {
+    let mut routed = Routed::new(id.clone(), DeliveryStatus::Queued);
+    routed.method = Some(DeliveryMethod::Relay);
+    routed.queued_at = Some(at);
+    routed.basis = Some(Basis::Queued);
+    routed
+}
+
+/// It was handed over, and waits until the recipient acknowledges it.
+pub(super) fn delivered(id: &MessageId, way: Way, at: Timestamp) -> Routed {
+    let mut routed = Routed::new(id.clone(), DeliveryStatus::Delivered);
+    routed.method = Some(method(way));
+    routed.delivered_at = Some(at);
+    routed.basis = Some(basis(way));
+    routed
+}
+
+/// It was not accepted: the recipient's queue is full.
+pub(super) fn failed(id: MessageId) -> Routed {
+    let mut routed = Routed::new(id, DeliveryStatus::Failed);
+    routed.method = Some(DeliveryMethod::Relay);
+    routed.warnings = Some(alloc::vec!["the recipient's queue is full".into()]);
+    routed
+}
+
+pub(super) const fn method(way: Way) -> DeliveryMethod {
+    match way {
+        Way::Socket => DeliveryMethod::WebSocket,
+        Way::Webhook => DeliveryMethod::Webhook,
+    }
+}
+
+pub(super) const fn basis(way: Way) -> Basis {
+    match way {
+        Way::Socket => Basis::SocketWritten,
+        Way::Webhook => Basis::Webhook2xx,
+    }
+}
