@@ -10,10 +10,12 @@ mod card;
 mod decode;
 mod explain;
 mod filename;
+mod frames;
 mod key_import;
 mod pattern;
 mod receive;
 mod scan;
+mod session;
 mod thread;
 mod timestamp;
 mod verify;
@@ -27,10 +29,12 @@ pub use card::card;
 pub use decode::decode;
 pub use explain::explain;
 pub use filename::filename;
+pub use frames::frames;
 pub use key_import::key_import;
 pub use pattern::pattern;
 pub use receive::receive;
 pub use scan::scan;
+pub use session::session;
 pub use thread::thread;
 pub use timestamp::timestamp;
 pub use verify::verify;
@@ -53,10 +57,12 @@ pub const ALL: &[(&str, Check)] = &[
     ("decode", decode),
     ("explain", explain),
     ("filename", filename),
+    ("frames", frames),
     ("key_import", key_import),
     ("pattern", pattern),
     ("receive", receive),
     ("scan", scan),
+    ("session", session),
     ("thread", thread),
     ("timestamp", timestamp),
     ("verify", verify),
