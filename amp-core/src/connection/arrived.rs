@@ -43,31 +43,26 @@ enum Way {
 
 impl Arrived {
     /// A message that is pushed; `bytes` are `{"envelope":…,"payload":…}` as they were received.
-    #[allow(dead_code, reason = "made by what is still to come")]
     pub(crate) const fn pushed(id: MessageId, bytes: Vec<u8>) -> Self {
         Self { id, bytes, way: Way::Pushed, expires_at: None, key: None }
     }
 
     /// A message that is fetched from the queue.
-    #[allow(dead_code, reason = "made by what is still to come")]
     pub(crate) const fn picked_up(id: MessageId, bytes: Vec<u8>, queued_at: Option<Timestamp>) -> Self {
         Self { id, bytes, way: Way::PickedUp(queued_at), expires_at: None, key: None }
     }
 
     /// Marks a pushed message as one that lay in the queue.
-    #[allow(dead_code, reason = "made by what is still to come")]
     pub(crate) const fn replayed(mut self) -> Self {
         self.way = Way::Replayed;
         self
     }
 
-    #[allow(dead_code, reason = "made by what is still to come")]
     pub(crate) const fn with_expiry(mut self, expires_at: Option<Timestamp>) -> Self {
         self.expires_at = expires_at;
         self
     }
 
-    #[allow(dead_code, reason = "made by what is still to come")]
     pub(crate) fn with_carried_key(mut self, key: Option<VerifyingKey>) -> Self {
         self.key = key;
         self

@@ -1,8 +1,10 @@
 //! An agent's side of the conversation with its provider, without a socket: state machines that take input and time, and
 //! give output and deadlines (delivery; provider API, WebSocket).
 
+mod ack_lane;
 mod arrived;
 mod backoff;
+mod call;
 mod clock;
 mod closing;
 mod content;
@@ -10,17 +12,25 @@ mod download;
 mod download_error;
 mod download_head;
 mod file_check;
+mod handed;
+mod pickup;
+mod pickup_event;
+mod pickup_settings;
 mod session;
 mod session_event;
 mod text_scan;
 
 pub use arrived::Arrived;
 pub use backoff::Backoff;
+pub use call::{Call, Ticket};
 pub use closing::EndReason;
 pub use content::{ContentHasher, ContentSum};
 pub use download::{BodyPlan, Download, DownloadSettings, DownloadStep, DownloadWarning, Downloaded};
 pub use download_error::DownloadError;
 pub use download_head::Fetch;
 pub use file_check::{CheckedFile, FileCheck, FileRefusal};
+pub use pickup::PickUp;
+pub use pickup_event::{Oddity, PickUpEvent, UnreadableEntry};
+pub use pickup_settings::PickUpSettings;
 pub use session::{EventsWait, FrameCounts, Session, SessionBuilder, Transmit};
 pub use session_event::{Connected, Disconnected, Naming, SessionEvent};
