@@ -12,6 +12,7 @@ mod receive;
 mod risk;
 mod scan;
 mod trust;
+mod webhooks;
 
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 22] = [
+pub const SUITES: [&str; 24] = [
     "address",
     "same-tenant",
     "expand",
@@ -38,6 +39,8 @@ pub const SUITES: [&str; 22] = [
     "card",
     "policy",
     "risk",
+    "webhook",
+    "target",
     "scan",
     "replay",
     "aid-identity",
@@ -77,6 +80,8 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "card" => cards::card(input),
         "policy" => policy::policy(input),
         "risk" => risk::risk(input),
+        "webhook" => webhooks::webhook(input),
+        "target" => webhooks::target(input),
         "scan" => scan::scan(input),
         "replay" => receive::replay(input),
         "aid-identity" => aid::identity(input),
