@@ -96,18 +96,14 @@ impl fmt::Display for Hex<'_> {
 /// A secret that the provider has to use again, such as a webhook's: it stands in effects as it is. Wiped when dropped,
 /// redacted in `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoredSecret(Zeroizing<String>);
+pub(super) struct StoredSecret(Zeroizing<String>);
 
 impl StoredSecret {
-    /// Takes the secret.
-    #[must_use]
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The secret itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
+    pub(super) fn expose(&self) -> &str {
         &self.0
     }
 }

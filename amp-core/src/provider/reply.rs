@@ -67,6 +67,7 @@ pub(super) struct PageEntry {
 
 impl MessagesReply {
     /// The messages whose bodies are wanted, oldest first.
+    #[must_use]
     pub fn messages(&self) -> impl ExactSizeIterator<Item = MessageNumber> {
         self.entries.iter().map(|entry| entry.number)
     }
