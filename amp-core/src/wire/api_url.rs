@@ -53,8 +53,8 @@ impl ApiUrl {
             return Err(fault("the URL is http or https"));
         }
         let authority = text.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or_default());
-        if authority.is_none_or(|authority| authority.contains('@')) {
-            return Err(fault("the URL has two slashes behind its scheme, and no credentials"));
+        if authority.is_none_or(|authority| authority.is_empty() || authority.contains('@')) {
+            return Err(fault("the URL has two slashes and a host behind its scheme, and no credentials"));
         }
         if text.contains(['?', '#']) {
             return Err(fault("the URL has neither query nor fragment"));

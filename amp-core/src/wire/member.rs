@@ -80,7 +80,7 @@ text_member! {
     VerifyingKey: "the value is a public key as a PEM block, fit to verify with",
         |text| VerifyingKey::from_pem(&text).ok(), |value| &value.to_pem();
     KeyAlgorithm: "the value is text", |text| Some(KeyAlgorithm::from_wire(&text)), |value| value.as_str();
-    AgentName: "a name is 1 to 63 of a-z, 0-9, _ and -, with a letter or digit at both ends",
+    AgentName: "a name is 1 to 63 of ASCII letters, digits, - and _",
         |text| AgentName::parse(&text).ok(), |value| value.as_str();
     AgentId: "an agent's id is a UUID of version 4", |text| text.parse().ok(), |value| value.as_str();
     ApiUrl: "the value is an http or https URL in ASCII, without credentials, query and fragment",

@@ -150,7 +150,11 @@ impl Request for Register {
         if answer.address.name() != self.name.as_str() {
             return Err(("address", "the address has the name that was asked for"));
         }
-        if self.tenant.as_ref().is_some_and(|tenant| !answer.address.tenant().eq_ignore_ascii_case(tenant)) {
+        if self
+            .tenant
+            .as_ref()
+            .is_some_and(|tenant| !answer.settled_address().tenant().eq_ignore_ascii_case(tenant))
+        {
             return Err(("address", "the address is in the tenant that was asked for"));
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use amp_address::{Address, Provider};
+use amp_address::{Address, KnownProviders, Provider};
 use amp_crypto::Fingerprint;
 use amp_envelope::Timestamp;
 
@@ -82,12 +82,12 @@ impl Registered {
         fingerprint: Fingerprint,
         registered_at: Timestamp,
     ) -> Self {
-        Self {
+        let mut answer = Self {
             short_address: None,
             local_name: Some(address.name().into()),
             agent_id: None,
             tenant_id: None,
-            tenant: Some(address.tenant().into()),
+            tenant: None,
             address,
             api_key,
             provider,
@@ -95,7 +95,17 @@ impl Registered {
             registered_at,
             owner_id: None,
             extra: Extra::default(),
-        }
+        };
+        answer.tenant = Some(answer.settled_address().tenant().into());
+        answer
+    }
+
+    /// The address, split where the provider's own name begins.
+    #[must_use]
+    pub fn settled_address(&self) -> Address {
+        let mut known = KnownProviders::new();
+        known.insert(self.provider.name.clone());
+        self.address.clone().with_known_providers(&known)
     }
 
     /// Where messages go, for an agent that registered at `api`: what the provider named if it is on the same site, else
