@@ -19,6 +19,8 @@ use crate::wire::{
 const BATCH_MAX: usize = 100;
 /// How often one id is refused before it is left alone.
 const REFUSALS_MAX: u8 = 5;
+/// How often batches fail in a row before they are done without.
+const BATCH_FAILURES_MAX: u8 = 3;
 /// Longest time that a provider can put an acknowledgement off.
 const PAUSE_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long an answer is waited for.
@@ -47,6 +49,7 @@ pub(super) struct AckLane {
     flight: Option<Flight>,
     pause: Option<Deadline>,
     takes_batches: bool,
+    batch_failures: u8,
     form: AcknowledgeForm,
     backoff: Backoff,
 }
@@ -69,6 +72,7 @@ impl AckLane {
             flight: None,
             pause: None,
             takes_batches: true,
+            batch_failures: 0,
             form: AcknowledgeForm::Standard,
             backoff: Backoff::new(seed),
         }
@@ -175,9 +179,14 @@ impl AckLane {
     fn batch_answer(&mut self, mut flight: Flight, outcome: Result<u64, ApiError>, now: Timestamp) -> Acked {
         match outcome {
             Ok(count) if usize::try_from(count) == Ok(flight.acks.len()) => {
+                self.batch_failures = 0;
                 return self.success(flight.acks.into_iter().map(|due| due.id).collect());
             }
-            Err(error) if error.retry(now) != Retry::Never => self.put_back(flight, Some(&error), now),
+            Err(error) if error.retry(now) != Retry::Never => {
+                self.batch_failures = self.batch_failures.saturating_add(u8::from(error.status != 429));
+                self.takes_batches &= self.batch_failures < BATCH_FAILURES_MAX;
+                self.put_back(flight, Some(&error), now);
+            }
             Err(error) if matches!(error.status, 401 | 403) => return self.forbidden(flight, &error, now),
             outcome => {
                 self.takes_batches &= outcome.is_ok();
@@ -226,6 +235,19 @@ impl AckLane {
             _ => Duration::ZERO,
         };
         self.pause = Some(Deadline::after(own.max(asked).min(PAUSE_MAX), now));
+    }
+
+    /// The limit is used up, which holds for asking and acknowledging together.
+    pub(super) fn bar(&mut self, pause: Duration, now: Timestamp) {
+        let bar = Deadline::after(pause, now);
+        if self.pause.is_none_or(|pause| pause.at() < bar.at()) {
+            self.pause = Some(bar);
+        }
+    }
+
+    /// The provider may have learnt to take batches.
+    pub(super) const fn try_batches(&mut self) {
+        (self.takes_batches, self.batch_failures) = (true, 0);
     }
 
     /// Another API key, or a suspension that ended: try again at once.

@@ -244,6 +244,7 @@ impl PickUp {
         if self.acks.awaits(ticket) {
             let acked = self.acks.answer(answer, now);
             self.take_acked(acked);
+            self.heed(RateStatus::read(answer), now);
         } else if let Some(asked) = self.asked(ticket) {
             self.take_answer(asked, answer, now);
         }
@@ -369,6 +370,7 @@ impl PickUp {
         let has = |name| info.as_ref().is_ok_and(|info| info.has_capability(name));
         self.abilities = Abilities { counts: has("notify:v1"), waits: has("notify:longpoll") };
         self.cursor = self.cursor.take().filter(|_| self.abilities.counts);
+        self.acks.try_batches();
         let is_passing = info.is_err_and(|error| error.retry(now) != Retry::Never);
         self.info = Some(Deadline::after(if is_passing { INFO_AGAIN } else { INFO_LASTS }, now));
         self.fetching = Fetching::Due;
@@ -578,6 +580,7 @@ impl PickUp {
         if is_earlier {
             self.fetching = Fetching::Barred(bar);
         }
+        self.acks.bar(pause, now);
     }
 
     fn take_acked(&mut self, acked: Acked) {
