@@ -16,9 +16,11 @@ mod pattern;
 mod receive;
 mod scan;
 mod session;
+mod target;
 mod thread;
 mod timestamp;
 mod verify;
+mod webhook;
 mod wrap;
 
 pub use address::address;
@@ -35,9 +37,11 @@ pub use pattern::pattern;
 pub use receive::receive;
 pub use scan::scan;
 pub use session::session;
+pub use target::target;
 pub use thread::thread;
 pub use timestamp::timestamp;
 pub use verify::verify;
+pub use webhook::webhook;
 pub use wrap::wrap;
 
 use amp_address::Profile;
@@ -63,9 +67,11 @@ pub const ALL: &[(&str, Check)] = &[
     ("receive", receive),
     ("scan", scan),
     ("session", session),
+    ("target", target),
     ("thread", thread),
     ("timestamp", timestamp),
     ("verify", verify),
+    ("webhook", webhook),
     ("wrap", wrap),
 ];
 
