@@ -312,6 +312,18 @@ fn a_pushed_message_is_handed_on_as_it_came_in_either_shape() {
 
 // rule: WS-14
 #[test]
+fn what_waited_when_the_socket_was_opened_is_marked_though_flat_frames_do_not_say_so() {
+    let mut driven = Driven::new();
+    driven.sent();
+    driven.session.handle_connected(driven.now);
+    driven.frame(r#"{"type":"connected","address":"bob@acme.crabmail.ai","pending_count":2}"#);
+    let flat = r#"{"type":"message","envelope":{"id":"msg_2_b"},"payload":{}}"#;
+    let marks = [(); 4].map(|()| driven.message(flat).replay());
+    assert_eq!(marks, [true, true, false, false]);
+}
+
+// rule: WS-14
+#[test]
 fn a_duplicate_is_passed_on_because_the_receiver_knows_it() {
     let mut driven = Driven::open();
     for _ in 0..2 {

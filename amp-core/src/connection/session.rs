@@ -129,6 +129,8 @@ struct Open {
     unanswered: Option<Deadline>,
     /// What the provider said about the agent as a whole.
     said: Option<EndReason>,
+    /// How many of the messages that waited when the socket was opened are still to come. Flat frames do not mark them.
+    backlog: u64,
     noise: Noise,
 }
 
@@ -494,7 +496,7 @@ impl Session {
             ServerFrame::Connected(frame) => self.connected(frame, now),
             ServerFrame::Pong(_) if was_asked => {}
             ServerFrame::Pong(_) => self.noise(now),
-            ServerFrame::MessageNew(frame) => self.events.push(SessionEvent::Message(arrived(frame))),
+            ServerFrame::MessageNew(frame) => self.pushed(frame),
             ServerFrame::MessageDelivered(frame) => self.events.push(SessionEvent::Delivered(frame)),
             ServerFrame::MessageRead(frame) => self.events.push(SessionEvent::Read(frame)),
             ServerFrame::AttachmentScanned(frame) => self.events.push(SessionEvent::AttachmentScanned(frame)),
@@ -516,9 +518,24 @@ impl Session {
             self.counts.unexpected = self.counts.unexpected.saturating_add(1);
             return self.noise(now);
         }
-        self.phase = Phase::Open(Open::new(now));
+        self.phase = Phase::Open(Open::new(pending_count.unwrap_or_default(), now));
         self.wants.auth = false;
         self.events.push(SessionEvent::Connected(Connected { naming, pending_count }));
+    }
+
+    fn pushed(&mut self, frame: MessageFrame) {
+        let waited = match &mut self.phase {
+            Phase::Open(open) => {
+                let left = open.backlog.checked_sub(1);
+                open.backlog = left.unwrap_or_default();
+                left.is_some()
+            }
+            _ => false,
+        };
+        let key = frame.sender_public_key.and_then(|key| key.key());
+        let arrived = Arrived::pushed(frame.id, frame.message.into_bytes()).with_carried_key(key);
+        let arrived = if frame.replay || waited { arrived.replayed() } else { arrived };
+        self.events.push(SessionEvent::Message(arrived));
     }
 
     fn refused(&mut self, frame: ErrorFrame, now: Timestamp) {
@@ -572,15 +589,10 @@ impl Session {
     }
 }
 
-fn arrived(frame: MessageFrame) -> Arrived {
-    let key = frame.sender_public_key.and_then(|key| key.key());
-    let arrived = Arrived::pushed(frame.id, frame.message.into_bytes()).with_carried_key(key);
-    if frame.replay { arrived.replayed() } else { arrived }
-}
-
 impl Open {
-    const fn new(now: Timestamp) -> Self {
+    const fn new(backlog: u64, now: Timestamp) -> Self {
         Self {
+            backlog,
             since: Since::new(now),
             ping: Deadline::after(PING_INTERVAL, now),
             silence: Deadline::after(SILENCE_MAX, now),
