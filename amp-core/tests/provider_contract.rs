@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 fn pair() -> (Agent, Agent, Host) {
     let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
-    let host = Host::new(builder(), &[&alice, &bob]);
+    let host = Host::new(builder, &[&alice, &bob]);
     (alice, bob, host)
 }
 
@@ -131,7 +131,7 @@ fn a_message_that_is_over_or_signed_ahead_of_time_is_refused() {
 #[test]
 fn a_full_queue_fails_the_sender_and_drops_nothing() {
     let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
-    let mut host = Host::new(builder().relay_limit(3), &[&alice, &bob]);
+    let mut host = Host::new(|| builder().relay_limit(3), &[&alice, &bob]);
     let ids: Vec<String> = (0..3).map(|n| host.send(&alice, &bob, &format!("{n}"))).collect();
     let one_more = alice.sign(alice.draft(&bob, "Hi", "one more"), host.now);
     let (status, body) = host.route(&alice, &one_more);
@@ -184,7 +184,7 @@ fn a_repeated_request_gets_the_first_answer_and_is_done_once() {
     // Also after the message is gone, and after a restart.
     let id = body_of(&first)["id"].as_str().unwrap().to_owned();
     host.ack(&bob, &id);
-    host.restart(builder());
+    host.restart();
     host.pass(6 * 24 * 3_600);
     assert_eq!(host.ask(&alice, Host::route_body(&body)).body, first.body);
     assert!(host.pending(&bob).is_empty());
@@ -217,11 +217,11 @@ fn another_message_under_the_same_key_is_refused() {
 #[test]
 fn a_refused_request_burns_no_key() {
     let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
-    let mut host = Host::new(builder().relay_limit(0), &[&alice, &bob]);
+    let mut host = Host::new(|| builder().relay_limit(0), &[&alice, &bob]);
     let one = keyed(&alice, &bob, &host, "one");
     let two = keyed(&alice, &bob, &host, "two");
     assert_eq!(body_of(&host.ask(&alice, Host::route_body(&one)))["status"], "failed");
-    host.restart(builder());
+    host.restart_as(builder);
     assert_eq!(body_of(&host.ask(&alice, Host::route_body(&two)))["status"], "queued");
 }
 
@@ -286,7 +286,7 @@ fn whoever_repeats_a_request_that_waits_waits_with_it() {
     assert_eq!(host.answers[&one].body, host.answers[&two].body);
     let third = host.ask(&alice, Host::route_body(&body));
     assert_eq!(body_of(&third)["status"], "delivered", "the first answer again");
-    host.restart(builder());
+    host.restart();
     assert_eq!(host.ask(&alice, Host::route_body(&body)).body, third.body);
 }
 
@@ -532,9 +532,9 @@ fn a_replaced_api_key_ends_and_a_clock_set_back_does_not_revive_it() {
         "hash": provider_support::hex(&<sha2::Sha256 as sha2::Digest>::digest(former)),
         "until": "2026-02-01T10:00:00Z"
     });
-    let mut host = Host::new(builder(), &[&alice, &bob]);
+    let mut host = Host::new(builder, &[&alice, &bob]);
     host.log.push(effect(&record).to_json());
-    host.restart(builder());
+    host.restart();
     let ask = |host: &mut Host, key: &str| {
         let parts = RequestParts::new(Method::Get, "/messages/pending").with_key(&key.parse().unwrap());
         let reply = host.call_with(&Call::new(parts)).unwrap();
@@ -576,9 +576,9 @@ fn the_policy_of_the_sender_is_asked_before_anything_is_queued() {
     record["agent"]["policy"] =
         json!(r#"{"mode":"restricted","allowed_recipients":["carol@acme.crabmail.ai"]}"#);
     for (refusals, code) in [(Refusals::Named, "recipient_not_allowed"), (Refusals::Uniform, "not_found")] {
-        let mut host = Host::new(builder(), &[&alice, &bob]);
+        let mut host = Host::new(builder, &[&alice, &bob]);
         host.log.push(effect(&record).to_json());
-        host.restart(builder().refusals(refusals));
+        host.restart_as(move || builder().refusals(refusals));
         let signed = alice.sign(alice.draft(&bob, "Hi", "one"), host.now);
         assert_eq!(host.route(&alice, &signed).1["error"], code);
         assert!(host.bodies.is_empty());
@@ -592,9 +592,9 @@ fn h10_an_unknown_recipient_and_a_refused_sender_can_be_answered_alike() {
     let nobody = Agent::new(7, "nobody");
     let mut record = alice.registered();
     record["agent"]["policy"] = json!(r#"{"mode":"restricted","allowed_recipients":[]}"#);
-    let mut host = Host::new(builder(), &[&alice, &bob]);
+    let mut host = Host::new(builder, &[&alice, &bob]);
     host.log.push(effect(&record).to_json());
-    host.restart(builder().refusals(Refusals::Uniform));
+    host.restart_as(|| builder().refusals(Refusals::Uniform));
     let mut answers = [&bob, &nobody].map(|to| {
         let signed = alice.sign(alice.draft(to, "Hi", "one"), host.now);
         host.route(&alice, &signed)

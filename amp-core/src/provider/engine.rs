@@ -20,8 +20,7 @@ use super::settings::{ProviderBuilder, Settings};
 use super::state::State;
 use crate::guards::{RateCharge, RateDecision, RateKey};
 use crate::wire::{
-    Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, Health, HealthStatus,
-    RateStatus,
+    Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, RateStatus,
 };
 
 /// How many overdue messages and waiting requests one decision clears away at most.
@@ -213,6 +212,7 @@ impl Provider {
         let (now, ticket) = (moment.now(), call.ticket());
         match (request, caller) {
             (AnyRequest::GetHealth(_), _) => Ok(Reply::Now(self.health().to_parts())),
+            (AnyRequest::GetInfo(_), _) => Ok(Reply::Now(self.info().to_parts())),
             (AnyRequest::Route(route), Caller::Agent(caller)) => {
                 self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
             }
@@ -231,15 +231,6 @@ impl Provider {
             }
             _ => Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not offer this")),
         }
-    }
-
-    fn health(&self) -> Health {
-        let mut health = Health::new(HealthStatus::Healthy);
-        health.provider = Some(self.settings.domain.as_str().into());
-        health.version = Some("amp/0.1".into());
-        health.agents_online = u64::try_from(self.live.agents_online()).ok();
-        health.uptime_seconds = Some(self.live.clock.now().as_secs());
-        health
     }
 }
 

@@ -7,6 +7,7 @@
 //! and frames that the host completes. Ids and keys come from the [`Moment`] of the call; nothing here has a clock or a
 //! source of randomness.
 
+mod about;
 mod accepted;
 mod action;
 mod agent;

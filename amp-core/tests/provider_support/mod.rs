@@ -2,11 +2,12 @@
 //! that the test sets.
 #![allow(dead_code, unreachable_pub, clippy::std_instead_of_alloc)]
 
-use std::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
+use amp_core::guards::{RateClass, RateLimit, RateLimits};
 use amp_core::provider::{
-    Action, Call, Effect, MessageNumber, Moment, Performed, Provider, ProviderBuilder, Reply,
+    Action, Call, Decision, Effect, MessageNumber, Moment, Performed, Provider, ProviderBuilder, Reply,
     SocketId, Ticket,
 };
 use amp_core::wire::{AnswerParts, Method, Request, RequestParts};
@@ -19,6 +20,14 @@ pub const START: &str = "2026-01-31T10:00:00Z";
 
 pub fn builder() -> ProviderBuilder {
     Provider::builder(DOMAIN.parse().unwrap(), "https://api.crabmail.ai/v1".parse().unwrap())
+}
+
+/// Limits that no test reaches.
+pub fn no_limits() -> RateLimits {
+    let classes =
+        [RateClass::Route, RateClass::Pending, RateClass::Other, RateClass::Sent, RateClass::Received];
+    let most = RateLimit::new(u16::MAX, Duration::from_secs(60));
+    classes.into_iter().fold(RateLimits::default(), |limits, class| limits.with(class, most))
 }
 
 /// An agent as its own program knows it.
@@ -98,18 +107,23 @@ pub struct Host {
     pub closed: BTreeMap<SocketId, u16>,
     pub answers: BTreeMap<Ticket, AnswerParts>,
     pub held: Vec<amp_core::provider::Push>,
+    /// The next decision is stored, and the host stops before it is committed.
+    pub crash_next: bool,
+    /// Whether that has happened.
+    pub crashed: bool,
+    make: Box<dyn Fn() -> ProviderBuilder>,
     moments: u64,
     tickets: u64,
     sockets: u64,
 }
 
 impl Host {
-    pub fn new(builder: ProviderBuilder, agents: &[&Agent]) -> Self {
+    pub fn new(make: impl Fn() -> ProviderBuilder + 'static, agents: &[&Agent]) -> Self {
         let log: Vec<String> = agents.iter().map(|agent| effect(&agent.registered()).to_json()).collect();
         let effects: Vec<Effect> =
             log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap()).collect();
         Self {
-            provider: builder.restore(effects).build(),
+            provider: make().restore(effects).build(),
             now: START.parse().unwrap(),
             network: Network::Works,
             log,
@@ -118,6 +132,9 @@ impl Host {
             closed: BTreeMap::new(),
             answers: BTreeMap::new(),
             held: Vec::new(),
+            crash_next: false,
+            crashed: false,
+            make: Box::new(make),
             moments: 0,
             tickets: 0,
             sockets: 0,
@@ -134,10 +151,28 @@ impl Host {
     }
 
     /// The provider as it is after a restart.
-    pub fn restart(&mut self, builder: ProviderBuilder) {
+    pub fn restart(&mut self) {
         let effects: Vec<Effect> =
             self.log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap()).collect();
-        self.provider = builder.restore(effects).build();
+        self.restart_with(effects);
+    }
+
+    /// A restart from a snapshot of the memory, through its lines.
+    pub fn restart_from_snapshot(&mut self) {
+        let lines = self.snapshot();
+        let effects: Vec<Effect> =
+            lines.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap()).collect();
+        self.restart_with(effects);
+    }
+
+    /// A restart with other settings.
+    pub fn restart_as(&mut self, make: impl Fn() -> ProviderBuilder + 'static) {
+        self.make = Box::new(make);
+        self.restart();
+    }
+
+    fn restart_with(&mut self, effects: Vec<Effect>) {
+        self.provider = (self.make)().restore(effects).build();
         self.frames.clear();
         self.held.clear();
     }
@@ -175,11 +210,7 @@ impl Host {
     }
 
     /// Stores what a decision says.
-    fn store(
-        log: &mut Vec<String>,
-        bodies: &mut BTreeMap<MessageNumber, Vec<u8>>,
-        decision: &amp_core::provider::Decision<'_>,
-    ) {
+    fn store(log: &mut Vec<String>, bodies: &mut BTreeMap<MessageNumber, Vec<u8>>, decision: &Decision<'_>) {
         log.extend(decision.effects().iter().map(Effect::to_json));
         for body in decision.bodies() {
             assert!(
@@ -192,15 +223,37 @@ impl Host {
         }
     }
 
-    pub fn call_with(&mut self, call: &Call) -> Option<Reply> {
+    /// Decides, stores, commits, performs. None when the host stopped in between.
+    fn with(
+        &mut self,
+        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+    ) -> Option<Reply> {
         let (mut log, mut bodies) = (core::mem::take(&mut self.log), core::mem::take(&mut self.bodies));
         let moment = self.moment();
-        let decision = self.provider.handle(call, &moment);
+        let decision = decide(&mut self.provider, &moment);
         Self::store(&mut log, &mut bodies, &decision);
+        if core::mem::take(&mut self.crash_next) {
+            drop(decision);
+            (self.log, self.bodies) = (log, bodies);
+            self.crashed = true;
+            self.restart();
+            return None;
+        }
         let outcome = decision.commit();
         (self.log, self.bodies) = (log, bodies);
         self.perform(outcome.actions);
         outcome.reply
+    }
+
+    pub fn call_with(&mut self, call: &Call) -> Option<Reply> {
+        self.with(|provider, moment| provider.handle(call, moment))
+    }
+
+    /// As [`ask`](Self::ask); none when the host stopped in between.
+    pub fn try_ask(&mut self, agent: &Agent, parts: RequestParts) -> Option<AnswerParts> {
+        let parts = parts.with_key(&agent.api_key.parse().unwrap());
+        let reply = self.call_with(&Call::new(parts))?;
+        self.finish(reply)
     }
 
     /// A request whose caller cannot wait.
@@ -215,8 +268,8 @@ impl Host {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let parts = parts.with_key(&agent.api_key.parse().unwrap());
-        let reply = self.call_with(&Call::new(parts).with_ticket(ticket)).unwrap();
-        let answer = self.finish(reply).or_else(|| self.answers.remove(&ticket));
+        let reply = self.call_with(&Call::new(parts).with_ticket(ticket));
+        let answer = reply.and_then(|reply| self.finish(reply)).or_else(|| self.answers.remove(&ticket));
         (ticket, answer)
     }
 
@@ -266,41 +319,32 @@ impl Host {
         (answer.status, body_of(&answer))
     }
 
-    fn with(
-        &mut self,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> amp_core::provider::Decision<'p>,
-    ) {
-        let (mut log, mut bodies) = (core::mem::take(&mut self.log), core::mem::take(&mut self.bodies));
-        let moment = self.moment();
-        let decision = decide(&mut self.provider, &moment);
-        Self::store(&mut log, &mut bodies, &decision);
-        let outcome = decision.commit();
-        (self.log, self.bodies) = (log, bodies);
-        self.perform(outcome.actions);
-    }
-
     pub fn performed(&mut self, performed: Performed) {
-        self.with(|provider, moment| provider.performed(performed, moment));
+        let _ = self.with(|provider, moment| provider.performed(performed, moment));
     }
 
     pub fn tick(&mut self) {
-        self.with(|provider, moment| provider.tick(moment));
+        let _ = self.with(|provider, moment| provider.tick(moment));
     }
 
     pub fn open(&mut self) -> SocketId {
         self.sockets += 1;
         let socket = SocketId(self.sockets);
-        self.with(|provider, moment| provider.socket_opened(socket, moment));
+        let _ = self.with(|provider, moment| provider.socket_opened(socket, moment));
         socket
     }
 
     pub fn frame(&mut self, socket: SocketId, frame: &Value) {
         let text = frame.to_string();
-        self.with(|provider, moment| provider.socket_frame(socket, text.as_bytes(), moment));
+        let _ = self.with(|provider, moment| provider.socket_frame(socket, text.as_bytes(), moment));
+    }
+
+    pub fn raw_frame(&mut self, socket: SocketId, frame: &[u8]) {
+        let _ = self.with(|provider, moment| provider.socket_frame(socket, frame, moment));
     }
 
     pub fn close(&mut self, socket: SocketId) {
-        self.with(|provider, moment| provider.socket_closed(socket, moment));
+        let _ = self.with(|provider, moment| provider.socket_closed(socket, moment));
     }
 
     /// A socket of an agent's, authenticated.

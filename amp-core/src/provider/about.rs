@@ -1,0 +1,41 @@
+//! `GET /health` and `GET /info`: how the provider is, and what it offers (provider API).
+
+use alloc::string::String;
+use alloc::vec;
+
+use super::engine::Provider;
+use crate::guards::RateClass;
+use crate::wire::{Health, HealthStatus, Info, RateLimitsStated};
+
+/// The version of the protocol.
+const VERSION: &str = "amp/0.1";
+
+impl Provider {
+    pub(super) fn health(&self) -> Health {
+        let mut health = Health::new(HealthStatus::Healthy);
+        health.provider = Some(self.settings.domain.as_str().into());
+        health.version = Some(VERSION.into());
+        health.agents_online = u64::try_from(self.live.agents_online()).ok();
+        health.uptime_seconds = Some(self.live.clock.now().as_secs());
+        health
+    }
+
+    pub(super) fn info(&self) -> Info {
+        let mut info = Info::default();
+        info.provider = Some(self.settings.domain.as_str().into());
+        info.version = Some(VERSION.into());
+        info.capabilities = Some(vec![
+            String::from("notify:v1"),
+            "notify:longpoll".into(),
+            "websocket".into(),
+            "threading".into(),
+            "priority".into(),
+        ]);
+        let per_minute = |class| Some(u64::from(self.live.limiter.limits().get(class).calls()));
+        let mut limits = RateLimitsStated::default();
+        limits.messages_per_minute = per_minute(RateClass::Route);
+        limits.api_requests_per_minute = per_minute(RateClass::Other);
+        info.rate_limits = Some(limits);
+        info
+    }
+}
