@@ -231,7 +231,7 @@ impl fmt::Display for DiscoveryConflict {
 #[non_exhaustive]
 pub enum Finding {
     /// All that name a key name this one.
-    Found(Discovered),
+    Found(Box<Discovered>),
     /// They do not agree.
     Conflict(DiscoveryConflict),
     /// Nobody names a key.

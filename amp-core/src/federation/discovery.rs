@@ -345,7 +345,7 @@ impl Discovery {
         let Some(fingerprint) = first.key.fingerprint() else { return Finding::Nothing };
         let is_registered =
             entry.registry.is_verified() && entry.registry.claims().any(|claim| claim.key.agrees(&key));
-        Finding::Found(Discovered {
+        Finding::Found(Box::new(Discovered {
             provider: provider.clone(),
             source: first.source,
             endpoint: first.endpoint.clone(),
@@ -353,7 +353,7 @@ impl Discovery {
             key: whole.cloned(),
             is_registered,
             is_confirmed: confirmed.is_some(),
-        })
+        }))
     }
 
     /// A person says which key and endpoint are a provider's: a peer by configuration, or the end of a conflict. What

@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeSet;
 
-use amp_address::Provider;
+use amp_address::{Address, KnownProviders, Provider};
 use amp_crypto::VerifyingKey;
 
 use super::claim::{Discovered, Finding};
@@ -145,6 +145,21 @@ impl ProviderTrust {
     #[must_use]
     pub fn is_own(&self, provider: &Provider) -> bool {
         self.own.contains(provider)
+    }
+
+    /// Whether an address belongs to the provider that trusts: a signature names no destination, so a forward that was
+    /// made for another provider is known by its recipient alone.
+    ///
+    /// # Errors
+    /// [`ForwardRefusal`] with `recipient_not_found`.
+    pub fn check_recipient(&self, recipient: &Address, known: &KnownProviders) -> Result<(), ForwardRefusal> {
+        let mut known = known.clone();
+        for own in &self.own {
+            known.insert(own.clone());
+        }
+        let recipient = recipient.clone().with_known_providers(&known);
+        let is_own = self.own.iter().any(|own| own.as_str() == recipient.provider());
+        if is_own { Ok(()) } else { Err(ForwardRefusal::recipient_not_found()) }
     }
 
     /// Whether it is worth asking about a provider: whatever is found, it may still be refused.

@@ -1,7 +1,7 @@
 //! Inputs that this library brings along, from which a suite can be generated.
 
 use amp_core::identity::{AidDocument, CardBuilder, Issuer, ProofLedger};
-use amp_core::{Address, Draft, Identity, Timestamp, hmac_sha256};
+use amp_core::{Address, Draft, Identity, SigningContext, Timestamp, hmac_sha256};
 use serde_json::{Value, json};
 
 const HASH: &str = "4Z/XSV1AZKYKorrN9OyxY5kTmYXHIZY37sGUfOrHkdg=";
@@ -32,6 +32,8 @@ pub(super) fn inputs(suite: &str) -> Option<Inputs> {
         "policy" => policy(),
         "risk" => risk(),
         "webhook" => webhook(),
+        "federation" => federation(),
+        "txt" => txt(),
         "target" => target(),
         "aid-identity" => aid_identity(),
         "aid-proof" => aid_proof(),
@@ -86,6 +88,41 @@ fn target() -> Inputs {
         ("no address", case("https://hooks.example.com/x", &[])),
         ("a decimal address", case("https://2130706433/", &["127.0.0.1"])),
         ("a mapped address", case("https://hooks.example.com/x", &["::ffff:127.0.0.1"])),
+    ]
+}
+
+fn federation() -> Inputs {
+    let provider = Identity::from_seed(&[7; 32]);
+    let (key, body) = (provider.verifying_key().to_pem(), r#"{"envelope":{},"payload":{}}"#);
+    let signed = provider.sign(SigningContext::Federation, format!("1769853600.{body}").as_bytes());
+    let signature = signed.map(|signature| signature.to_base64()).unwrap_or_default();
+    let case = |time: &str, body: &str, now: &str| {
+        let mut input = json!({"provider_key": key, "timestamp": time, "raw": body, "signature": signature});
+        input["now"] = now.into();
+        input
+    };
+    vec![
+        ("as it is signed", case("1769853600", body, "2026-01-31T10:00:00Z")),
+        ("too old", case("1769853600", body, "2026-01-31T10:05:01Z")),
+        ("too early", case("1769853600", body, "2026-01-31T09:54:59Z")),
+        ("a time with a plus", case("+1769853600", body, "2026-01-31T10:00:00Z")),
+        ("another body", case("1769853600", "{}", "2026-01-31T10:00:00Z")),
+        ("another time than the signed one", case("1769853601", body, "2026-01-31T10:00:00Z")),
+    ]
+}
+
+fn txt() -> Inputs {
+    let case = |record: &str| json!({ "record": record });
+    vec![
+        (
+            "a record",
+            case("v=AMP1; endpoint=https://api.crabmail.ai/v1; pubkey=SHA256:abc123; capabilities=a,b"),
+        ),
+        ("another order", case("pubkey=SHA256:abc123; endpoint=https://api.crabmail.ai/v1; x=1; v=AMP1")),
+        ("another record", case("v=spf1 -all")),
+        ("no endpoint", case("v=AMP1; pubkey=SHA256:abc123")),
+        ("http", case("v=AMP1; endpoint=http://api.crabmail.ai/v1; pubkey=SHA256:abc123")),
+        ("a field twice", case("v=AMP1; endpoint=https://api.crabmail.ai/v1; pubkey=x; pubkey=y")),
     ]
 }
 

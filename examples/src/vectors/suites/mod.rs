@@ -3,6 +3,7 @@
 mod addresses;
 mod aid;
 mod cards;
+mod federation;
 mod input;
 mod keys;
 mod messages;
@@ -20,7 +21,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 24] = [
+pub const SUITES: [&str; 26] = [
     "address",
     "same-tenant",
     "expand",
@@ -40,6 +41,8 @@ pub const SUITES: [&str; 24] = [
     "policy",
     "risk",
     "webhook",
+    "federation",
+    "txt",
     "target",
     "scan",
     "replay",
@@ -81,6 +84,8 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "policy" => policy::policy(input),
         "risk" => risk::risk(input),
         "webhook" => webhooks::webhook(input),
+        "federation" => federation::federation(input),
+        "txt" => federation::txt(input),
         "target" => webhooks::target(input),
         "scan" => scan::scan(input),
         "replay" => receive::replay(input),
