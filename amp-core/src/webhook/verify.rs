@@ -230,7 +230,6 @@ impl PostedMessage {
 
     /// What is known about the message beside its bytes: it came directly, with the key that travelled beside it. The
     /// host adds the sender's key that its own provider names, which takes the carried key's place.
-    #[must_use]
     pub fn context(&self, now: Timestamp) -> Context<'static> {
         let context = Context::new(now, Via::Direct);
         match self.key.as_ref().and_then(CarriedKey::key) {
