@@ -522,7 +522,6 @@ fn an_acknowledgement_without_a_push_is_told_without_a_basis() {
     assert_eq!((frames[0]["data"]["method"].as_str(), frames[0]["data"].get("basis")), (Some("relay"), None));
 }
 
-// rule: REG-9
 #[test]
 fn a_replaced_api_key_ends_and_a_clock_set_back_does_not_revive_it() {
     let (alice, bob, _) = pair();
