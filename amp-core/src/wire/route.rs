@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use amp_address::{Address, Profile};
+use amp_crypto::Signature;
 use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
 use amp_envelope::{ErrorCode, JsonValue, MessageError, MessageId, RouteBody, SignedMessage, Timestamp};
 
@@ -56,17 +57,19 @@ impl Route {
     ///
     /// # Errors
     /// The refusal of the provider of `from`, if it would not take the body from there: the code, the field and the
-    /// rule. `signature_missing` when it is not signed.
+    /// rule. `signature_missing` when it is not signed, `signature_invalid` when what stands there is no signature; whether
+    /// it verifies is not checked.
     pub fn from_body(body: &[u8], from: &Address) -> Result<Self, ApiError> {
         let route = Self { body: body.to_vec(), forwarded: None };
         let decoded = route.decode(from)?;
         let signature = decoded.unsigned().get("signature").and_then(|signature| signature.as_str());
-        match signature.is_some_and(|signature| !signature.is_empty()) {
-            true => Ok(route),
-            false => {
-                Err(ApiError::new(ApiErrorCode::SignatureMissing, "a message is signed")
-                    .with_field("signature"))
+        let refused = |code, rule| Err(ApiError::new(code, rule).with_field("signature"));
+        match signature.as_deref() {
+            None | Some("") => refused(ApiErrorCode::SignatureMissing, "a message is signed"),
+            Some(text) if Signature::from_base64(text).is_err() => {
+                refused(ApiErrorCode::SignatureInvalid, "a signature is base64")
             }
+            Some(_) => Ok(route),
         }
     }
 
@@ -153,6 +156,8 @@ fn refusal(error: &MessageError) -> ApiError {
     let code = match error.code() {
         ErrorCode::MissingField => ApiErrorCode::MissingField,
         ErrorCode::InvalidField => ApiErrorCode::InvalidField,
+        // A subject that is too long does not make the whole body too large.
+        ErrorCode::TooLarge if error.field() == Some("subject") => ApiErrorCode::InvalidField,
         ErrorCode::TooLarge => ApiErrorCode::RequestTooLarge,
         ErrorCode::SignatureMissing => ApiErrorCode::SignatureMissing,
         ErrorCode::SignatureInvalid => ApiErrorCode::SignatureInvalid,
