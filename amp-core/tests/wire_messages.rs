@@ -344,3 +344,363 @@ proptest! {
         prop_assert_eq!(verified.unwrap().signing_digest(), message.signing_digest());
     }
 }
+
+fn answer<A: Answer>(status: u16, body: &str) -> Result<A, amp_core::wire::ApiError> {
+    A::from_parts(&AnswerParts::new(status).with_body(body.into()))
+}
+
+fn request<R: Request>(method: amp_core::wire::Method, path: &str, body: &str) -> Result<R, String> {
+    let mut parts = RequestParts::new(method, path);
+    parts.body = body.into();
+    R::from_parts(&parts).map_err(|error| error.to_string())
+}
+
+// rule: API-21
+#[test]
+fn a_held_message_is_an_answer_and_not_an_error() {
+    let held: Routed = answer(202, r#"{"id":"msg_1706648400_ab","status":"quarantined"}"#).unwrap();
+    assert_eq!((held.status.clone(), held.to_parts().status), (DeliveryStatus::Quarantined, 202));
+    let told: Routed =
+        answer(202, r#"{"error":"message_quarantined","message":"held","id":"msg_1706648400_ab"}"#).unwrap();
+    assert_eq!((told.status, told.id), (held.status, held.id));
+    assert!(answer::<Routed>(200, r#"{"status":"delivered"}"#).unwrap_err().is_unreadable());
+    assert!(answer::<Routed>(200, "{}").unwrap_err().is_unreadable());
+}
+
+// rule: API-23
+#[test]
+fn one_unreadable_entry_does_not_cost_the_page() {
+    let page = r#"{"messages":[
+        {"id":"msg_1","envelope":{},"payload":{ "n" : 1.0 },"queued_at":"yesterday","sender_public_key":""},
+        {"id":"msg_2"},
+        7,
+        {"envelope":{"id":"msg_4"},"payload":{}},
+        {"id":"../../etc","envelope":{},"payload":{}}
+    ],"count":99,"remaining":3}"#;
+    let page: Pending = answer(200, page).unwrap();
+    let ids: Vec<_> = page.messages.iter().map(|message| message.id.as_str()).collect();
+    assert_eq!(ids, ["msg_1", "msg_4"]);
+    assert_eq!(page.messages[0].message.as_bytes(), br#"{"envelope":{},"payload":{ "n" : 1.0 }}"#);
+    assert_eq!((page.messages[0].queued_at, page.messages[0].sender_public_key.as_ref()), (None, None));
+    let unreadable: Vec<_> =
+        page.unreadable.iter().map(|entry| entry.id.as_ref().map(MessageId::as_str)).collect();
+    assert_eq!(unreadable, [Some("msg_2"), None, None]);
+    assert!(answer::<Pending>(200, r#"{"messages":{}}"#).is_err());
+    assert!(answer::<Pending>(200, r#"{"count":0}"#).is_err());
+}
+
+// rule: API-24
+#[test]
+fn a_cursor_is_visible_ascii_of_a_bounded_length() {
+    for text in ["", " ", "a b", "a\n", "é", &"x".repeat(1_025)] {
+        assert_eq!(Cursor::new(text), None, "{text:?}");
+    }
+    let body = json!({"count": 1, "cursor": "x".repeat(1_025)}).to_string();
+    assert!(answer::<PendingCount>(200, &body).unwrap_err().is_unreadable());
+    let mut parts = GetPending::new().to_parts();
+    parts.query = vec![("after".into(), "two\r\nlines".into())];
+    assert_eq!(GetPending::from_parts(&parts).unwrap_err().code, Some(ApiErrorCode::InvalidField));
+    parts.query = vec![("after".into(), "a".into()), ("after".into(), "b".into())];
+    assert!(GetPending::from_parts(&parts).is_err());
+}
+
+// rule: API-24
+#[test]
+fn nobody_is_kept_waiting_for_more_than_thirty_seconds() {
+    let mut parts = GetPending::new().to_parts();
+    parts.query = vec![("wait".into(), "86400".into())];
+    assert_eq!(GetPending::from_parts(&parts).unwrap().wait, Some(Duration::from_secs(30)));
+    parts.query = vec![("wait".into(), "-1".into())];
+    assert!(GetPending::from_parts(&parts).is_err());
+}
+
+// rule: API-25
+#[test]
+fn a_batch_names_at_most_a_thousand_messages() {
+    let id = |number: usize| format!("msg_{number}_ab").parse::<MessageId>().unwrap();
+    assert!(AcknowledgeBatch::new((0..1_000).map(id)).is_some());
+    assert!(AcknowledgeBatch::new((0..1_001).map(id)).is_none());
+    let ids: Vec<_> = (0..1_001).map(|number| format!("msg_{number}_ab")).collect();
+    let error = request::<AcknowledgeBatch>(
+        amp_core::wire::Method::Post,
+        "/messages/pending/ack",
+        &json!({ "ids": ids }).to_string(),
+    );
+    assert_eq!(
+        error.unwrap_err(),
+        "400 invalid_field in ids: the value is a list of at most 1,000 message ids"
+    );
+}
+
+// rule: API-31
+#[test]
+fn a60_an_answer_to_another_request_is_refused() {
+    let ids = [id("msg_1_ab"), id("msg_2_ab")];
+    let batch = AcknowledgeBatch::new(ids.clone()).unwrap();
+    assert!(batch.read_answer(&BatchAcknowledged::new(2).to_parts()).is_ok());
+    assert!(batch.read_answer(&BatchAcknowledged::new(3).to_parts()).unwrap_err().is_unreadable());
+
+    let mut receipt = ReadReceipt::new(ReceiptOutcome::Sent);
+    receipt.message_id = Some(ids[1].clone());
+    assert!(MarkRead::new(ids[0].clone()).read_answer(&receipt.to_parts()).unwrap_err().is_unreadable());
+    assert!(MarkRead::new(ids[1].clone()).read_answer(&receipt.to_parts()).is_ok());
+
+    let (one, other): (AttachmentId, AttachmentId) =
+        ("att_1_ab".parse().unwrap(), "att_2_ab".parse().unwrap());
+    let state = AttachmentState::new(other.clone(), ScanStatus::Clean).to_parts();
+    assert!(GetAttachment::new(one.clone()).read_answer(&state).unwrap_err().is_unreadable());
+    assert!(ConfirmUpload::new(one).read_answer(&state).unwrap_err().is_unreadable());
+    assert!(GetAttachment::new(other).read_answer(&state).is_ok());
+
+    let (one, other): (QuarantineId, QuarantineId) =
+        ("qtn_1_ab".parse().unwrap(), "qtn_2_ab".parse().unwrap());
+    let reviewed = Reviewed::new(other, ReviewStatus::Approved).to_parts();
+    assert!(ApproveQuarantine::new(one).read_answer(&reviewed).unwrap_err().is_unreadable());
+
+    let (one, other): (OpaqueId, OpaqueId) = ("agt_1".parse().unwrap(), "agt_2".parse().unwrap());
+    let risk = Risk::new(other.clone(), RiskScore::new(1.0).unwrap(), RiskBand::Low).to_parts();
+    assert!(GetRisk::new(one.clone()).read_answer(&risk).unwrap_err().is_unreadable());
+    assert!(
+        Unsuspend::new(one).read_answer(&Unsuspended::now(other).to_parts()).unwrap_err().is_unreadable()
+    );
+}
+
+fn id(text: &str) -> MessageId {
+    text.parse().unwrap()
+}
+
+// rule: API-27
+#[test]
+fn a55_a_digest_of_another_algorithm_is_refused_as_such() {
+    let body = |digest: &str| {
+        json!({"filename": "a", "content_type": "a/b", "size": 1, "digest": digest}).to_string()
+    };
+    let read = |digest: &str| {
+        request::<StartUpload>(amp_core::wire::Method::Post, "/attachments/upload", &body(digest))
+            .unwrap_err()
+    };
+    for digest in ["md5:900150983cd24fb0d6963f7d28e17f72", "sha512:ab", "SHA256:ab", ""] {
+        assert!(read(digest).starts_with("422 invalid_digest_algorithm in digest"), "{digest}");
+    }
+    for digest in ["sha256:ab", &format!("sha256:{}", "AB".repeat(32))] {
+        assert!(read(digest).starts_with("400 invalid_field in digest"), "{digest}");
+    }
+    let missing =
+        request::<StartUpload>(amp_core::wire::Method::Post, "/attachments/upload", r#"{"filename":"a"}"#);
+    assert!(missing.unwrap_err().starts_with("400 missing_field"));
+}
+
+// rule: API-29
+#[test]
+fn a54_a_place_for_a_file_says_how_it_is_used_and_nothing_shows_its_url() {
+    let body = |method: &str, url: &str| {
+        json!({"attachment_id": "att_1_ab", "upload_url": url, "upload_method": method, "expires_in": 86_400})
+            .to_string()
+    };
+    let started: UploadStarted = answer(201, &body("PUT", "https://files.example.com/?sig=secret")).unwrap();
+    assert_eq!(started.expires_in, Duration::from_secs(3_600));
+    assert!(!format!("{started:?}").contains("secret"));
+    assert!(answer::<UploadStarted>(201, &body("POST", "https://files.example.com/")).is_err());
+    for url in ["", "https://files.example.com/\r\nX: 1", "https://fïles.example.com", &"x".repeat(8_193)] {
+        assert!(answer::<UploadStarted>(201, &body("PUT", url)).is_err(), "{url:?}");
+    }
+}
+
+// rule: API-29
+#[test]
+fn a54_a_redirect_names_one_place_and_is_not_followed_here() {
+    let redirect = |locations: &[&str]| {
+        let parts = AnswerParts::new(302);
+        DownloadLocation::from_parts(
+            &locations.iter().fold(parts, |parts, url| parts.with_header("Location", url)),
+        )
+    };
+    assert!(redirect(&["https://files.example.com/1"]).is_ok());
+    assert!(redirect(&[]).is_err());
+    assert!(redirect(&["https://files.example.com/1", "https://other.example.com/1"]).is_err());
+    assert!(redirect(&["https://files.example.com/\u{1b}[2J"]).is_err());
+    let refused: Result<DownloadLocation, _> =
+        answer(410, r#"{"error":"attachment_expired","message":"gone"}"#);
+    assert_eq!(refused.unwrap_err().code, Some(ApiErrorCode::AttachmentExpired));
+    let inline: Result<DownloadLocation, _> = answer(200, "the file itself");
+    assert!(inline.unwrap_err().is_unreadable());
+}
+
+// rule: API-30
+#[test]
+fn a_state_that_is_not_known_is_not_taken_for_a_harmless_one() {
+    let body = r#"{"attachment_id":"att_1_ab","scan_status":"probably_fine"}"#;
+    assert!(answer::<AttachmentState>(200, body).unwrap_err().is_unreadable());
+    let pending: AttachmentState =
+        answer(200, r#"{"attachment_id":"att_1_ab","scan_status":"pending"}"#).unwrap();
+    assert_eq!((pending.scan_status, pending.payload_object()), (ScanStatus::Pending, None));
+}
+
+// rule: API-28
+#[test]
+fn a_form_says_once_what_the_file_is() {
+    let upload = DirectUpload::new("a.log", "text/plain", b"abc".to_vec());
+    let parts = upload.to_parts();
+    let text = String::from_utf8(parts.body.clone()).unwrap();
+    let read = |body: String, content_type: &str| {
+        let mut parts = RequestParts::new(amp_core::wire::Method::Post, "/attachments/upload/direct");
+        parts.headers = vec![("content-type".into(), content_type.into())];
+        parts.body = body.into_bytes();
+        DirectUpload::from_parts(&parts).map_err(|error| error.to_string())
+    };
+    let content_type = parts.header("content-type").unwrap().unwrap().to_owned();
+    assert_eq!(read(text.clone(), &content_type), Ok(upload));
+    let cases = [
+        (text.replace("\"size\":3", "\"size\":4"), "400 invalid_field in size"),
+        (text.replace("name=\"file\"", "name=\"files\""), "400 missing_field in file"),
+        (text.replace("name=\"metadata\"", "name=\"meta\""), "400 missing_field in metadata"),
+        (text.replace("sha256:", "md5:"), "422 invalid_digest_algorithm in digest"),
+        (text.replace("{\"filename\"", "{\"size\":3,\"filename\""), "400 invalid_request"),
+        (format!("{text}more"), "400 invalid_request"),
+    ];
+    for (body, refusal) in cases {
+        let error = read(body, &content_type).unwrap_err();
+        assert!(error.starts_with(refusal), "{refusal}: {error}");
+    }
+    assert!(read(text.clone(), "multipart/form-data").unwrap_err().starts_with("400 invalid_request"));
+    assert!(read(text, "application/json").unwrap_err().starts_with("400 invalid_request"));
+}
+
+// rule: API-28
+#[test]
+fn a56_only_a_file_makes_a_body_longer_than_a_mebibyte() {
+    let file = vec![b'x'; 2 << 20];
+    assert!(DirectUpload::from_parts(&DirectUpload::new("a", "a/b", file.clone()).to_parts()).is_ok());
+    let mut parts = Route::new(&signed("s", "m")).to_parts();
+    parts.body = file;
+    assert_eq!(Route::from_parts(&parts).unwrap_err().code, Some(ApiErrorCode::RequestTooLarge));
+    let largest = DirectUpload::new("a", "a/b", vec![b'x'; 25 << 20]);
+    assert!(DirectUpload::from_parts(&largest.to_parts()).is_ok());
+    let larger = DirectUpload::new("a", "a/b", vec![b'x'; (25 << 20) + 1]);
+    assert_eq!(
+        DirectUpload::from_parts(&larger.to_parts()).unwrap_err().code,
+        Some(ApiErrorCode::AttachmentTooLarge)
+    );
+}
+
+// rule: API-26
+#[test]
+fn a_receipt_is_read_under_both_of_its_names() {
+    for (body, is_sent) in [
+        (r#"{"read_receipt_sent":true}"#, true),
+        (r#"{"receipt_sent":true,"delivered_via":"none"}"#, true),
+        (r#"{"read_receipt_sent":false,"receipt_sent":true}"#, false),
+    ] {
+        assert_eq!(answer::<ReadReceipt>(200, body).unwrap().is_sent, is_sent, "{body}");
+    }
+    assert!(answer::<ReadReceipt>(200, "{}").is_err());
+    let path = "/messages/msg_1_ab/read";
+    assert!(request::<MarkRead>(amp_core::wire::Method::Post, path, "").unwrap().original_sender.is_none());
+    assert!(
+        request::<MarkRead>(amp_core::wire::Method::Post, path, r#"{"original_sender":"nobody"}"#).is_err()
+    );
+}
+
+// rule: API-32
+#[test]
+fn a24_federation_headers_stand_once() {
+    let delivery = Deliver::signed(b"{}".to_vec(), "crabmail.ai", "1706648400", "AAAA");
+    for header in ["X-AMP-Provider", "x-amp-timestamp", "X-AMP-SIGNATURE"] {
+        let parts = delivery.to_parts().with_header(header, "other.example.com");
+        assert_eq!(
+            Deliver::from_parts(&parts).unwrap_err().code,
+            Some(ApiErrorCode::InvalidField),
+            "{header}"
+        );
+    }
+}
+
+// rule: API-32
+#[test]
+fn a_refused_delivery_is_an_error_whatever_its_status() {
+    for body in [
+        r#"{"accepted":false,"error":"recipient_not_found","message":"nobody"}"#,
+        r#"{"id":"msg_1_ab","status":"failed","error":"recipient_not_found"}"#,
+    ] {
+        let error = answer::<Delivered>(200, body).unwrap_err();
+        assert_eq!(error.code.as_ref().map(ApiErrorCode::as_str), Some("recipient_not_found"));
+    }
+    let queued: Delivered = answer(200, r#"{"id":"msg_1_ab","status":"queued","method":"relay"}"#).unwrap();
+    assert!(!queued.is_delivered);
+}
+
+// rule: API-33
+#[test]
+fn a_forwarded_message_keeps_its_bytes_and_names_its_sender_in_the_body() {
+    let message = signed("Hi", "Are you there?");
+    let by = Forwarded::by("host-a").unwrap().with_message_id(id("msg_1_ab"));
+    let hex = alice().verifying_key().to_hex().unwrap();
+    let by = by.with_sender_key(CarriedKey::from_text(&hex).unwrap());
+    let route = Route::forward(&CarriedMessage::from(&message), by.clone()).unwrap();
+    assert_request(&route);
+    let body: Value = serde_json::from_slice(route.body()).unwrap();
+    assert_eq!(body["from"], "alice@acme.crabmail.ai");
+    let read = Route::from_parts(&route.to_parts()).unwrap();
+    assert_eq!(read.forwarded(), Some(&by));
+    let body = read.decode(&address("alice@acme.crabmail.ai")).unwrap();
+    assert!(body.verify(alice().verifying_key()).is_ok());
+}
+
+// rule: API-33
+#[test]
+fn a_name_in_a_header_is_all_that_a_forwarding_host_says() {
+    let parts = Route::new(&signed("Hi", "text")).to_parts();
+    let with = |name: &str, value: &str| Route::from_parts(&parts.clone().with_header(name, value));
+    assert!(with("X-AMP-Sender-Key", "00").unwrap().forwarded().is_none());
+    assert!(with("X-Forwarded-From", "two hosts").unwrap().forwarded().is_none());
+    assert!(with("x-forwarded-from", "host-a").unwrap().forwarded().is_some());
+    let twice = parts.clone().with_header("X-Forwarded-From", "a").with_header("X-Forwarded-From", "b");
+    assert!(Route::from_parts(&twice).is_err());
+}
+
+// rule: API-20
+#[test]
+fn options_that_a_body_has_already_are_left_alone() {
+    let me = address("alice@acme.crabmail.ai");
+    let message = signed("Hi", "text");
+    let with_options = message.to_route_json().replacen('{', r#"{"options":{"receipt":false},"#, 1);
+    let route = Route::from_body(with_options.as_bytes(), &me).unwrap().with_receipt();
+    assert_eq!(route.body(), with_options.as_bytes());
+    assert!(!route.wants_receipt());
+    let padded = format!(" {} \n", message.to_route_json());
+    let route = Route::from_body(padded.as_bytes(), &me).unwrap().with_receipt();
+    assert!(route.wants_receipt() && route.decode(&me).unwrap().verify(alice().verifying_key()).is_ok());
+}
+
+// rule: API-20
+#[test]
+fn a_body_that_nobody_signed_is_not_sent() {
+    let me = address("alice@acme.crabmail.ai");
+    let body = |signature: &str| {
+        format!(
+            r#"{{"to":"bob@acme.crabmail.ai","subject":"s"{signature},"payload":{{"type":"task","message":"m"}}}}"#
+        )
+    };
+    let code = |signature: &str| Route::from_body(body(signature).as_bytes(), &me).unwrap_err().code.unwrap();
+    assert_eq!(code(""), ApiErrorCode::SignatureMissing);
+    assert_eq!(code(r#","signature":"""#), ApiErrorCode::SignatureMissing);
+    assert_eq!(code(r#","signature":null"#), ApiErrorCode::SignatureMissing);
+    assert_eq!(code(r#","signature":"%%%""#), ApiErrorCode::SignatureInvalid);
+}
+
+#[test]
+fn nothing_of_a_message_or_a_credential_is_shown_by_debug() {
+    let message = signed("secret subject", "secret text");
+    let carried = CarriedMessage::from(&message);
+    let shown = [
+        format!("{:?}", Route::new(&message)),
+        format!("{:?}", Deliver::signed(Deliver::body_of(&carried, None), "crabmail.ai", "1", "secret")),
+        format!("{:?}", DirectUpload::new("secret", "a/b", b"secret".to_vec())),
+        format!("{:?}", PendingMessage::new(id("msg_1_ab"), carried)),
+        format!("{:?}", SignedUrl::new("https://files.example.com/?sig=secret")),
+        format!("{:?}", UploadHeaders::new(vec![("X-Token".into(), "secret".into())])),
+    ];
+    for text in shown {
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
