@@ -19,6 +19,8 @@ mod pickup_settings;
 mod session;
 mod session_event;
 mod text_scan;
+mod upload;
+mod upload_step;
 
 pub use arrived::Arrived;
 pub use backoff::Backoff;
@@ -34,3 +36,5 @@ pub use pickup_event::{Oddity, PickUpEvent, UnreadableEntry};
 pub use pickup_settings::PickUpSettings;
 pub use session::{EventsWait, FrameCounts, Session, SessionBuilder, Transmit};
 pub use session_event::{Connected, Disconnected, Naming, SessionEvent};
+pub use upload::{Upload, UploadSettings};
+pub use upload_step::{FormCall, PutFile, UploadError, UploadStep, Uploaded};
