@@ -212,6 +212,7 @@ fn what_is_about_another_provider_is_not_believed() {
 #[test]
 fn an_endpoint_is_one_that_a_server_may_call() {
     for endpoint in [
+        "http://api.crabmail.ai/v1",
         "https://127.0.0.1/v1",
         "https://localhost/v1",
         "https://db.internal/v1",
@@ -222,7 +223,9 @@ fn an_endpoint_is_one_that_a_server_may_call() {
         "https://api.crabmail.ai:22/v1",
     ] {
         let mut discovery = Discovery::new();
-        let noted = discovery.note_txt(&crabmail(), &[txt(endpoint, &key(1))], MINUTES, at(0));
+        let fingerprint = key(1).fingerprint();
+        let text = format!(r#"{{"version":"AMP1","endpoint":"{endpoint}","fingerprint":"{fingerprint}"}}"#);
+        let noted = discovery.note_well_known(&crabmail(), text.as_bytes(), at(0));
         let is_literal = noted.is_ok();
         let found = discovery.find(&crabmail(), at(0));
         // Where the URL names an address, admission of the address refuses it when it is called.

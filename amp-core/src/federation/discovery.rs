@@ -212,7 +212,9 @@ impl Discovery {
             if document.provider().is_some_and(|stated| stated != provider) {
                 return Err(DiscoveryError::OtherProvider);
             }
-            let key = ClaimedKey::of(document.fingerprint(), document.public_key());
+            let key = document.fingerprint().map_or(ClaimedKey::Unnamed, |fingerprint| {
+                ClaimedKey::of(fingerprint, document.public_key())
+            });
             self.claim(Source::WellKnown, document.endpoint(), key, now)
         });
         let slot = read.map(|claim| Slot::claimed(claim, None, WELL_KNOWN_LIFE));

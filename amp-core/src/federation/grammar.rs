@@ -15,7 +15,16 @@ const ENDPOINT_RULE: &str =
 
 /// The base URL of a provider's API, as other providers may call it. Where it leads is judged apart from this.
 pub(super) fn check_endpoint(url: &str) -> Result<(), DiscoveryError> {
-    let rest = url.strip_prefix("https://").unwrap_or_default();
+    check_below(url, url.strip_prefix("https://"))
+}
+
+/// The same, also with `http`, as deployed providers state it.
+pub(super) fn check_any_endpoint(url: &str) -> Result<(), DiscoveryError> {
+    check_below(url, url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")))
+}
+
+fn check_below(url: &str, rest: Option<&str>) -> Result<(), DiscoveryError> {
+    let rest = rest.unwrap_or_default();
     let authority = rest.split('/').next().unwrap_or_default();
     let is_plain =
         |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>');

@@ -2,9 +2,11 @@
 
 use core::fmt;
 
-use amp_envelope::{ErrorCode, MessageError};
+use amp_envelope::{ErrorCode, MessageError, write_json};
+use serde::Serialize;
 
 use super::peers::NotTrusted;
+use crate::wire::AnswerParts;
 
 /// Why a forward is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -214,6 +216,32 @@ impl ForwardRefusal {
     pub const fn rule(&self) -> &'static str {
         self.rule
     }
+
+    /// The answer to the provider that forwards: `{"accepted":false,"error":…,"message":…}`.
+    ///
+    /// ```
+    /// use amp_core::federation::ForwardRefusal;
+    /// use amp_core::wire::{Answer, Delivered};
+    /// let answer = ForwardRefusal::recipient_not_found().to_answer();
+    /// let read = Delivered::from_parts(&answer).unwrap_err();
+    /// assert_eq!(read.to_string(), "404 recipient_not_found in envelope.to: the recipient is an agent of this provider");
+    /// ```
+    #[must_use]
+    pub fn to_answer(&self) -> AnswerParts {
+        let answer = Answered { accepted: false, error: self.code(), field: self.field, message: self.rule };
+        // Texts can always be written.
+        let body = write_json(&answer).unwrap_or_default().into_bytes();
+        AnswerParts::new(self.status()).with_header("Content-Type", "application/json").with_body(body)
+    }
+}
+
+#[derive(Serialize)]
+struct Answered<'a> {
+    accepted: bool,
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    message: &'a str,
 }
 
 impl From<MessageError> for ForwardRefusal {

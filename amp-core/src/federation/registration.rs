@@ -233,7 +233,7 @@ impl ProviderRegistration {
         if found.provider().is_some_and(|stated| *stated != self.domain) {
             return Err(DiscoveryError::OtherProvider);
         }
-        let is_its = found.fingerprint().matches(&self.key).is_some();
+        let is_its = found.fingerprint().is_some_and(|stated| stated.matches(&self.key).is_some());
         self.proven(DomainProofKind::WellKnown, is_its, found.endpoint(), now)
     }
 

@@ -10,7 +10,7 @@ use amp_crypto::{Identity, Signature, SigningContext, VerifyingKey};
 use amp_envelope::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::wire::{CarriedKey, CarriedMessage};
+use crate::wire::{CarriedKey, CarriedMessage, Deliver};
 
 /// Who forwards: a provider's domain.
 pub const PROVIDER_HEADER: &str = "X-AMP-Provider";
@@ -44,11 +44,7 @@ impl ForwardBody {
     /// Puts a message and its sender's key together. The message's bytes stay as they are.
     #[must_use]
     pub fn new(message: &CarriedMessage, sender_key: &VerifyingKey) -> Self {
-        let key = CarriedKey::pem(sender_key);
-        // A PEM block is ASCII whose only character that JSON escapes is the line feed.
-        let key = key.as_str().replace('\n', "\\n");
-        let json = ["{", message.members(), ",\"sender_public_key\":\"", &key, "\"}"].concat();
-        Self(json.into_bytes())
+        Self(Deliver::body_of(message, Some(&CarriedKey::pem(sender_key))))
     }
 
     /// The body's JSON.
@@ -90,6 +86,13 @@ pub struct SignedForward {
 }
 
 impl SignedForward {
+    /// The request.
+    #[must_use]
+    pub fn to_request(&self) -> Deliver {
+        let (provider, signature) = (self.provider.as_str(), self.signature.to_base64());
+        Deliver::signed(self.body.0.clone(), provider, &self.seconds, &signature)
+    }
+
     /// The headers that it is sent with.
     #[must_use]
     pub fn headers(&self) -> [(&'static str, String); 4] {

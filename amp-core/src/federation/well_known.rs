@@ -3,7 +3,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use amp_address::{Profile, Provider};
@@ -11,7 +11,9 @@ use amp_crypto::{Fingerprint, VerifyingKey};
 use amp_envelope::{JsonKind, JsonValue, write_json};
 use serde::Serialize;
 
-use super::grammar::{CAPABILITIES_MAX, TOO_MANY_CAPABILITIES, check_capability, check_endpoint};
+use super::grammar::{
+    CAPABILITIES_MAX, TOO_MANY_CAPABILITIES, check_any_endpoint, check_capability, check_endpoint,
+};
 use super::record_error::DiscoveryError;
 
 /// The version that is written.
@@ -38,7 +40,7 @@ pub struct WellKnown {
     provider: Option<Provider>,
     endpoint: Box<str>,
     key: Option<VerifyingKey>,
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
     capabilities: Vec<Box<str>>,
     contact: Option<Box<str>>,
 }
@@ -60,7 +62,7 @@ impl WellKnown {
             provider: Some(provider),
             endpoint: endpoint.into(),
             key: Some(key.clone()),
-            fingerprint: key.fingerprint(),
+            fingerprint: Some(key.fingerprint()),
             capabilities: Vec::new(),
             contact: None,
         })
@@ -94,7 +96,8 @@ impl WellKnown {
         ["https://", provider.as_str(), Self::PATH].concat()
     }
 
-    /// Reads a document. Members that are not known are ignored; of key and fingerprint one will do.
+    /// Reads a document. Members that are not known are ignored. Deployed providers state neither key nor fingerprint, and
+    /// endpoints of `http`: such a document is read, and proves nothing.
     ///
     /// # Errors
     /// [`DiscoveryError`]: a code of the JSON profile, `too_large`, `unsupported_version`, `missing_field`,
@@ -107,7 +110,7 @@ impl WellKnown {
         let version = required(&document, "version")?;
         check_version(&version)?;
         let endpoint = required(&document, "endpoint")?;
-        check_endpoint(&endpoint)?;
+        check_any_endpoint(&endpoint)?;
         let key = optional(&document, "public_key")?.map(|key| VerifyingKey::parse(&key));
         let key = key.transpose().map_err(DiscoveryError::Key)?;
         let contact = optional(&document, "contact")?;
@@ -146,10 +149,11 @@ impl WellKnown {
         self.key.as_ref()
     }
 
-    /// The fingerprint of the provider's key: the stated one, which is the key's where there is a key.
+    /// The fingerprint of the provider's key: the stated one, which is the key's where there is a key. None when the
+    /// document names no key at all.
     #[must_use]
-    pub const fn fingerprint(&self) -> &Fingerprint {
-        &self.fingerprint
+    pub const fn fingerprint(&self) -> Option<&Fingerprint> {
+        self.fingerprint.as_ref()
     }
 
     /// What the provider can do, by name.
@@ -171,7 +175,7 @@ impl WellKnown {
             provider: self.provider.as_ref().map(Provider::as_str),
             endpoint: &self.endpoint,
             public_key: self.key.as_ref().map(VerifyingKey::to_pem),
-            fingerprint: alloc::format!("{}", self.fingerprint),
+            fingerprint: self.fingerprint.map(|fingerprint| fingerprint.to_string()),
             capabilities: &self.capabilities,
             contact: self.contact.as_deref(),
         };
@@ -188,7 +192,8 @@ struct Written<'a> {
     endpoint: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
-    fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
     capabilities: &'a [Box<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<&'a str>,
@@ -228,15 +233,14 @@ pub(super) fn read_provider(document: &JsonValue<'_>) -> Result<Option<Provider>
 fn read_fingerprint(
     document: &JsonValue<'_>,
     key: Option<&VerifyingKey>,
-) -> Result<Fingerprint, DiscoveryError> {
+) -> Result<Option<Fingerprint>, DiscoveryError> {
     match (optional(document, "fingerprint")?, key) {
         (Some(stated), key) => {
             let stated = parsed_fingerprint(&stated)?;
             let is_its = key.is_none_or(|key| stated.matches(key).is_some());
-            if is_its { Ok(stated) } else { Err(DiscoveryError::FingerprintMismatch) }
+            if is_its { Ok(Some(stated)) } else { Err(DiscoveryError::FingerprintMismatch) }
         }
-        (None, Some(key)) => Ok(key.fingerprint()),
-        (None, None) => Err(DiscoveryError::Missing { field: "public_key" }),
+        (None, key) => Ok(key.map(VerifyingKey::fingerprint)),
     }
 }
 
@@ -300,6 +304,19 @@ mod tests {
         assert_eq!(document(&rest).unwrap_err().code(), "missing_field");
     }
 
+    // rule: DISC-4
+    #[test]
+    fn a_deployed_document_without_a_key_is_read_and_names_none() {
+        let text =
+            r#""version":"AMP01.3","endpoint":"http://192.0.2.2:23000/api/v1","provider":"crew.local""#;
+        let read = document(text).unwrap();
+        assert_eq!((read.public_key(), read.fingerprint()), (None, None));
+        assert_eq!(WellKnown::decode(read.to_json().as_bytes()).unwrap(), read);
+        let key = Identity::from_seed(&[1; 32]);
+        let provider = "a.example.org".parse().unwrap();
+        assert!(WellKnown::new(provider, "http://a.example.org", key.verifying_key()).is_err());
+    }
+
     // rule: DISC-5
     #[test]
     fn key_and_fingerprint_agree_in_either_form() {
@@ -307,7 +324,7 @@ mod tests {
         let hex = one.verifying_key().to_hex().unwrap();
         let base =
             alloc::format!(r#""version":"AMP1","endpoint":"https://a.example.org","public_key":"{hex}""#);
-        assert_eq!(document(&base).unwrap().fingerprint(), &one.fingerprint());
+        assert_eq!(document(&base).unwrap().fingerprint(), Some(&one.fingerprint()));
         let spki = Fingerprint::of_spki_der(one.verifying_key());
         for (fingerprint, fits) in [(one.fingerprint(), true), (spki, true), (other.fingerprint(), false)] {
             let read = document(&alloc::format!(r#"{base},"fingerprint":"{fingerprint}""#));
@@ -317,10 +334,6 @@ mod tests {
         assert_eq!(
             document(&alloc::format!(r#"{base},"fingerprint":"SHA256:abc123""#)).unwrap_err().code(),
             "invalid_field"
-        );
-        assert_eq!(
-            document(r#""version":"AMP1","endpoint":"https://a.example.org""#).unwrap_err().field(),
-            Some("public_key")
         );
     }
 

@@ -10,6 +10,7 @@ mod card;
 mod decode;
 mod explain;
 mod filename;
+mod forward;
 mod frames;
 mod key_import;
 mod pattern;
@@ -19,6 +20,7 @@ mod session;
 mod target;
 mod thread;
 mod timestamp;
+mod txt;
 mod verify;
 mod webhook;
 mod wrap;
@@ -31,6 +33,7 @@ pub use card::card;
 pub use decode::decode;
 pub use explain::explain;
 pub use filename::filename;
+pub use forward::forward;
 pub use frames::frames;
 pub use key_import::key_import;
 pub use pattern::pattern;
@@ -40,6 +43,7 @@ pub use session::session;
 pub use target::target;
 pub use thread::thread;
 pub use timestamp::timestamp;
+pub use txt::txt;
 pub use verify::verify;
 pub use webhook::webhook;
 pub use wrap::wrap;
@@ -61,6 +65,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("decode", decode),
     ("explain", explain),
     ("filename", filename),
+    ("forward", forward),
     ("frames", frames),
     ("key_import", key_import),
     ("pattern", pattern),
@@ -70,6 +75,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("target", target),
     ("thread", thread),
     ("timestamp", timestamp),
+    ("txt", txt),
     ("verify", verify),
     ("webhook", webhook),
     ("wrap", wrap),
