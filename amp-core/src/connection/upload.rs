@@ -419,9 +419,6 @@ impl Upload {
 
     fn put_again(&mut self, mut place: Place, answer: Option<&AnswerParts>, now: Timestamp) {
         place.open.hold(now);
-        if place.open.is_due(now) {
-            return self.begin_again(now);
-        }
         let asked = match answer.map(|answer| ApiError::from_parts(answer).retry(now)) {
             Some(Retry::At(until)) => until.duration_since(now).unwrap_or_default(),
             _ => Duration::ZERO,
@@ -473,7 +470,10 @@ impl Upload {
             return;
         }
         match core::mem::replace(&mut self.state, State::Begin) {
-            State::Pausing(_, then) => self.state = *then,
+            State::Pausing(_, then) => match *then {
+                State::Placed(place) if place.open.is_due(now) => self.begin_again(now),
+                then => self.state = then,
+            },
             other => {
                 self.state = other;
                 self.fail(now);
