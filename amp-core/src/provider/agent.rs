@@ -32,7 +32,19 @@ pub struct AgentRecord {
     pub(super) metadata: Option<String>,
     pub(super) capabilities: alloc::vec::Vec<String>,
     pub(super) owner: Option<String>,
+    /// The tenant, which the address alone does not tell from a provider of more than two labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
+    /// Whether the first API key was never used: its answer may have been lost.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(super) unclaimed: bool,
+    /// Keys that the address had before, by SHA-256 of their DER. They stay its own.
+    #[serde(default, skip_serializing_if = "alloc::vec::Vec::is_empty")]
+    pub(super) retired_keys: alloc::vec::Vec<Sha256Hash>,
 }
+
+/// Most keys that an address has had.
+pub(super) const RETIRED_KEYS_MAX: usize = 64;
 
 /// SHA-256 of an API key: the key itself is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,6 +55,16 @@ impl ApiKeyHash {
     /// The hash of a key's text.
     pub(super) fn of(key: &str) -> Self {
         Self(Sha256Hash::of(&[key.as_bytes()]))
+    }
+
+    /// The first eight bytes, by which it is looked for.
+    pub(super) fn beginning(&self) -> [u8; 8] {
+        self.0.0.first_chunk().copied().unwrap_or_default()
+    }
+
+    /// Compares in constant time.
+    pub(super) fn matches(&self, other: &Self) -> bool {
+        self.0.matches(&other.0)
     }
 }
 
@@ -90,7 +112,21 @@ impl AgentRecord {
             metadata: None,
             capabilities: alloc::vec::Vec::new(),
             owner: None,
+            tenant: None,
+            unclaimed: false,
+            retired_keys: alloc::vec::Vec::new(),
         }
+    }
+
+    /// The tenant.
+    pub(super) fn tenant(&self) -> &str {
+        self.tenant.as_deref().unwrap_or_else(|| self.address.tenant())
+    }
+
+    /// Goes over to another key.
+    pub(super) fn retire_for(&mut self, key: &VerifyingKey) {
+        self.retired_keys.push(key_hash(&self.key));
+        self.key = key.clone();
     }
 
     /// The provider's number for the agent.
@@ -122,4 +158,9 @@ impl AgentRecord {
     pub const fn registered_at(&self) -> Timestamp {
         self.registered_at
     }
+}
+
+/// What a key is looked for by.
+pub(super) fn key_hash(key: &VerifyingKey) -> Sha256Hash {
+    Sha256Hash::of(&[&key.to_spki_der()])
 }

@@ -2,12 +2,14 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use amp_address::Address;
+use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 
-use super::agent::{AgentRecord, ApiKeyHash};
+use super::agent::{AgentRecord, ApiKeyHash, key_hash};
+use super::codec::Sha256Hash;
 use super::number::AgentNumber;
 use crate::admission::CommunicationPolicy;
 use crate::guards::RateKey;
@@ -46,6 +48,10 @@ pub(super) struct Agents {
     by_agent_id: BTreeMap<Box<str>, AgentNumber>,
     /// By the first eight bytes of the hash of the API key, so that the rest is compared in constant time.
     by_api_key: BTreeMap<([u8; 8], AgentNumber), ()>,
+    /// By the key that an agent signs with, and by those that it had.
+    by_key: BTreeMap<Sha256Hash, AgentNumber>,
+    by_tenant: BTreeMap<Box<str>, BTreeSet<AgentNumber>>,
+    by_owner: BTreeMap<Box<str>, BTreeSet<AgentNumber>>,
     next: u64,
 }
 
@@ -67,7 +73,14 @@ impl Agents {
         self.by_address.insert(record.address.as_str().into(), number);
         self.by_agent_id.insert(record.agent_id.as_str().into(), number);
         for hash in hashes(&record) {
-            self.by_api_key.insert((beginning(&hash), number), ());
+            self.by_api_key.insert((hash.beginning(), number), ());
+        }
+        for key in keys(&record) {
+            self.by_key.insert(key, number);
+        }
+        self.by_tenant.entry(record.tenant().into()).or_default().insert(number);
+        if let Some(owner) = &record.owner {
+            self.by_owner.entry(owner.as_str().into()).or_default().insert(number);
         }
         let policy = record.policy.as_deref().map_or_else(CommunicationPolicy::open, |json| {
             CommunicationPolicy::from_json(json.as_bytes())
@@ -82,8 +95,13 @@ impl Agents {
         self.by_address.remove(agent.record.address.as_str());
         self.by_agent_id.remove(agent.record.agent_id.as_str());
         for hash in hashes(&agent.record) {
-            self.by_api_key.remove(&(beginning(&hash), number));
+            self.by_api_key.remove(&(hash.beginning(), number));
         }
+        for key in keys(&agent.record) {
+            self.by_key.remove(&key);
+        }
+        leave(&mut self.by_tenant, agent.record.tenant(), number);
+        leave(&mut self.by_owner, agent.record.owner.as_deref().unwrap_or_default(), number);
     }
 
     pub(super) fn get(&self, number: AgentNumber) -> Option<&Agent> {
@@ -98,6 +116,35 @@ impl Agents {
         self.get(*self.by_agent_id.get(agent_id)?)
     }
 
+    /// Who signs with this key, or did.
+    pub(super) fn with_key(&self, key: &VerifyingKey) -> Option<AgentNumber> {
+        self.by_key.get(&key_hash(key)).copied()
+    }
+
+    /// The agents of a tenant in the order of their numbers, from this one on.
+    pub(super) fn of_tenant(&self, tenant: &str, from: AgentNumber) -> impl Iterator<Item = &Agent> {
+        let numbers = self.by_tenant.get(tenant).into_iter().flat_map(move |group| group.range(from..));
+        numbers.filter_map(|number| self.get(*number))
+    }
+
+    /// How many agents a tenant has.
+    pub(super) fn in_tenant(&self, tenant: &str) -> usize {
+        self.by_tenant.get(tenant).map_or(0, BTreeSet::len)
+    }
+
+    /// The agents of an owner.
+    pub(super) fn of_owner(&self, owner: &str) -> impl Iterator<Item = &Agent> {
+        self.by_owner.get(owner).into_iter().flatten().filter_map(|number| self.get(*number))
+    }
+
+    /// Whose present API key this is.
+    pub(super) fn present_holder_of(&self, api_key: &str, now: Timestamp) -> Option<AgentNumber> {
+        match self.holder_of(api_key, now)? {
+            KeyHolder::Present(number) => Some(number),
+            KeyHolder::Former(_) | KeyHolder::Ended(_) => None,
+        }
+    }
+
     /// The agents in the order of their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Agent> {
         self.agents.values()
@@ -110,16 +157,16 @@ impl Agents {
     /// Whose API key this is. Every candidate's whole hash is compared, each in constant time.
     pub(super) fn holder_of(&self, api_key: &str, now: Timestamp) -> Option<KeyHolder> {
         let hash = ApiKeyHash::of(api_key);
-        let from = (beginning(&hash), AgentNumber(0));
-        let to = (beginning(&hash), AgentNumber(u64::MAX));
+        let from = (hash.beginning(), AgentNumber(0));
+        let to = (hash.beginning(), AgentNumber(u64::MAX));
         let mut found = None;
         for (_, number) in self.by_api_key.range(from..=to).map(|(key, ())| key) {
             let Some(agent) = self.agents.get(number) else { continue };
             let record = &agent.record;
-            if record.api_key.is_some_and(|own| own.0.matches(&hash.0)) {
+            if record.api_key.is_some_and(|own| own.matches(&hash)) {
                 found = Some(KeyHolder::Present(*number));
             }
-            if let Some(former) = record.former_api_key.filter(|former| former.hash.0.matches(&hash.0)) {
+            if let Some(former) = record.former_api_key.filter(|former| former.hash.matches(&hash)) {
                 let holder = if now < former.until { KeyHolder::Former } else { KeyHolder::Ended };
                 found = Some(holder(*number));
             }
@@ -132,6 +179,14 @@ fn hashes(record: &AgentRecord) -> impl Iterator<Item = ApiKeyHash> {
     record.api_key.into_iter().chain(record.former_api_key.map(|former| former.hash))
 }
 
-fn beginning(hash: &ApiKeyHash) -> [u8; 8] {
-    hash.0.0.first_chunk().copied().unwrap_or_default()
+fn keys(record: &AgentRecord) -> impl Iterator<Item = Sha256Hash> {
+    record.retired_keys.iter().copied().chain([key_hash(&record.key)])
+}
+
+fn leave(groups: &mut BTreeMap<Box<str>, BTreeSet<AgentNumber>>, name: &str, number: AgentNumber) {
+    let Some(group) = groups.get_mut(name) else { return };
+    group.remove(&number);
+    if group.is_empty() {
+        groups.remove(name);
+    }
 }

@@ -7,7 +7,7 @@ use alloc::string::String;
 use amp_envelope::{IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
 use serde::{Deserialize, Serialize};
 
-use super::agent::AgentRecord;
+use super::agent::{AgentRecord, ApiKeyHash};
 use super::codec::Sha256Hash;
 use super::number::{AgentNumber, MessageNumber};
 
@@ -41,6 +41,15 @@ pub enum Effect {
     AgentRemoved {
         /// The agent.
         agent: AgentNumber,
+        /// When.
+        at: Timestamp,
+    },
+    /// An owner has this key from now on, and no other.
+    OwnerKeySet {
+        /// The owner.
+        owner: String,
+        /// SHA-256 of the key.
+        key: ApiKeyHash,
         /// When.
         at: Timestamp,
     },

@@ -174,7 +174,10 @@ impl Provider {
         plan: &mut Plan,
     ) -> Option<AgentNumber> {
         match self.state.agents.holder_of(api_key, now)? {
-            KeyHolder::Present(number) | KeyHolder::Former(number) => Some(number),
+            KeyHolder::Present(number) | KeyHolder::Former(number) => {
+                self.note_first_use(number, plan);
+                Some(number)
+            }
             KeyHolder::Ended(number) => {
                 // Forgotten for good, so that a clock that is set back does not bring it to life again.
                 let mut record = self.state.agents.get(number)?.record.clone();
@@ -213,6 +216,27 @@ impl Provider {
         match (request, caller) {
             (AnyRequest::GetHealth(_), _) => Ok(Reply::Now(self.health().to_parts())),
             (AnyRequest::GetInfo(_), _) => Ok(Reply::Now(self.info().to_parts())),
+            (AnyRequest::Register(request), _) => self.register(request, call, moment, plan),
+            (AnyRequest::GetMe(_), Caller::Agent(caller)) => self.me(caller),
+            (AnyRequest::UpdateMe(request), Caller::Agent(caller)) => self.update_me(request, caller, plan),
+            (AnyRequest::Deregister(_), Caller::Agent(caller)) => self.deregister(caller, moment, plan),
+            (AnyRequest::GetCard(_), Caller::Agent(caller)) => self.card(caller, now),
+            (AnyRequest::ListAgents(request), Caller::Agent(caller)) => self.list_agents(request, caller),
+            (AnyRequest::Resolve(request), Caller::Agent(_)) => self.resolve(request),
+            (AnyRequest::RotateApiKey(_), Caller::Agent(caller)) => {
+                self.rotate_api_key(call, caller, moment, plan)
+            }
+            (AnyRequest::RevokeApiKey(_), Caller::Agent(caller)) => {
+                self.revoke_api_key(call, caller, moment, plan)
+            }
+            (AnyRequest::RotateKeys(request), Caller::Agent(caller)) => {
+                self.rotate_keys(request, caller, moment, plan)
+            }
+            (AnyRequest::GetUserKey(_), Caller::Owner(owner)) => self.user_key(owner, moment, plan),
+            (AnyRequest::ListOwned(_), Caller::Owner(owner)) => Ok(self.list_owned(owner)),
+            (AnyRequest::DeleteOwned(request), Caller::Owner(owner)) => {
+                self.delete_owned(request, owner, moment, plan)
+            }
             (AnyRequest::Route(route), Caller::Agent(caller)) => {
                 self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
             }

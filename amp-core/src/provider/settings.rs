@@ -8,6 +8,7 @@ use amp_envelope::Dialect;
 use super::effect::Effect;
 use super::engine::Provider;
 use super::live::Live;
+use super::registration::Registration;
 use super::state::State;
 use crate::guards::RateLimits;
 use crate::wire::{ApiUrl, FrameShape};
@@ -25,6 +26,7 @@ pub(super) struct Settings {
     pub(super) relay_max: usize,
     pub(super) refusals: Refusals,
     pub(super) frame_shape: FrameShape,
+    pub(super) registration: Registration,
 }
 
 /// What a sender is told of a recipient that does not take its message.
@@ -59,6 +61,7 @@ impl ProviderBuilder {
             relay_max: RELAY_MAX,
             refusals: Refusals::default(),
             frame_shape: FrameShape::default(),
+            registration: Registration::default(),
         };
         Self { settings, state: State::default(), limits: RateLimits::default() }
     }
@@ -97,6 +100,13 @@ impl ProviderBuilder {
     #[must_use]
     pub const fn frame_shape(mut self, shape: FrameShape) -> Self {
         self.settings.frame_shape = shape;
+        self
+    }
+
+    /// Sets who may register; anybody, in any tenant, unless told otherwise.
+    #[must_use]
+    pub fn registration(mut self, registration: Registration) -> Self {
+        self.settings.registration = registration;
         self
     }
 

@@ -15,7 +15,7 @@ use crate::identity::ApiKey;
 use crate::wire::{ApiError, ApiErrorCode, ClientFrame, ConnectedFrame, ErrorFrame, PongFrame, ServerFrame};
 
 /// No valid API key came in time.
-const CLOSE_UNAUTHORIZED: u16 = 4001;
+pub(super) const CLOSE_UNAUTHORIZED: u16 = 4001;
 /// The first frame was no `auth`.
 const CLOSE_FIRST_FRAME: u16 = 4002;
 /// Too many sockets.

@@ -4,11 +4,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use amp_envelope::Timestamp;
+
 use super::accepted::{Accepted, AcceptedKeys};
 use super::agents::Agents;
 use super::effect::{Effect, FirstAnswer, QueuedMessage};
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
+use super::owners::OwnerKeys;
 
 /// Agents, queues and first answers.
 #[derive(Debug, Default)]
@@ -16,6 +19,7 @@ pub(super) struct State {
     pub(super) agents: Agents,
     pub(super) mail: Mail,
     pub(super) accepted: AcceptedKeys,
+    pub(super) owner_keys: OwnerKeys,
 }
 
 impl State {
@@ -27,6 +31,7 @@ impl State {
                 self.mail.remove(*agent);
                 self.accepted.remove(*agent);
             }
+            Effect::OwnerKeySet { owner, key, .. } => self.owner_keys.set(owner, *key),
             Effect::Queued { message } => self.queued(message),
             Effect::HandedOver { agent, message, way, answers, at } => {
                 self.mail.handed_over(*agent, *message, *way);
@@ -72,6 +77,11 @@ impl State {
         effects.extend(
             self.agents.iter().map(|agent| Effect::AgentSet { agent: Box::new(agent.record.clone()) }),
         );
+        effects.extend(self.owner_keys.iter().map(|(owner, key)| Effect::OwnerKeySet {
+            owner: owner.into(),
+            key,
+            at: Timestamp::UNIX_EPOCH,
+        }));
         let mut waiting: Vec<(MessageNumber, AgentNumber, &Entry)> = Vec::new();
         for (agent, queue) in self.mail.queues() {
             waiting.extend(queue.entries.iter().map(|(number, entry)| (*number, agent, entry)));
