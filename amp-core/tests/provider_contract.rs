@@ -254,6 +254,7 @@ fn a_push_that_fails_or_hangs_leaves_the_message_queued() {
         host.network = network;
         let signed = alice.sign(alice.draft(&bob, "Hi", "one"), host.now);
         let (ticket, answer) = host.ask_waiting(&alice, Host::route_body(&signed.to_route_json()));
+        assert_eq!(answer.is_some(), network == Network::Fails, "what has failed is not waited for");
         host.pass(5);
         host.tick();
         let answer = answer.unwrap_or_else(|| host.answers.remove(&ticket).unwrap());
@@ -288,6 +289,23 @@ fn whoever_repeats_a_request_that_waits_waits_with_it() {
     assert_eq!(body_of(&third)["status"], "delivered", "the first answer again");
     host.restart();
     assert_eq!(host.ask(&alice, Host::route_body(&body)).body, third.body);
+}
+
+#[test]
+fn what_was_acknowledged_before_the_push_was_known_is_delivered_without_a_basis() {
+    let (alice, bob, mut host) = pair();
+    host.connect(&bob);
+    host.network = Network::Hangs;
+    let body = keyed(&alice, &bob, &host, "one");
+    let (ticket, _) = host.ask_waiting(&alice, Host::route_body(&body));
+    let id = host.pending_ids(&bob).remove(0);
+    host.ack(&bob, &id);
+    let first = host.answers.remove(&ticket).unwrap();
+    let answer = body_of(&first);
+    assert_eq!((answer["status"].as_str(), answer["method"].as_str()), (Some("delivered"), Some("relay")));
+    assert_eq!(answer.get("basis"), None, "nobody knows whether the socket was written");
+    host.restart();
+    assert_eq!(host.ask(&alice, Host::route_body(&body)).body, first.body);
 }
 
 // rule: RELAY-6
@@ -506,6 +524,33 @@ fn receipts_go_to_the_true_sender_and_acknowledge_nothing() {
         json!({"read_receipt_sent": false}),
         "nobody was there to be told"
     );
+}
+
+#[test]
+fn a_snapshot_remembers_what_was_said_and_read() {
+    let (alice, bob, mut host) = pair();
+    let bobs = host.connect(&bob);
+    let signed = alice.sign(alice.draft(&bob, "Hi", "one"), host.now);
+    let body = signed.to_route_json().replacen('{', r#"{"options":{"receipt":true},"#, 1);
+    let alices = host.connect(&alice);
+    let id = body_of(&host.ask(&alice, Host::route_body(&body)))["id"].as_str().unwrap().to_owned();
+    let read = || RequestParts::new(Method::Post, &format!("/messages/{id}/read"));
+    host.ask(&bob, read());
+    let frames = host.frames_of(alices);
+    assert_eq!(
+        frames[1..].iter().map(|frame| frame["type"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["message.delivered", "message.read"]
+    );
+    host.close(bobs);
+    host.restart_from_snapshot();
+    let alices = host.connect(&alice);
+    host.ack(&bob, &id);
+    host.ask(&bob, read());
+    let frames = host.frames_of(alices);
+    assert_eq!(frames.len(), 1, "neither is said twice: {frames:?}");
+    assert_eq!(host.ack(&bob, &id).1["already_acked"], true);
+    host.restart_from_snapshot();
+    assert_eq!(host.ack(&bob, &id).1["already_acked"], true, "what left is remembered too");
 }
 
 #[test]

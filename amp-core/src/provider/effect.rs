@@ -169,6 +169,8 @@ pub enum Way {
     Socket,
     /// The recipient's webhook answered 2xx.
     Webhook,
+    /// The recipient acknowledged it before anything else was known.
+    Acknowledged,
 }
 
 /// Why a message left its queue.

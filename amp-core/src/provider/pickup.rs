@@ -166,12 +166,10 @@ impl Provider {
             let settled = queue.settled(id).filter(|settled| settled.how == Departure::Acknowledged);
             return settled.map_or(Ack::Unknown, |_| Ack::Before);
         };
-        plan.leave(caller, number, Departure::Acknowledged, now);
         if entry.handed_over.is_none() {
-            let is_pushed = self.live.awaited.contains_key(&number);
-            self.tell_delivered(caller, entry, is_pushed.then_some(Way::Socket), now, plan);
-            self.answer_awaited(number, Some((Way::Socket, now)), plan);
+            self.handed_over(caller, number, Way::Acknowledged, now, plan);
         }
+        plan.leave(caller, number, Departure::Acknowledged, now);
         Ack::Now
     }
 

@@ -144,7 +144,7 @@ impl Provider {
         {
             let answers = self.live.awaited.get(&message).and_then(|awaited| awaited.first_answer.clone());
             plan.effects.push(Effect::HandedOver { agent, message, way, answers, at: now });
-            self.tell_delivered(agent, entry, Some(way), now, plan);
+            self.tell_delivered(agent, entry, way, now, plan);
         }
         self.answer_awaited(message, Some((way, now)), plan);
     }

@@ -11,7 +11,7 @@ use super::mail::Entry;
 use super::number::AgentNumber;
 use super::reply::Reply;
 use crate::wire::{
-    Answer as _, ApiError, ApiErrorCode, DeliveredFrame, DeliveryMethod, MarkRead, ReadFrame, ReadReceipt,
+    Answer as _, ApiError, ApiErrorCode, DeliveredFrame, MarkRead, ReadFrame, ReadReceipt,
     ReceiptOutcome, ServerFrame,
 };
 
@@ -21,7 +21,7 @@ impl Provider {
         &self,
         agent: AgentNumber,
         entry: &Entry,
-        way: Option<Way>,
+        way: Way,
         now: Timestamp,
         plan: &mut Plan,
     ) {
@@ -29,8 +29,8 @@ impl Provider {
         let mut frame = DeliveredFrame::new(entry.id.clone());
         frame.to = self.state.agents.get(agent).map(|agent| agent.record.address.clone());
         frame.delivered_at = Some(now);
-        frame.method = Some(way.map_or(DeliveryMethod::Relay, super::routed::method));
-        frame.basis = way.map(super::routed::basis);
+        frame.method = Some(super::routed::method(way));
+        frame.basis = super::routed::basis(way);
         self.send_to_all(sender, &ServerFrame::MessageDelivered(frame), plan);
     }
 

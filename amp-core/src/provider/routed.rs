@@ -20,7 +20,7 @@ pub(super) fn delivered(id: &MessageId, way: Way, at: Timestamp) -> Routed {
     let mut routed = Routed::new(id.clone(), DeliveryStatus::Delivered);
     routed.method = Some(method(way));
     routed.delivered_at = Some(at);
-    routed.basis = Some(basis(way));
+    routed.basis = basis(way);
     routed
 }
 
@@ -36,12 +36,15 @@ pub(super) const fn method(way: Way) -> DeliveryMethod {
     match way {
         Way::Socket => DeliveryMethod::WebSocket,
         Way::Webhook => DeliveryMethod::Webhook,
+        Way::Acknowledged => DeliveryMethod::Relay,
     }
 }
 
-pub(super) const fn basis(way: Way) -> Basis {
+pub(super) const fn basis(way: Way) -> Option<Basis> {
     match way {
-        Way::Socket => Basis::SocketWritten,
-        Way::Webhook => Basis::Webhook2xx,
+        Way::Socket => Some(Basis::SocketWritten),
+        Way::Webhook => Some(Basis::Webhook2xx),
+        // The protocol has no word for it.
+        Way::Acknowledged => None,
     }
 }
