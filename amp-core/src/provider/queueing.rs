@@ -143,7 +143,10 @@ impl Provider {
         if let Some(entry) = self.state.mail.entry(agent, message).filter(|entry| entry.handed_over.is_none())
         {
             let answers = self.live.awaited.get(&message).and_then(|awaited| awaited.first_answer.clone());
-            plan.effects.push(Effect::HandedOver { agent, message, way, answers, at: now });
+            // An acknowledged message leaves at once: only a first answer remembers how.
+            if way != Way::Acknowledged || answers.is_some() {
+                plan.effects.push(Effect::HandedOver { agent, message, way, answers, at: now });
+            }
             self.tell_delivered(agent, entry, way, now, plan);
         }
         self.answer_awaited(message, Some((way, now)), plan);
