@@ -36,6 +36,8 @@ const NEWS_MILLIS: i64 = 10_000;
 /// Scores halve in this time.
 const HALF_MILLIS: i64 = 600_000;
 const PAUSE: Duration = Duration::from_secs(5 * 60);
+/// How long a message waits of a pair that cannot be remembered.
+const UNKNOWN: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// A judged message, to be remembered when it is sent on or stopped.
@@ -93,7 +95,7 @@ impl LoopStep {
 ///     now = now.saturating_add(core::time::Duration::from_secs(1));
 /// }
 /// assert_eq!(sent, 7);
-/// # Ok::<(), amp_core::AddressError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct LoopGuard {
@@ -141,7 +143,10 @@ impl LoopGuard {
             burst: burst.alike,
             last: Some(sign),
         };
-        let verdict = verdict(report, &burst, sign, pair, now);
+        let verdict = match self.memory.has_room(key) {
+            true => verdict(report, &burst, sign, pair, now),
+            false => LoopVerdict::Delay { until: now.saturating_add(UNKNOWN), report },
+        };
         LoopStep { verdict, key, to: turn.to, said, shingles, sign, burst }
     }
 
@@ -173,7 +178,13 @@ impl LoopGuard {
     /// Lets two agents go on as if they had said nothing yet.
     pub fn release(&mut self, one: &Address, another: &Address) {
         let of = |address| Turn::new(address, address, "", "").from;
-        self.memory.pairs.remove(&key(of(one), of(another)));
+        let (one, another) = (of(one), of(another));
+        self.memory.pairs.remove(&key(one, another));
+        for (to, from) in [(one, another), (another, one)] {
+            if let Some(heard) = self.memory.heard.get_mut(&to) {
+                heard.retain(|said| said.from != from);
+            }
+        }
     }
 
     /// How many pairs are remembered.

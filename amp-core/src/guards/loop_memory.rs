@@ -190,6 +190,17 @@ impl LoopMemory {
         Self { pairs: BTreeMap::new(), heard: BTreeMap::new(), most, swept_pair: None, swept_agent: None }
     }
 
+    /// Whether a pair is remembered, or would be if it were noted now: when all are hot, none makes room.
+    pub(super) fn has_room(&self, key: PairKey) -> bool {
+        self.pairs.len() < self.most || self.pairs.contains_key(&key) || self.may_go().next().is_some()
+    }
+
+    fn may_go(&self) -> impl Iterator<Item = &PairKey> {
+        let from = self.swept_pair.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.pairs.range((from, Bound::Unbounded)).chain(&self.pairs).take(SWEPT);
+        next.filter(|(_, pair)| !pair.is_hot()).map(|(key, _)| key)
+    }
+
     /// The pair, if it is remembered or can be.
     pub(super) fn pair(&mut self, key: PairKey, now: Timestamp) -> Option<&mut Pair> {
         if !self.pairs.contains_key(&key) {
@@ -208,7 +219,7 @@ impl LoopMemory {
         let mut oldest: Option<(i64, PairKey)> = None;
         for _ in 0..SWEPT {
             let from = self.swept_pair.take().map_or(Bound::Unbounded, Bound::Excluded);
-            let Some((key, pair)) = self.pairs.range((from, Bound::Unbounded)).next() else { break };
+            let Some((key, pair)) = self.pairs.range((from, Bound::Unbounded)).next() else { continue };
             let (key, last, is_hot) = (*key, pair.last(), pair.is_hot());
             self.swept_pair = Some(key);
             if now.abs_diff(last) > SILENCE {
