@@ -1,8 +1,8 @@
 //! The ground of the provider's API: where requests go, what is read of them, and what a refusal says.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
+use core::time::Duration;
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use amp_core::identity::ApiKey;
 use amp_core::wire::{
@@ -132,6 +132,10 @@ fn the_api_key_is_sent_where_one_is_wanted_and_nowhere_else() {
     let sent = GetMe.to_http(&api, Some(&key)).unwrap();
     assert_eq!(sent.headers()["authorization"], "Bearer amp_live_sk_7f53efb3");
     assert!(!format!("{sent:?}").contains("amp_live"), "{sent:?}");
+    let by_path = GetMe.to_parts().into_http(&api, Some(&key)).unwrap();
+    assert_eq!(by_path.headers(), sent.headers());
+    let nowhere = RequestParts::new(Method::Get, "/nowhere").into_http(&api, Some(&key)).unwrap();
+    assert!(!nowhere.headers().contains_key("authorization"));
     // An endpoint for anybody gets no key, though one is at hand.
     assert!(!GetHealth.to_http(&api, Some(&key)).unwrap().headers().contains_key("authorization"));
     // An owner's key is sent with a registration when there is one.

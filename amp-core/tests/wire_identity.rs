@@ -377,7 +377,7 @@ fn a_registered_key_is_a_pem_block_of_the_stated_algorithm() {
     }
 }
 
-fn unreadable<T: std::fmt::Debug>(outcome: Result<T, ApiError>) -> String {
+fn unreadable<T: core::fmt::Debug>(outcome: Result<T, ApiError>) -> String {
     let error = outcome.unwrap_err();
     assert!(error.is_unreadable() && error.code.is_none());
     assert_eq!(error.retry("2026-01-31T10:00:00Z".parse().unwrap()), Retry::Never);

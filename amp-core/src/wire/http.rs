@@ -8,7 +8,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 
 use super::api_error::ApiError;
 use super::api_url::ApiUrl;
-use super::endpoint::Authorization;
+use super::endpoint::{Authorization, Endpoint};
 use super::fault::{Fault, WireError};
 use super::method::Method;
 use super::parts::{AnswerParts, RequestParts};
@@ -69,6 +69,17 @@ fn read_headers(map: &HeaderMap) -> Vec<(String, String)> {
 }
 
 impl RequestParts {
+    /// The request for a client of the crate `http`. The key goes into the header `Authorization`, where the endpoint
+    /// that the path is of wants one; to a path of no endpoint it does not go.
+    ///
+    /// # Errors
+    /// As [`Request::to_http`](super::Request::to_http).
+    pub fn into_http(self, api: &ApiUrl, key: Option<&ApiKey>) -> Result<Request<Vec<u8>>, WireError> {
+        let endpoint = Endpoint::find(self.method, &self.path);
+        let authorization = endpoint.map_or(Authorization::None, Endpoint::authorization);
+        request(self, authorization, api, key)
+    }
+
     /// Takes a request apart that arrived below the path of `api`.
     ///
     /// # Errors
