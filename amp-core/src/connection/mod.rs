@@ -2,6 +2,7 @@
 //! give output and deadlines (delivery; provider API, WebSocket).
 
 mod ack_lane;
+mod api_key_rotation;
 mod arrived;
 mod backoff;
 mod call;
@@ -16,12 +17,14 @@ mod handed;
 mod pickup;
 mod pickup_event;
 mod pickup_settings;
+mod rotation;
 mod session;
 mod session_event;
 mod text_scan;
 mod upload;
 mod upload_step;
 
+pub use api_key_rotation::{ApiKeyGeneration, ApiKeyOutcome, ApiKeyRotation};
 pub use arrived::Arrived;
 pub use backoff::Backoff;
 pub use call::{Call, Ticket};
@@ -34,6 +37,7 @@ pub use file_check::{CheckedFile, FileCheck, FileRefusal};
 pub use pickup::PickUp;
 pub use pickup_event::{Oddity, PickUpEvent, UnreadableEntry};
 pub use pickup_settings::PickUpSettings;
+pub use rotation::{KeyInForce, KeyRotation, PreparedRotation, RotationOutcome};
 pub use session::{EventsWait, FrameCounts, Session, SessionBuilder, Transmit};
 pub use session_event::{Connected, Disconnected, Naming, SessionEvent};
 pub use upload::{Upload, UploadSettings};
