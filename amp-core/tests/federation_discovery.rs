@@ -110,9 +110,14 @@ fn what_was_learnt_is_the_last_known_when_all_else_is_over() {
 }
 
 #[test]
-fn a_clock_that_jumps_back_asks_again() {
+fn a_clock_that_is_set_back_makes_no_time_pass() {
     let mut discovery = Discovery::new();
     discovery.note_well_known(&crabmail(), document(ENDPOINT, &key(1)).as_bytes(), at(1_000_000)).unwrap();
+    let source =
+        |discovery: &mut Discovery, time| discovery.find(&crabmail(), time).found().unwrap().source();
+    assert_eq!(source(&mut discovery, at(0)), Source::WellKnown);
+    assert_eq!(source(&mut discovery, at(3599)), Source::WellKnown);
+    assert_eq!(source(&mut discovery, at(3600)), Source::LastKnown);
     assert!(kinds(&discovery.queries(&crabmail(), at(0))).contains(&"well_known"));
 }
 

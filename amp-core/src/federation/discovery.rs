@@ -12,8 +12,10 @@ use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 
 use super::claim::{Claim, ClaimedKey, Discovered, DiscoveryConflict, Finding, Source};
+use super::elapsed::Elapsed;
 use super::grammar::check_endpoint;
 use super::known::LastKnown;
+use super::look_up::{Learned, LookUp, Told};
 use super::record_error::DiscoveryError;
 use super::registry::RegistryRecord;
 use super::slot::{Entry, Slot};
@@ -35,6 +37,13 @@ const RENEWED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 const MOST_PROVIDERS: usize = 10_000;
 
 /// Something to ask. The host asks, and hands the answer to the [`Discovery`].
+///
+/// ```
+/// use amp_core::federation::{Discovery, Query};
+/// let queries = Discovery::new().queries(&"crabmail.ai".parse()?, "2026-01-31T10:00:00Z".parse()?);
+/// assert_eq!(queries[0], Query::Txt { name: "_amp._tcp.crabmail.ai".into() });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Query {
@@ -90,6 +99,20 @@ pub struct Discovery {
     registry: Option<Box<str>>,
     most: usize,
     providers: BTreeMap<Provider, Entry>,
+    elapsed: Elapsed,
+}
+
+/// What is remembered of a provider once an answer is taken in: nothing has changed yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Lesson {
+    provider: Provider,
+    entry: Entry,
+    /// The provider that is forgotten for it.
+    instead_of: Option<Provider>,
+    /// What the host has to store, if that has changed.
+    pub(crate) known: Option<LastKnown>,
+    /// What was wrong with the answer.
+    pub(crate) fault: Option<DiscoveryError>,
 }
 
 impl Default for Discovery {
@@ -102,7 +125,13 @@ impl Discovery {
     /// Nothing is known, and no registry is asked. Endpoints are vetted for the public internet.
     #[must_use]
     pub fn new() -> Self {
-        Self { policy: TargetPolicy::new(), registry: None, most: MOST_PROVIDERS, providers: BTreeMap::new() }
+        Self {
+            policy: TargetPolicy::new(),
+            registry: None,
+            most: MOST_PROVIDERS,
+            providers: BTreeMap::new(),
+            elapsed: Elapsed::default(),
+        }
     }
 
     /// Vets endpoints by another policy.
@@ -151,8 +180,8 @@ impl Discovery {
         if provider.is_local() {
             return Vec::new();
         }
-        let entry = self.providers.get(provider);
-        let is_due = |source| entry.is_none_or(|entry| !entry.slot(source).is_fresh(now));
+        let (entry, time) = (self.providers.get(provider), self.elapsed.at(now));
+        let is_due = |source| entry.is_none_or(|entry| !entry.slot(source).is_fresh(time));
         let mut queries = Vec::new();
         if is_due(Source::Dns) {
             queries.push(Query::Txt { name: TxtRecord::name(provider) });
@@ -166,6 +195,12 @@ impl Discovery {
             queries.push(Query::Registry { url: [registry, "/providers/", provider.as_str()].concat() });
         }
         queries
+    }
+
+    /// The same, each with the provider that it is about, to be answered by its own methods.
+    pub(crate) fn look_ups(&self, provider: &Provider, now: Timestamp) -> Vec<LookUp> {
+        let queries = self.queries(provider, now).into_iter();
+        queries.map(|query| LookUp::new(provider.clone(), query)).collect()
     }
 
     /// Takes the TXT records of a provider's name, each of joined strings, and their TTL.
@@ -182,20 +217,8 @@ impl Discovery {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<Option<LastKnown>, DiscoveryError> {
-        let read = TxtRecord::first_of(records).and_then(|first| {
-            let mut others = records.iter().filter_map(|record| TxtRecord::parse(record.as_ref()).ok());
-            let rival = others.find(|other| other.fingerprint() != first.fingerprint());
-            let claim = |record: &TxtRecord| self.txt_claim(record, now);
-            Ok((claim(&first)?, rival.map(|rival| claim(&rival)).transpose()?))
-        });
-        let life = ttl.clamp(SHORTEST, LONGEST);
-        let claims = read.map(|(claim, rival)| Slot::claimed(claim, rival, life));
-        self.note(provider, Source::Dns, claims, now)
-    }
-
-    fn txt_claim(&self, record: &TxtRecord, now: Timestamp) -> Result<Claim, DiscoveryError> {
-        let key = record.fingerprint().map_or(ClaimedKey::Unnamed, |print| ClaimedKey::Fingerprint(*print));
-        self.claim(Source::Dns, record.endpoint(), key, now)
+        let records = records.iter().map(|record| record.as_ref().into()).collect();
+        self.note(provider, Told::Txt { records, ttl }, now)
     }
 
     /// Takes the document of a provider's host: the body of an answer 200 to the query.
@@ -208,17 +231,7 @@ impl Discovery {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Option<LastKnown>, DiscoveryError> {
-        let read = WellKnown::decode(body).and_then(|document| {
-            if document.provider().is_some_and(|stated| stated != provider) {
-                return Err(DiscoveryError::OtherProvider);
-            }
-            let key = document.fingerprint().map_or(ClaimedKey::Unnamed, |fingerprint| {
-                ClaimedKey::of(fingerprint, document.public_key())
-            });
-            self.claim(Source::WellKnown, document.endpoint(), key, now)
-        });
-        let slot = read.map(|claim| Slot::claimed(claim, None, WELL_KNOWN_LIFE));
-        self.note(provider, Source::WellKnown, slot, now)
+        self.note(provider, Told::WellKnown(body.into()), now)
     }
 
     /// Takes the registry's record: the body of an answer 200 to the query.
@@ -231,19 +244,7 @@ impl Discovery {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Option<LastKnown>, DiscoveryError> {
-        let read = RegistryRecord::decode(body).and_then(|record| {
-            if record.provider() != provider {
-                return Err(DiscoveryError::OtherProvider);
-            }
-            let key = ClaimedKey::Fingerprint(*record.fingerprint());
-            let claim = self.claim(Source::Registry, record.endpoint(), key, now)?;
-            Ok((claim, record.is_verified()))
-        });
-        let slot = read.map(|(claim, is_verified)| {
-            let slot = Slot::claimed(claim, None, REGISTRY_LIFE);
-            if is_verified { slot.verified() } else { slot }
-        });
-        self.note(provider, Source::Registry, slot, now)
+        self.note(provider, Told::Registry(body.into()), now)
     }
 
     /// Takes the news that a source has nothing, or cannot be reached. What it said before counts until its time is over.
@@ -256,12 +257,92 @@ impl Discovery {
         source: Source,
         now: Timestamp,
     ) -> Result<(), DiscoveryError> {
-        self.make_room(provider, now)?;
-        let slot = self.providers.entry(provider.clone()).or_default().slot_mut(source);
-        if let Some(slot) = slot.filter(|slot| !slot.is_fresh(now)) {
-            *slot = Slot::nothing(now, SHORTEST);
+        self.note(provider, Told::Nothing(source), now).map(drop)
+    }
+
+    fn note(
+        &mut self,
+        provider: &Provider,
+        told: Told,
+        now: Timestamp,
+    ) -> Result<Option<LastKnown>, DiscoveryError> {
+        self.advance(now);
+        let lesson = self.consider(&Learned { provider: provider.clone(), told }, now)?;
+        let (known, fault) = (lesson.known.clone(), lesson.fault);
+        self.apply(lesson);
+        fault.map_or(Ok(known), Err)
+    }
+
+    /// Lets time pass. A clock that is set back makes none pass, so that nothing that is over comes back.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        self.elapsed.advance(now);
+    }
+
+    /// What an answer would change.
+    pub(crate) fn consider(&self, learned: &Learned, now: Timestamp) -> Result<Lesson, DiscoveryError> {
+        let Learned { provider, told } = learned;
+        let instead_of = self.room_for(provider, now)?;
+        let mut entry = self.providers.get(provider).cloned().unwrap_or_default();
+        let time = self.elapsed.now();
+        let (slot, fault) = match self.slot(provider, told, now) {
+            Ok(slot) => (slot, None),
+            Err(fault) => (Slot::nothing(time.saturating_add(SHORTEST)), Some(fault)),
+        };
+        let keeps = slot.is_empty() && entry.slot(told.source()).is_fresh(time);
+        if let Some(place) = entry.slot_mut(told.source()).filter(|_| !keeps) {
+            *place = slot;
         }
-        Ok(())
+        let known = learn(provider, &mut entry, time, now);
+        Ok(Lesson { provider: provider.clone(), entry, instead_of, known, fault })
+    }
+
+    /// Remembers what an answer changes.
+    pub(crate) fn apply(&mut self, lesson: Lesson) {
+        if let Some(forgotten) = &lesson.instead_of {
+            self.providers.remove(forgotten);
+        }
+        self.providers.insert(lesson.provider, lesson.entry);
+    }
+
+    fn slot(&self, provider: &Provider, told: &Told, now: Timestamp) -> Result<Slot, DiscoveryError> {
+        let until = |life: Duration| self.elapsed.now().saturating_add(life);
+        match told {
+            Told::Nothing(_) => Ok(Slot::nothing(until(SHORTEST))),
+            Told::Txt { records, ttl } => {
+                let first = TxtRecord::first_of(records)?;
+                let mut others = records.iter().filter_map(|record| TxtRecord::parse(record).ok());
+                let rival = others.find(|other| other.fingerprint() != first.fingerprint());
+                let rival = rival.map(|rival| self.txt_claim(&rival, now)).transpose()?;
+                let life = (*ttl).clamp(SHORTEST, LONGEST);
+                Ok(Slot::claimed(self.txt_claim(&first, now)?, rival, until(life)))
+            }
+            Told::WellKnown(body) => {
+                let document = WellKnown::decode(body)?;
+                if document.provider().is_some_and(|stated| stated != provider) {
+                    return Err(DiscoveryError::OtherProvider);
+                }
+                let key = document.fingerprint().map_or(ClaimedKey::Unnamed, |fingerprint| {
+                    ClaimedKey::of(fingerprint, document.public_key())
+                });
+                let claim = self.claim(Source::WellKnown, document.endpoint(), key, now)?;
+                Ok(Slot::claimed(claim, None, until(WELL_KNOWN_LIFE)))
+            }
+            Told::Registry(body) => {
+                let record = RegistryRecord::decode(body)?;
+                if record.provider() != provider {
+                    return Err(DiscoveryError::OtherProvider);
+                }
+                let key = ClaimedKey::Fingerprint(*record.fingerprint());
+                let claim = self.claim(Source::Registry, record.endpoint(), key, now)?;
+                let slot = Slot::claimed(claim, None, until(REGISTRY_LIFE));
+                Ok(if record.is_verified() { slot.verified() } else { slot })
+            }
+        }
+    }
+
+    fn txt_claim(&self, record: &TxtRecord, now: Timestamp) -> Result<Claim, DiscoveryError> {
+        let key = record.fingerprint().map_or(ClaimedKey::Unnamed, |print| ClaimedKey::Fingerprint(*print));
+        self.claim(Source::Dns, record.endpoint(), key, now)
     }
 
     fn claim(
@@ -275,87 +356,22 @@ impl Discovery {
         Ok(Claim { source, endpoint: endpoint.into(), key, at })
     }
 
-    fn note(
-        &mut self,
-        provider: &Provider,
-        source: Source,
-        read: Result<Slot, DiscoveryError>,
-        now: Timestamp,
-    ) -> Result<Option<LastKnown>, DiscoveryError> {
-        let slot = match read {
-            Ok(slot) => slot,
-            Err(error) => {
-                self.note_nothing(provider, source, now)?;
-                return Err(error);
-            }
-        };
-        self.make_room(provider, now)?;
-        if let Some(place) = self.providers.entry(provider.clone()).or_default().slot_mut(source) {
-            *place = slot;
-        }
-        Ok(self.learn(provider, now))
-    }
-
-    /// Keeps what the sources agree on as last known, if it says more than what was.
-    fn learn(&mut self, provider: &Provider, now: Timestamp) -> Option<LastKnown> {
-        let Finding::Found(found) = self.find(provider, now) else { return None };
-        if found.source == Source::LastKnown {
-            return None;
-        }
-        let entry = self.providers.get_mut(provider)?;
-        let is_news = entry.known.as_ref().is_none_or(|known| {
-            let is_renewed = now.abs_diff(known.at) >= RENEWED_AFTER;
-            is_renewed || known.endpoint != found.endpoint || known.key.is_none() && found.key.is_some()
-        });
-        if !is_news {
-            return None;
-        }
-        let known = LastKnown {
-            provider: provider.clone(),
-            endpoint: found.endpoint,
-            fingerprint: found.fingerprint,
-            key: found.key,
-            is_confirmed: found.is_confirmed,
-            at: now,
-        };
-        entry.known = Some(known.clone());
-        Some(known)
-    }
-
     /// What is to be made of a provider now. Nothing is asked: see [`queries`](Self::queries).
     #[must_use]
     pub fn find(&mut self, provider: &Provider, now: Timestamp) -> Finding {
-        let Some(entry) = self.providers.get_mut(provider) else { return Finding::Nothing };
-        entry.expire(now);
-        let known = entry.known.as_ref();
-        let confirmed = known.filter(|known| known.is_confirmed).map(LastKnown::claimed_key);
-        let last = known.map(LastKnown::claim);
-        let all: Vec<Claim> = entry.claims().cloned().chain(last).collect();
-        let counts = |claim: &&Claim| match &confirmed {
-            Some(confirmed) => claim.key.agrees(confirmed),
-            None => claim.key != ClaimedKey::Unnamed,
-        };
-        let named: Vec<&Claim> = all.iter().filter(counts).collect();
-        let Some(first) = named.first() else { return Finding::Nothing };
-        // A whole key is known by either form of its fingerprint, so it is what the others are held against.
-        let whole = named.iter().find_map(|claim| claim.key.key());
-        let key = whole.map_or_else(|| first.key.clone(), |key| ClaimedKey::Key(key.clone()));
-        if !named.iter().all(|claim| claim.key.agrees(&key)) {
-            let provider = provider.clone();
-            return Finding::Conflict(DiscoveryConflict { provider, claims: all });
-        }
-        let Some(fingerprint) = first.key.fingerprint() else { return Finding::Nothing };
-        let is_registered =
-            entry.registry.is_verified() && entry.registry.claims().any(|claim| claim.key.agrees(&key));
-        Finding::Found(Box::new(Discovered {
-            provider: provider.clone(),
-            source: first.source,
-            endpoint: first.endpoint.clone(),
-            fingerprint,
-            key: whole.cloned(),
-            is_registered,
-            is_confirmed: confirmed.is_some(),
-        }))
+        self.advance(now);
+        self.look(provider)
+    }
+
+    /// The same, for as late as it was when time was last let pass.
+    pub(crate) fn look(&self, provider: &Provider) -> Finding {
+        let entry = self.providers.get(provider);
+        entry.map_or(Finding::Nothing, |entry| merged(provider, entry, self.elapsed.now()))
+    }
+
+    /// By which policy endpoints are vetted.
+    pub(crate) const fn policy(&self) -> &TargetPolicy {
+        &self.policy
     }
 
     /// A person says which key and endpoint are a provider's: a peer by configuration, or the end of a conflict. What
@@ -372,7 +388,10 @@ impl Discovery {
     ) -> Result<LastKnown, DiscoveryError> {
         check_endpoint(endpoint)?;
         Target::parse_with(endpoint, &self.policy).map_err(|_| DiscoveryError::Endpoint)?;
-        self.make_room(provider, now)?;
+        self.advance(now);
+        if let Some(forgotten) = self.room_for(provider, now)? {
+            self.providers.remove(&forgotten);
+        }
         let known = LastKnown {
             provider: provider.clone(),
             endpoint: endpoint.into(),
@@ -408,27 +427,81 @@ impl Discovery {
         self.providers.is_empty()
     }
 
-    /// Room for one provider that is not there yet.
-    fn make_room(&mut self, provider: &Provider, now: Timestamp) -> Result<(), DiscoveryError> {
+    /// What has to be forgotten for a provider that is not there yet.
+    fn room_for(&self, provider: &Provider, now: Timestamp) -> Result<Option<Provider>, DiscoveryError> {
         if self.providers.contains_key(provider) {
-            return Ok(());
+            return Ok(None);
         }
         let domain = two_labels(provider);
         let is_near = |other: &Provider| two_labels(other) == domain;
         let near = self.providers.keys().filter(|other| is_near(other)).count();
         let is_crowded = near >= self.most.div_ceil(8);
         if !is_crowded && self.providers.len() < self.most {
-            return Ok(());
+            return Ok(None);
         }
-        let oldest = now.saturating_sub(FORGOTTEN_AFTER);
+        let (oldest, time) = (now.saturating_sub(FORGOTTEN_AFTER), self.elapsed.now());
         let may_go = |(other, entry): &(&Provider, &Entry)| {
-            (!is_crowded || is_near(other)) && entry.is_forgettable(oldest, now)
+            (!is_crowded || is_near(other)) && entry.is_forgettable(oldest, time)
         };
         let goes = self.providers.iter().find(may_go).map(|(other, _)| other.clone());
-        let goes = goes.ok_or(DiscoveryError::Full)?;
-        self.providers.remove(&goes);
-        Ok(())
+        goes.map(Some).ok_or(DiscoveryError::Full)
     }
+}
+
+/// What the sources that still hold, and what was last known, say together.
+fn merged(provider: &Provider, entry: &Entry, time: Duration) -> Finding {
+    let known = entry.known.as_ref();
+    let confirmed = known.filter(|known| known.is_confirmed).map(LastKnown::claimed_key);
+    let last = known.map(LastKnown::claim);
+    let all: Vec<Claim> = entry.claims(time).cloned().chain(last).collect();
+    let counts = |claim: &&Claim| match &confirmed {
+        Some(confirmed) => claim.key.agrees(confirmed),
+        None => claim.key != ClaimedKey::Unnamed,
+    };
+    let named: Vec<&Claim> = all.iter().filter(counts).collect();
+    let Some(first) = named.first() else { return Finding::Nothing };
+    // A whole key is known by either form of its fingerprint, so it is what the others are held against.
+    let whole = named.iter().find_map(|claim| claim.key.key());
+    let key = whole.map_or_else(|| first.key.clone(), |key| ClaimedKey::Key(key.clone()));
+    if !named.iter().all(|claim| claim.key.agrees(&key)) {
+        let provider = provider.clone();
+        return Finding::Conflict(DiscoveryConflict { provider, claims: all });
+    }
+    let Some(fingerprint) = first.key.fingerprint() else { return Finding::Nothing };
+    Finding::Found(Box::new(Discovered {
+        provider: provider.clone(),
+        source: first.source,
+        endpoint: first.endpoint.clone(),
+        fingerprint,
+        key: whole.cloned(),
+        is_registered: entry.is_registered(&key, time),
+        is_confirmed: confirmed.is_some(),
+    }))
+}
+
+/// Keeps what the sources agree on as last known, if it says more than what was.
+fn learn(provider: &Provider, entry: &mut Entry, time: Duration, now: Timestamp) -> Option<LastKnown> {
+    let Finding::Found(found) = merged(provider, entry, time) else { return None };
+    if found.source == Source::LastKnown {
+        return None;
+    }
+    let is_news = entry.known.as_ref().is_none_or(|known| {
+        let is_renewed = now.abs_diff(known.at) >= RENEWED_AFTER;
+        is_renewed || known.endpoint != found.endpoint || known.key.is_none() && found.key.is_some()
+    });
+    if !is_news {
+        return None;
+    }
+    let known = LastKnown {
+        provider: provider.clone(),
+        endpoint: found.endpoint,
+        fingerprint: found.fingerprint,
+        key: found.key,
+        is_confirmed: found.is_confirmed,
+        at: now,
+    };
+    entry.known = Some(known.clone());
+    Some(known)
 }
 
 /// The domain under which names are likely to be one owner's.

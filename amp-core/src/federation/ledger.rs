@@ -163,6 +163,11 @@ impl ForwardLedger {
         self.seen.is_empty()
     }
 
+    /// What is remembered, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &ForwardSeen> {
+        self.ages.iter().filter_map(|(_, key)| self.seen.get(key))
+    }
+
     /// Judges a forward, without remembering it. What was seen comes first: a retry is answered however late it is.
     ///
     /// # Errors

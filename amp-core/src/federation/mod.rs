@@ -13,10 +13,12 @@ mod attachments;
 mod audit;
 mod claim;
 mod discovery;
+mod elapsed;
 mod grammar;
 mod known;
 mod ledger;
 mod limits;
+mod look_up;
 mod peers;
 mod received;
 mod record_error;
@@ -31,10 +33,12 @@ mod well_known;
 pub use attachments::{AttachmentMisfit, AttachmentRoom};
 pub use audit::{FederationEvent, FederationEventKind};
 pub use claim::{Claim, Discovered, DiscoveryConflict, Finding, Source};
+pub(crate) use discovery::Lesson;
 pub use discovery::{Discovery, Query};
 pub use known::LastKnown;
 pub use ledger::{ForwardLedger, ForwardSeen, ForwardSight};
 pub use limits::forward_charges;
+pub use look_up::{Learned, LookUp};
 pub use peers::{FederationMode, NotTrusted, ProviderTrust, TrustedPeer};
 pub use received::{
     AuthenticForward, DecodedForward, KeyStanding, ProvenForward, ReceivedForward, verify_forward_signature,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use amp_envelope::Timestamp;
 
-use super::claim::{Claim, Source};
+use super::claim::{Claim, ClaimedKey, Source};
 use super::known::LastKnown;
 
 /// The place of one source.
@@ -15,17 +15,17 @@ pub(super) struct Slot {
     /// What the same source says beside it, of another key.
     rival: Option<Claim>,
     is_verified: bool,
-    /// When it was learnt, and for how long it holds. None when it never was, or does not hold any more.
-    held: Option<(Timestamp, Duration)>,
+    /// How much time has passed when it does not hold any more.
+    until: Duration,
 }
 
 impl Slot {
-    pub(super) fn claimed(claim: Claim, rival: Option<Claim>, life: Duration) -> Self {
-        Self { held: Some((claim.at, life)), claim: Some(claim), rival, is_verified: false }
+    pub(super) const fn claimed(claim: Claim, rival: Option<Claim>, until: Duration) -> Self {
+        Self { claim: Some(claim), rival, is_verified: false, until }
     }
 
-    pub(super) const fn nothing(now: Timestamp, life: Duration) -> Self {
-        Self { claim: None, rival: None, is_verified: false, held: Some((now, life)) }
+    pub(super) const fn nothing(until: Duration) -> Self {
+        Self { claim: None, rival: None, is_verified: false, until }
     }
 
     pub(super) const fn verified(mut self) -> Self {
@@ -33,24 +33,18 @@ impl Slot {
         self
     }
 
-    pub(super) const fn is_verified(&self) -> bool {
-        self.is_verified
+    pub(super) const fn is_empty(&self) -> bool {
+        self.claim.is_none()
     }
 
-    /// Whether it holds. What was learnt after now was learnt before a clock was set back: it is asked again.
-    pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
-        self.held.is_some_and(|(at, life)| at <= now && now < at.saturating_add(life))
+    /// Whether it holds when so much time has passed.
+    pub(super) fn is_fresh(&self, time: Duration) -> bool {
+        time < self.until
     }
 
-    pub(super) fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.claim.iter().chain(&self.rival)
-    }
-
-    /// Forgets what does not hold, so that no clock that goes back brings it to life again.
-    fn expire(&mut self, now: Timestamp) {
-        if !self.is_fresh(now) {
-            *self = Self::default();
-        }
+    fn claims(&self, time: Duration) -> impl Iterator<Item = &Claim> {
+        let is_fresh = self.is_fresh(time);
+        self.claim.iter().chain(&self.rival).filter(move |_| is_fresh)
     }
 }
 
@@ -59,11 +53,11 @@ impl Slot {
 pub(super) struct Entry {
     dns: Slot,
     well_known: Slot,
-    pub(super) registry: Slot,
+    registry: Slot,
     pub(super) known: Option<LastKnown>,
 }
 
-const NEVER: &Slot = &Slot { claim: None, rival: None, is_verified: false, held: None };
+const NEVER: &Slot = &Slot { claim: None, rival: None, is_verified: false, until: Duration::ZERO };
 
 impl Entry {
     pub(super) const fn slot(&self, source: Source) -> &Slot {
@@ -84,20 +78,20 @@ impl Entry {
         }
     }
 
-    pub(super) fn expire(&mut self, now: Timestamp) {
-        [&mut self.dns, &mut self.well_known, &mut self.registry]
-            .into_iter()
-            .for_each(|slot| slot.expire(now));
+    /// What the sources say that still hold, in their order.
+    pub(super) fn claims(&self, time: Duration) -> impl Iterator<Item = &Claim> {
+        let (dns, well_known) = (self.dns.claims(time), self.well_known.claims(time));
+        dns.chain(well_known).chain(self.registry.claims(time))
     }
 
-    /// What the sources say, in their order. What does not hold any more is to be expired before.
-    pub(super) fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.dns.claims().chain(self.well_known.claims()).chain(self.registry.claims())
+    /// Whether the registry has verified the provider with this key.
+    pub(super) fn is_registered(&self, key: &ClaimedKey, time: Duration) -> bool {
+        self.registry.is_verified && self.registry.claims(time).any(|claim| claim.key.agrees(key))
     }
 
     /// Whether nothing would be lost with it but what can be asked again.
-    pub(super) fn is_forgettable(&self, oldest: Timestamp, now: Timestamp) -> bool {
-        let holds = [&self.dns, &self.well_known, &self.registry].iter().any(|slot| slot.is_fresh(now));
+    pub(super) fn is_forgettable(&self, oldest: Timestamp, time: Duration) -> bool {
+        let holds = [&self.dns, &self.well_known, &self.registry].iter().any(|slot| slot.is_fresh(time));
         let is_kept = self.known.as_ref().is_some_and(|known| known.is_confirmed || known.at >= oldest);
         !holds && !is_kept
     }
