@@ -104,7 +104,7 @@ fn answered(
     }
 }
 
-// rule: XFER-20
+// rule: XFER-13
 #[test]
 fn a_file_is_complete_when_size_and_digest_are_the_signed_ones() {
     let done = answered(&mut start(), &ok(), FILE).unwrap();
@@ -117,7 +117,7 @@ fn a_file_is_complete_when_size_and_digest_are_the_signed_ones() {
     assert!(answered(&mut download, &ok(), b"").is_ok());
 }
 
-// rule: XFER-20
+// rule: XFER-13
 #[test]
 fn a55_a_file_that_was_swapped_after_its_scan_is_never_complete() {
     for body in [&b"a,b\n1,2\n3,4"[..], b"A,b\n1,2\n3,4\n", b"x,y\n1,2\n3,4\n"] {
@@ -130,7 +130,7 @@ fn a55_a_file_that_was_swapped_after_its_scan_is_never_complete() {
     }
 }
 
-// rule: XFER-21
+// rule: XFER-14
 #[test]
 fn a55_without_a_digest_of_the_known_algorithm_nothing_is_fetched() {
     let read = |object: &str| {
@@ -156,7 +156,7 @@ fn a55_without_a_digest_of_the_known_algorithm_nothing_is_fetched() {
     }
 }
 
-// rule: XFER-21
+// rule: XFER-14
 #[test]
 fn what_must_not_be_delivered_or_is_too_large_is_not_fetched() {
     for status in [ScanStatus::Pending, ScanStatus::Rejected] {
@@ -172,7 +172,7 @@ fn what_must_not_be_delivered_or_is_too_large_is_not_fetched() {
     assert_eq!(DownloadError::TooLarge.code(), "attachment_too_large");
 }
 
-// rule: XFER-22
+// rule: XFER-15
 #[test]
 fn a56_a_compressed_answer_is_refused_before_a_byte_of_it() {
     for (name, value) in [
@@ -193,7 +193,7 @@ fn a56_a_compressed_answer_is_refused_before_a_byte_of_it() {
     assert_eq!(asked, [("Accept-Encoding", "identity".to_owned())]);
 }
 
-// rule: XFER-23
+// rule: XFER-16
 #[test]
 fn a56_an_endless_body_is_cut_at_the_first_byte_too_many() {
     let mut download = start();
@@ -216,7 +216,7 @@ fn a56_an_endless_body_is_cut_at_the_first_byte_too_many() {
     assert_eq!(answered(&mut start(), &twice, FILE), Err(DownloadError::Head));
 }
 
-// rule: XFER-24
+// rule: XFER-17
 #[test]
 fn a56_a_server_that_drips_or_falls_silent_is_left() {
     let mut download = start();
@@ -241,7 +241,7 @@ fn a56_a_server_that_drips_or_falls_silent_is_left() {
     assert_eq!(failure(&mut download, later(seconds)), DownloadError::GaveUp);
 }
 
-// rule: XFER-25
+// rule: XFER-18
 #[test]
 fn a_download_that_broke_off_goes_on_where_it_was() {
     let (mut download, mut now) = (start(), noon());
@@ -261,7 +261,7 @@ fn a_download_that_broke_off_goes_on_where_it_was() {
     assert!(matches!(download.poll(now), DownloadStep::Done(_)));
 }
 
-// rule: XFER-25
+// rule: XFER-18
 #[test]
 fn a_body_that_ends_early_is_one_that_broke_off() {
     let (mut download, mut now) = (start(), noon());
@@ -272,7 +272,7 @@ fn a_body_that_ends_early_is_one_that_broke_off() {
     assert_eq!(after_pause(&mut download, &mut now).from(), 5);
 }
 
-// rule: XFER-26
+// rule: XFER-19
 #[test]
 fn a_part_that_is_not_exactly_the_rest_makes_the_download_begin_again() {
     let heads = [
@@ -303,7 +303,7 @@ fn a_part_that_is_not_exactly_the_rest_makes_the_download_begin_again() {
     }
 }
 
-// rule: XFER-26
+// rule: XFER-19
 #[test]
 fn a_whole_file_where_the_rest_was_asked_for_takes_the_place_of_what_was_there() {
     let (mut download, mut now) = (start(), noon());
@@ -318,7 +318,7 @@ fn a_whole_file_where_the_rest_was_asked_for_takes_the_place_of_what_was_there()
     assert!(matches!(download.poll(now), DownloadStep::Done(_)));
 }
 
-// rule: XFER-26
+// rule: XFER-19
 #[test]
 fn two_halves_of_two_files_are_fetched_once_more_as_one() {
     let (mut download, mut now) = (start(), noon());
@@ -337,7 +337,7 @@ fn two_halves_of_two_files_are_fetched_once_more_as_one() {
     assert_eq!(failure(&mut download, now), DownloadError::File(FileRefusal::Digest));
 }
 
-// rule: XFER-27
+// rule: XFER-20
 #[test]
 fn a54_no_request_carries_a_credential_wherever_it_leads() {
     let mut download = start();
@@ -353,7 +353,7 @@ fn a54_no_request_carries_a_credential_wherever_it_leads() {
     }
 }
 
-// rule: XFER-28
+// rule: XFER-21
 #[test]
 fn a53_every_hop_is_vetted_and_there_are_two_at_most() {
     for url in
@@ -392,7 +392,7 @@ fn a53_every_hop_is_vetted_and_there_are_two_at_most() {
     assert_eq!(failure(&mut download, noon()), DownloadError::TooManyRedirects);
 }
 
-// rule: XFER-28
+// rule: XFER-21
 #[test]
 fn a53_addresses_that_are_not_admitted_end_the_download() {
     let mut download = start();
@@ -403,7 +403,7 @@ fn a53_addresses_that_are_not_admitted_end_the_download() {
     assert_eq!(failure(&mut download, noon()), DownloadError::Target(error));
 }
 
-// rule: XFER-29
+// rule: XFER-22
 #[test]
 fn a60_attempts_and_pauses_are_bounded_whatever_the_server_asks_for() {
     let busy = AnswerParts::new(503).with_header("Retry-After", "99999999");
@@ -434,7 +434,7 @@ fn a60_attempts_and_pauses_are_bounded_whatever_the_server_asks_for() {
     }
 }
 
-// rule: XFER-29
+// rule: XFER-22
 #[test]
 fn a35_a_clock_that_jumps_makes_no_pause_longer() {
     let ten_years = Duration::from_secs(10 * 365 * 86_400);
@@ -448,7 +448,7 @@ fn a35_a_clock_that_jumps_makes_no_pause_longer() {
     assert!(download.next_timeout().unwrap() <= until.saturating_add(Duration::from_secs(3600)));
 }
 
-// rule: XFER-30
+// rule: XFER-23
 #[test]
 fn suspicious_and_unscanned_files_come_with_a_warning() {
     for (status, warning) in [
@@ -513,7 +513,7 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 proptest! {
-    // rule: XFER-20
+    // rule: XFER-13
     #[test]
     fn whatever_the_server_does_a_complete_file_is_the_signed_one(acts in proptest::collection::vec(act(), 1..60)) {
         let (mut download, mut now, mut file, mut sent) = (start(), noon(), Vec::new(), 0_usize);

@@ -88,7 +88,7 @@ fn drive(
     panic!("it never ends");
 }
 
-// rule: XFER-40
+// rule: ROT-8
 #[test]
 fn a_rotation_is_proven_by_the_old_key_and_never_sent_empty() {
     let mut rotation = prepared().begin(7);
@@ -107,7 +107,7 @@ fn a_rotation_is_proven_by_the_old_key_and_never_sent_empty() {
     assert_eq!(PreparedRotation::new(&alice(), &old(), &old(), noon()), Err(RotationRefusal::SameKey));
 }
 
-// rule: XFER-41
+// rule: ROT-9
 #[test]
 fn when_no_answer_comes_the_provider_is_asked_which_key_is_in_force() {
     for arrives in [true, false] {
@@ -120,7 +120,7 @@ fn when_no_answer_comes_the_provider_is_asked_which_key_is_in_force() {
     }
 }
 
-// rule: XFER-41
+// rule: ROT-9
 #[test]
 fn a_refusal_that_answers_the_second_of_two_requests_is_not_taken_for_the_outcome() {
     // The first one did it and its answer got lost; a proxy sent it again.
@@ -136,7 +136,7 @@ fn a_refusal_that_answers_the_second_of_two_requests_is_not_taken_for_the_outcom
     assert_eq!(rotation.outcome(), Some(&RotationOutcome::Rotated));
 }
 
-// rule: XFER-42
+// rule: ROT-10
 #[test]
 fn a_rotation_that_is_refused_ends_with_the_old_key_in_force() {
     for status in [400, 401, 403, 404, 409, 422] {
@@ -160,7 +160,7 @@ fn a_rotation_that_is_refused_ends_with_the_old_key_in_force() {
     }
 }
 
-// rule: XFER-42
+// rule: ROT-10
 #[test]
 fn a_provider_that_never_answers_a_rotation_leaves_the_old_key_in_force() {
     let mut rotation = prepared().begin(7);
@@ -182,7 +182,7 @@ fn a_provider_that_never_answers_a_rotation_leaves_the_old_key_in_force() {
     assert!(matches!(rotation.outcome(), Some(RotationOutcome::NotRotated(_))));
 }
 
-// rule: XFER-43
+// rule: ROT-11
 #[test]
 fn a60_a_third_key_in_force_is_reported_and_not_sent_against() {
     let eve = Identity::from_seed(&[6; 32]);
@@ -206,7 +206,7 @@ fn a60_a_third_key_in_force_is_reported_and_not_sent_against() {
     assert!(rotation.poll_call(later.saturating_add(Duration::from_secs(86_400))).is_none());
 }
 
-// rule: XFER-44
+// rule: ROT-12
 #[test]
 fn what_was_stored_before_a_crash_is_enough_to_go_on() {
     for is_done in [true, false] {
@@ -230,7 +230,7 @@ fn what_was_stored_before_a_crash_is_enough_to_go_on() {
     assert!(PreparedRotation::from_json(forged.as_bytes()).is_err());
 }
 
-// rule: XFER-45
+// rule: ROT-13
 #[test]
 fn a35_a_rotation_goes_on_when_the_clock_jumps() {
     let ten_years = Duration::from_secs(10 * 365 * 86_400);
@@ -245,7 +245,7 @@ fn a35_a_rotation_goes_on_when_the_clock_jumps() {
 }
 
 proptest! {
-    // rule: XFER-41
+    // rule: ROT-9
     #[test]
     fn whatever_gets_lost_host_and_provider_agree_on_the_key_in_the_end(
         weather in proptest::collection::vec((any::<bool>(), any::<bool>()), 0..24),
@@ -294,7 +294,7 @@ fn me() -> AnswerParts {
     AnswerParts::new(200).with_body(br#"{"address":"alice@acme.crabmail.ai"}"#.to_vec())
 }
 
-// rule: XFER-46
+// rule: ROT-14
 #[test]
 fn a_new_api_key_is_stored_and_tried_before_the_old_one_is_given_up() {
     let mut rotation = ApiKeyRotation::new(7);
@@ -319,7 +319,7 @@ fn a_new_api_key_is_stored_and_tried_before_the_old_one_is_given_up() {
     assert!(matches!(rotation.outcome(), Some(ApiKeyOutcome::NewKeyRefused(_))));
 }
 
-// rule: XFER-47
+// rule: ROT-15
 #[test]
 fn an_answer_that_got_lost_makes_another_request_with_the_old_key() {
     let mut rotation = ApiKeyRotation::new(7);
@@ -335,7 +335,7 @@ fn an_answer_that_got_lost_makes_another_request_with_the_old_key() {
     assert!(rotation.take_new_key().is_some());
 }
 
-// rule: XFER-47
+// rule: ROT-15
 #[test]
 fn a60_a_rotation_of_the_api_key_ends_whatever_is_answered() {
     for answer in [
