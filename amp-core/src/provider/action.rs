@@ -9,6 +9,8 @@ use amp_envelope::MessageId;
 use super::body::{self, BodyError};
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::reply::Reply;
+use super::webhook::WebhookPost;
+use crate::webhook::PostOutcome;
 use crate::wire::{FrameShape, MessageFrame, ServerFrame};
 
 /// Something that the host does, after the effects of its decision are stored and the decision is committed.
@@ -26,6 +28,8 @@ pub enum Action {
     },
     /// Writes a message to a socket, and tells [`Provider::performed`](super::Provider::performed) how that went.
     PushMessage(Push),
+    /// Posts a message to a webhook, and tells [`Provider::performed`](super::Provider::performed) how that went.
+    PostWebhook(Box<WebhookPost>),
     /// Closes a socket.
     CloseSocket {
         /// The socket.
@@ -104,7 +108,8 @@ impl Push {
     /// The frame was not written, or nobody knows.
     #[must_use]
     pub const fn failed(&self) -> Performed {
-        Performed { kind: PerformedKind::PushFailed { message: self.message } }
+        let (agent, message) = (self.agent, self.message);
+        Performed { kind: PerformedKind::PushFailed { agent, message, is_new: !self.replay } }
     }
 }
 
@@ -120,5 +125,7 @@ pub(super) enum PerformedKind {
     /// A message was written to a socket.
     Pushed { agent: AgentNumber, message: MessageNumber },
     /// A message was not written to a socket, or nobody knows.
-    PushFailed { message: MessageNumber },
+    PushFailed { agent: AgentNumber, message: MessageNumber, is_new: bool },
+    /// A message was posted to a webhook, or was not.
+    Posted { agent: AgentNumber, message: MessageNumber, attempt: u8, outcome: PostOutcome },
 }

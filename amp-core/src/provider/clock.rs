@@ -43,6 +43,11 @@ impl Clock {
         self.running
     }
 
+    /// The moment at which the wall clock, as it goes now, says this.
+    pub(super) fn running_at(&self, at: Timestamp) -> Option<Running> {
+        Some(self.running.plus(at.duration_since(self.wall?).unwrap_or_default()))
+    }
+
     /// When a moment is reached, by the wall clock as it goes now.
     pub(super) fn wall_at(&self, due: Running) -> Option<Timestamp> {
         Some(self.wall?.saturating_add(due.since(self.running)))

@@ -71,6 +71,17 @@ pub enum Effect {
         /// When.
         at: Timestamp,
     },
+    /// A message is being posted to a webhook: this many attempts were begun. Stored before the attempt is made.
+    Posting {
+        /// The recipient.
+        agent: AgentNumber,
+        /// The message.
+        message: MessageNumber,
+        /// Attempts that were begun.
+        attempts: u8,
+        /// When the next one is due; none when there is none.
+        due: Option<Timestamp>,
+    },
     /// A message left the queue: its body may be deleted.
     Left {
         /// The recipient.

@@ -111,7 +111,7 @@ impl Provider {
     /// Does what is due: see [`next_timeout`](Self::next_timeout).
     pub fn tick(&mut self, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
-        self.meet_deadlines(OVERDUE_MAX, &mut plan);
+        self.meet_deadlines(OVERDUE_MAX, moment.now(), &mut plan);
         Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 

@@ -11,6 +11,7 @@ use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use crate::guards::{RateCharge, RateLimiter, RateLimits};
+use crate::webhook::RetrySchedule;
 
 /// How long a socket may take to say who it is.
 pub(super) const AUTH_WITHIN: Duration = Duration::from_secs(10);
@@ -47,6 +48,20 @@ pub(super) struct Awaited {
     pub(super) due: Running,
 }
 
+/// A message that is being posted to its recipient's webhook.
+#[derive(Clone, Debug)]
+pub(super) struct Posting {
+    pub(super) agent: AgentNumber,
+    pub(super) schedule: RetrySchedule,
+    due: Running,
+}
+
+impl Posting {
+    pub(super) fn new(agent: AgentNumber, schedule: RetrySchedule) -> Self {
+        Self { agent, schedule, due: Running::default() }
+    }
+}
+
 /// A request for messages that waits for one.
 #[derive(Debug, Clone)]
 pub(super) struct Poll {
@@ -62,6 +77,7 @@ pub(super) enum Due {
     Socket(SocketId),
     Answer(MessageNumber),
     Poll(Ticket),
+    Post(MessageNumber),
 }
 
 /// A change in memory.
@@ -77,6 +93,8 @@ pub(super) enum Change {
     AwaitedBy(MessageNumber, Ticket),
     PushFailed(MessageNumber),
     Answered(MessageNumber),
+    Posting(MessageNumber, Posting),
+    PostingEnded(MessageNumber),
     Polls(Ticket, Poll),
     /// The time of a request for messages is over: it is answered as things are.
     PollDue(Ticket),
@@ -93,6 +111,7 @@ pub(super) struct Live {
     of_agent: BTreeMap<AgentNumber, BTreeSet<SocketId>>,
     pub(super) awaited: BTreeMap<MessageNumber, Awaited>,
     awaited_as: BTreeMap<AnsweredKey, MessageNumber>,
+    pub(super) postings: BTreeMap<MessageNumber, Posting>,
     pub(super) polls: BTreeMap<Ticket, Poll>,
     polls_of: BTreeMap<AgentNumber, BTreeSet<Ticket>>,
     due: BTreeSet<(Running, Due)>,
@@ -131,8 +150,17 @@ impl Live {
         self.due.iter().take_while(move |(at, _)| *at <= now).take(most).map(|(_, due)| *due)
     }
 
+    /// When something is due next: at once, before anything came in after a start.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.clock.wall_at(self.due.first()?.0)
+        let (due, _) = self.due.first()?;
+        Some(self.clock.wall_at(*due).unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Takes up what was being posted when the provider stopped. It is looked at once there is a clock.
+    pub(super) fn resume(&mut self, message: MessageNumber, agent: AgentNumber, schedule: RetrySchedule) {
+        let posting = Posting::new(agent, schedule);
+        self.due.insert((posting.due, Due::Post(message)));
+        self.postings.insert(message, posting);
     }
 
     pub(super) fn apply(&mut self, change: Change) {
@@ -176,6 +204,12 @@ impl Live {
                     }
                 }
             }
+            Change::Posting(message, posting) => self.post(message, posting),
+            Change::PostingEnded(message) => {
+                if let Some(posting) = self.postings.remove(&message) {
+                    self.due.remove(&(posting.due, Due::Post(message)));
+                }
+            }
             Change::Polls(ticket, poll) => {
                 self.due.insert((poll.due, Due::Poll(ticket)));
                 self.polls_of.entry(poll.agent).or_default().insert(ticket);
@@ -190,6 +224,17 @@ impl Live {
                 self.last_seen.insert(agent, at);
             }
         }
+    }
+
+    /// A schedule goes by the wall clock; when it is looked at next does not move away when that is set back.
+    fn post(&mut self, message: MessageNumber, mut posting: Posting) {
+        let due = posting.schedule.next_timeout().and_then(|at| self.clock.running_at(at));
+        posting.due = due.unwrap_or_else(|| self.clock.now());
+        let due = posting.due;
+        if let Some(before) = self.postings.insert(message, posting) {
+            self.due.remove(&(before.due, Due::Post(message)));
+        }
+        self.due.insert((due, Due::Post(message)));
     }
 
     fn bind(&mut self, id: SocketId, agent: AgentNumber, now: Running) {

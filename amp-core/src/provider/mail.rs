@@ -24,6 +24,8 @@ pub(super) struct Entry {
     pub(super) receipt: bool,
     pub(super) handed_over: Option<Way>,
     pub(super) read: bool,
+    /// When it was posted to a webhook: attempts that were begun, and when the next one is due, if there is one.
+    pub(super) posting: Option<(u8, Option<Timestamp>)>,
 }
 
 /// A message that left the queue.
@@ -121,6 +123,18 @@ impl Mail {
         self.queues.get(&agent)?.entries.get(&message)
     }
 
+    /// What is being posted: whose, attempts that were begun, and when the next one is due.
+    pub(super) fn postings(
+        &self,
+    ) -> impl Iterator<Item = (AgentNumber, MessageNumber, u8, Timestamp)> + use<'_> {
+        self.queues.iter().flat_map(|(agent, queue)| {
+            queue.entries.iter().filter_map(|(message, entry)| {
+                let (attempts, due) = entry.posting?;
+                Some((*agent, *message, attempts, due?))
+            })
+        })
+    }
+
     /// How many messages wait in all.
     pub(super) fn len(&self) -> usize {
         self.by_expiry.len()
@@ -155,6 +169,7 @@ impl Mail {
                 receipt: message.receipt,
                 handed_over: None,
                 read: false,
+                posting: None,
             },
         );
     }
@@ -163,6 +178,19 @@ impl Mail {
         let queue = self.queues.get_mut(&agent);
         if let Some(entry) = queue.and_then(|queue| queue.entries.get_mut(&message)) {
             entry.handed_over = Some(way);
+            entry.posting = None;
+        }
+    }
+
+    pub(super) fn posting(
+        &mut self,
+        agent: AgentNumber,
+        message: MessageNumber,
+        posting: (u8, Option<Timestamp>),
+    ) {
+        let queue = self.queues.get_mut(&agent);
+        if let Some(entry) = queue.and_then(|queue| queue.entries.get_mut(&message)) {
+            entry.posting = Some(posting);
         }
     }
 

@@ -39,6 +39,7 @@ mod settings;
 mod signing_keys;
 mod sockets;
 mod state;
+mod webhook;
 
 pub use action::{Action, Performed, Push};
 pub use agent::{AgentRecord, ApiKeyHash};
@@ -52,3 +53,4 @@ pub use number::{AgentNumber, MessageNumber, SocketId, Ticket};
 pub use registration::Registration;
 pub use reply::{MessagesReply, Reply};
 pub use settings::{ProviderBuilder, Refusals};
+pub use webhook::WebhookPost;

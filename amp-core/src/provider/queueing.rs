@@ -77,7 +77,7 @@ impl Provider {
         };
         plan.bodies.push(body);
         plan.effects.push(Effect::Queued { message: Box::new(queued.clone()) });
-        let pushes = self.push_to_all(&queued, plan);
+        let pushes = self.hand_over(&queued, now, plan);
         match ticket {
             Some(ticket) if pushes > 0 => {
                 self.await_handover(&queued, ticket, pushes, plan);
@@ -87,15 +87,21 @@ impl Provider {
         }
     }
 
-    /// Pushes a new message to every socket of its recipient.
-    fn push_to_all(&self, queued: &QueuedMessage, plan: &mut Plan) -> usize {
+    /// Pushes a message to every socket of its recipient.
+    pub(super) fn push_to_all(
+        &self,
+        agent: AgentNumber,
+        message: MessageNumber,
+        id: &MessageId,
+        plan: &mut Plan,
+    ) -> usize {
         let before = plan.actions.len();
-        plan.actions.extend(self.live.sockets_of(queued.agent).map(|socket| {
+        plan.actions.extend(self.live.sockets_of(agent).map(|socket| {
             Action::PushMessage(Push {
                 socket,
-                agent: queued.agent,
-                message: queued.number,
-                id: queued.id.clone(),
+                agent,
+                message,
+                id: id.clone(),
                 replay: false,
                 shape: self.settings.frame_shape,
             })
@@ -122,11 +128,19 @@ impl Provider {
             PerformedKind::Pushed { agent, message } => {
                 self.handed_over(agent, message, Way::Socket, now, plan)
             }
-            PerformedKind::PushFailed { message } => {
+            PerformedKind::PushFailed { agent, message, is_new } => {
+                let awaited = self.live.awaited.get(&message);
+                let is_last = awaited.is_none_or(|awaited| awaited.pushes <= 1);
+                if is_new && is_last && self.post_instead(agent, message, now, plan) {
+                    return;
+                }
                 plan.changes.push(Change::PushFailed(message));
-                if self.live.awaited.get(&message).is_some_and(|awaited| awaited.pushes <= 1) {
+                if is_last {
                     self.answer_awaited(message, None, plan);
                 }
+            }
+            PerformedKind::Posted { agent, message, attempt, outcome } => {
+                self.note_post(message, agent, (attempt, outcome), now, plan);
             }
         }
     }

@@ -11,6 +11,7 @@ use super::live::Live;
 use super::registration::Registration;
 use super::state::State;
 use crate::guards::RateLimits;
+use crate::webhook::RetrySchedule;
 use crate::wire::{ApiUrl, FrameShape};
 
 /// How many messages wait for one agent at most.
@@ -120,7 +121,10 @@ impl ProviderBuilder {
     /// The provider.
     #[must_use]
     pub fn build(self) -> Provider {
-        let live = Live::new(self.limits);
+        let mut live = Live::new(self.limits);
+        for (agent, message, attempts, due) in self.state.mail.postings() {
+            live.resume(message, agent, RetrySchedule::resume(attempts, due));
+        }
         Provider { settings: self.settings, state: self.state, live }
     }
 }

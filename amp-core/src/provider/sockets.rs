@@ -152,11 +152,12 @@ impl Provider {
     }
 
     /// Sockets that said nothing for too long, answers that cannot wait any longer.
-    pub(super) fn meet_deadlines(&self, most: usize, plan: &mut Plan) {
+    pub(super) fn meet_deadlines(&self, most: usize, now: Timestamp, plan: &mut Plan) {
         for due in self.live.due(most) {
             match due {
                 Due::Socket(socket) => self.look_at(socket, plan),
                 Due::Answer(message) => self.answer_awaited(message, None, plan),
+                Due::Post(message) => self.posting_due(message, now, plan),
                 Due::Poll(ticket) => plan.changes.push(Change::PollDue(ticket)),
             }
         }

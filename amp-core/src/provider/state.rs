@@ -39,6 +39,9 @@ impl State {
                     self.accepted.answered(answered.agent, &answered.key, *way, *at);
                 }
             }
+            Effect::Posting { agent, message, attempts, due } => {
+                self.mail.posting(*agent, *message, (*attempts, *due));
+            }
             Effect::Left { agent, message, how, .. } => self.mail.left(*agent, *message, *how),
             Effect::Read { agent, id, .. } => self.mail.read(*agent, id),
             Effect::Settled { agent, id, sender, how, read } => {
@@ -102,6 +105,12 @@ impl State {
                 way,
                 answers: None,
                 at: entry.queued_at,
+            }));
+            effects.extend(entry.posting.map(|(attempts, due)| Effect::Posting {
+                agent,
+                message: number,
+                attempts,
+                due,
             }));
             let read = || Effect::Read { agent, id: entry.id.clone(), at: entry.queued_at };
             effects.extend(entry.read.then(read));

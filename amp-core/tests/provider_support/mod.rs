@@ -96,10 +96,32 @@ pub enum Network {
     Hangs,
 }
 
+/// How the endpoints of webhooks are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// They answer with this status.
+    Answers(u16),
+    /// There is no connection.
+    Fails,
+    /// Their host resolves to a private address.
+    IsPrivate,
+    /// Nobody knows yet: posts are collected.
+    Hangs,
+}
+
+/// A webhook that was called: headers, body, and the action itself.
+pub struct Posted {
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    pub post: amp_core::provider::WebhookPost,
+}
+
 pub struct Host {
     pub provider: Provider,
     pub now: Timestamp,
     pub network: Network,
+    pub endpoint: Endpoint,
+    pub posted: Vec<Posted>,
     /// The lines that are stored, and the bodies.
     pub log: Vec<String>,
     pub bodies: BTreeMap<MessageNumber, Vec<u8>>,
@@ -126,6 +148,8 @@ impl Host {
             provider: make().restore(effects).build(),
             now: START.parse().unwrap(),
             network: Network::Works,
+            endpoint: Endpoint::Answers(200),
+            posted: Vec::new(),
             log,
             bodies: BTreeMap::new(),
             frames: BTreeMap::new(),
@@ -200,8 +224,32 @@ impl Host {
                     let answer = self.finish(*reply).unwrap();
                     assert!(self.answers.insert(ticket, answer).is_none(), "a request is answered once");
                 }
+                Action::PostWebhook(post) => self.post(*post),
                 _ => panic!("another action"),
             }
+        }
+    }
+
+    fn post(&mut self, post: amp_core::provider::WebhookPost) {
+        // What was acknowledged meanwhile is not there any more.
+        let Some(body) = self.bodies.get(&post.message()).cloned() else {
+            return self.performed(post.failed());
+        };
+        let private = ["10.0.0.1".parse().unwrap()];
+        let public = ["93.184.216.34".parse().unwrap()];
+        let resolved = if self.endpoint == Endpoint::IsPrivate { private } else { public };
+        if post.target().admit(&resolved).is_err() {
+            return self.performed(post.not_admitted());
+        }
+        let headers = post.sign(&body, self.now).iter().map(|(name, value)| (name, value.into())).collect();
+        let performed = match self.endpoint {
+            Endpoint::Answers(status) => Some(post.answered(status)),
+            Endpoint::Fails | Endpoint::IsPrivate => Some(post.failed()),
+            Endpoint::Hangs => None,
+        };
+        self.posted.push(Posted { headers, body, post });
+        if let Some(performed) = performed {
+            self.performed(performed);
         }
     }
 
@@ -332,6 +380,15 @@ impl Host {
         let socket = SocketId(self.sockets);
         let _ = self.with(|provider, moment| provider.socket_opened(socket, moment));
         socket
+    }
+
+    /// Lets the time come to which the provider wants to be called, again and again until nothing is due for a while.
+    pub fn run_until(&mut self, end: Timestamp) {
+        while let Some(due) = self.provider.next_timeout().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.tick();
+        }
+        self.now = self.now.max(end);
     }
 
     pub fn frame(&mut self, socket: SocketId, frame: &Value) {
