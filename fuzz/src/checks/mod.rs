@@ -14,12 +14,16 @@ mod forward;
 mod frames;
 mod key_import;
 mod pattern;
+mod pickup;
 mod receive;
+mod rest_answer;
+mod rest_request;
 mod scan;
 mod session;
 mod target;
 mod thread;
 mod timestamp;
+mod transfer;
 mod txt;
 mod verify;
 mod webhook;
@@ -37,12 +41,16 @@ pub use forward::forward;
 pub use frames::frames;
 pub use key_import::key_import;
 pub use pattern::pattern;
+pub use pickup::pickup;
 pub use receive::receive;
+pub use rest_answer::rest_answer;
+pub use rest_request::rest_request;
 pub use scan::scan;
 pub use session::session;
 pub use target::target;
 pub use thread::thread;
 pub use timestamp::timestamp;
+pub use transfer::transfer;
 pub use txt::txt;
 pub use verify::verify;
 pub use webhook::webhook;
@@ -69,12 +77,16 @@ pub const ALL: &[(&str, Check)] = &[
     ("frames", frames),
     ("key_import", key_import),
     ("pattern", pattern),
+    ("pickup", pickup),
     ("receive", receive),
+    ("rest_answer", rest_answer),
+    ("rest_request", rest_request),
     ("scan", scan),
     ("session", session),
     ("target", target),
     ("thread", thread),
     ("timestamp", timestamp),
+    ("transfer", transfer),
     ("txt", txt),
     ("verify", verify),
     ("webhook", webhook),
