@@ -50,7 +50,9 @@ impl AcceptedKeys {
     pub(super) fn has_room(&self, agent: AgentNumber, now: Timestamp) -> bool {
         let Some(own) = self.agents.get(&agent) else { return true };
         let oldest = own.order.front();
-        own.order.len() < ACCEPTED_MAX || oldest.is_none_or(|(at, _)| is_older(*at, GUARANTEED, now))
+        // A time ahead of the clock is one that a wrong clock gave: it guarantees nothing.
+        let may_go = |at: Timestamp| is_older(at, GUARANTEED, now) || at > now;
+        own.order.len() < ACCEPTED_MAX || oldest.is_none_or(|(at, _)| may_go(*at))
     }
 
     pub(super) fn insert(&mut self, agent: AgentNumber, key: IdempotencyKey, accepted: Accepted) {
@@ -95,4 +97,61 @@ impl AcceptedKeys {
 
 fn is_older(at: Timestamp, age: Duration, now: Timestamp) -> bool {
     now.duration_since(at).is_some_and(|since| since > age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(seconds))
+    }
+
+    fn key(number: usize) -> IdempotencyKey {
+        let mut random = [0; 16];
+        random[..8].copy_from_slice(&number.to_be_bytes());
+        IdempotencyKey::from_random(random)
+    }
+
+    fn accepted(queued_at: Timestamp) -> Accepted {
+        let id = MessageId::from_parts(queued_at, [0; 8]);
+        Accepted { digest: Sha256Hash::of(&[]), id, queued_at, handed_over: None }
+    }
+
+    #[test]
+    fn what_is_younger_than_a_day_is_never_forgotten_to_make_room() {
+        let (mut keys, agent, day) = (AcceptedKeys::default(), AgentNumber(0), 24 * 3_600);
+        for number in 0..ACCEPTED_MAX {
+            assert!(keys.has_room(agent, at(1_000)));
+            keys.insert(agent, key(number), accepted(at(1_000)));
+        }
+        assert!(!keys.has_room(agent, at(1_000 + day)));
+        assert!(keys.has_room(AgentNumber(1), at(1_000)), "room is each agent's own");
+        assert!(keys.has_room(agent, at(1_001 + day)));
+        keys.insert(agent, key(ACCEPTED_MAX), accepted(at(1_001 + day)));
+        assert_eq!(keys.iter().count(), ACCEPTED_MAX);
+        assert!(keys.get(agent, &key(0), at(1_001 + day)).is_none(), "the oldest made room");
+        assert!(keys.get(agent, &key(1), at(1_001 + day)).is_some());
+    }
+
+    #[test]
+    fn keys_of_a_clock_that_was_ahead_lock_nobody_out() {
+        let (mut keys, agent) = (AcceptedKeys::default(), AgentNumber(0));
+        for number in 0..ACCEPTED_MAX {
+            keys.insert(agent, key(number), accepted(at(1_000_000_000)));
+        }
+        assert!(keys.has_room(agent, at(1_000)));
+    }
+
+    #[test]
+    fn a_key_that_is_used_again_after_its_time_is_kept_from_then_on() {
+        let (mut keys, agent, week) = (AcceptedKeys::default(), AgentNumber(0), 7 * 24 * 3_600);
+        keys.insert(agent, key(1), accepted(at(0)));
+        assert!(keys.get(agent, &key(1), at(week)).is_some());
+        assert!(keys.get(agent, &key(1), at(week + 1)).is_none());
+        keys.insert(agent, key(1), accepted(at(week + 1)));
+        keys.insert(agent, key(2), accepted(at(week + 2)));
+        assert!(keys.get(agent, &key(1), at(week + 2)).is_some());
+        assert_eq!(keys.iter().count(), 2);
+    }
 }
