@@ -1,4 +1,5 @@
-//! The Agent Messaging Protocol without I/O: who wrote, how far to believe it, and how to show it to a model.
+//! The Agent Messaging Protocol without I/O: who wrote, how far to believe it, how to show it to a model, and how to talk
+//! to a provider, or be one.
 //!
 //! One dependency gives a program the three crates below it, under one version: [`mod@address`] says who, [`crypto`]
 //! proves it, [`envelope`] holds what is said. Their names are here as well. On top of them, this crate decides:
@@ -11,6 +12,12 @@
 //! | [`identity`] | what agent cards, key rotations, records and Agent Identity documents prove |
 //! | [`admission`] | who may write to whom: policy, grants, capability manifests |
 //! | [`explain`] | why a message did not verify or was refused, for people |
+//! | [`wire`] | what an agent and its provider say to each other: REST requests and answers, codes, WebSocket frames |
+//! | [`connection`] | what an agent's side does next: socket session, pick-up loop, transfers, key rotation |
+//! | [`webhook`] | whether an HTTP delivery is genuine, when to try again, and which targets may be called at all |
+//! | [`federation`] | where another provider is, whether its forwards are believed, and how one is signed |
+//! | [`guards`] | who has asked too often, is suspended, is a risk, or answers another agent without end |
+//! | [`provider`] | what a provider answers, stores and does: any host becomes one by doing it |
 //!
 //! [`prelude`] has the dozen names that most programs use. Nothing in the family below `amp-client` opens a socket or a
 //! file, reads a clock or keeps a global state: time is an argument, keys are arguments, and what has to be remembered is
@@ -68,9 +75,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What is not here yet
+//! # Talk to a provider
 //!
-//! Whatever talks to a provider, or is one: REST bodies and WebSocket frames, federation, webhooks, sessions.
+//! A request is a value. It becomes an `http::Request` (feature `http`) or plain [`wire::RequestParts`], goes over whatever
+//! transport the host has, and reads its answer.
+//!
+//! ```
+//! use amp_core::identity::ApiKey;
+//! use amp_core::prelude::*;
+//! use amp_core::wire::{AnswerParts, ApiUrl, DeliveryStatus, Request, Route};
+//! # let alice = Identity::from_seed(&[7; 32]);
+//! # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+//! #     .from(&"alice@acme.crabmail.ai".parse()?)
+//! #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+//! # let answer = r#"{"id":"msg_1769853600_00112233445566aa","status":"queued","method":"relay","queued_at":"2026-01-31T10:00:01Z"}"#;
+//! # let answer = AnswerParts::new(200).with_body(answer.into());
+//! # #[cfg(feature = "http")] {
+//! let api: ApiUrl = "https://api.crabmail.ai/v1".parse()?;
+//! let key: ApiKey = "amp_live_sk_7f53efb3fb6588af".parse()?; // from the registration
+//!
+//! let route = Route::new(&signed);
+//! let request = route.to_http(&api, Some(&key))?; // an `http::Request<Vec<u8>>`, the key in its header and nowhere else
+//! assert_eq!(request.uri(), "https://api.crabmail.ai/v1/route");
+//! let routed = route.read_answer(&answer)?; // what came back, checked to be an answer to this request
+//! assert_eq!(routed.status, DeliveryStatus::Queued);
+//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Features
 //!

@@ -46,19 +46,25 @@ fn every_room_of_amp_core_is_looked_at() {
 }
 
 /// Items of each room that no prelude names as well.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 18] = [
     "amp_core::admission::CommunicationPolicy::check",
     "amp_core::admission::PairGrants",
+    "amp_core::connection::Session",
     "amp_core::explain::Explainer::explain",
     "amp_core::explain::Change::OtherDialect::0",
+    "amp_core::federation::Discovery",
+    "amp_core::guards::RateLimiter",
     "amp_core::identity::AgentCard",
     "amp_core::identity::IdentityRecord",
+    "amp_core::provider::Provider::handle",
     "amp_core::receive::ReceiverBuilder::build",
     "amp_core::receive::Effect::Audit::0",
     "amp_core::scan::Scanner::scan",
     "amp_core::scan::Finding",
     "amp_core::trust::TrustFacts::level",
     "amp_core::trust::wrap",
+    "amp_core::webhook::verify",
+    "amp_core::wire::Route",
 ];
 
 /// The check proves itself on a crate that leaks a neighbour's types in every way we know of.
