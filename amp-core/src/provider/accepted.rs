@@ -109,7 +109,8 @@ mod tests {
 
     fn key(number: usize) -> IdempotencyKey {
         let mut random = [0; 16];
-        random[..8].copy_from_slice(&number.to_be_bytes());
+        // The first bytes hold the version of the UUID.
+        random[9..].copy_from_slice(&number.to_be_bytes()[1..]);
         IdempotencyKey::from_random(random)
     }
 
