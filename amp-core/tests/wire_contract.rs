@@ -214,6 +214,7 @@ fn a56_a57_what_is_read_of_a_request_is_bounded() {
 }
 
 // rule: API-8
+// rule: ERR-3
 #[test]
 fn a56_a57_what_is_read_of_an_answer_is_bounded() {
     let unreadable = |answer: AnswerParts| {
