@@ -25,4 +25,4 @@ pub use secret::WebhookSecret;
 pub use target::{Target, VettedTarget};
 pub use target_error::TargetError;
 pub use target_policy::TargetPolicy;
-pub use verify::{Delivery, PostedMessage, Scheme, verify};
+pub use verify::{AuthenticDelivery, PostedMessage, Scheme, verify};

@@ -36,7 +36,7 @@ pub enum Scheme {
 /// `X-AMP-` headers are signed by nobody, so nothing may depend on them.
 ///
 /// A delivery verifies again for as long as its time is near: whoever saw it can send it again. It is the receiver's
-/// memory that makes it a duplicate, by the id in the signed body ([`Delivery::message`]).
+/// memory that makes it a duplicate, by the id in the signed body ([`AuthenticDelivery::message`]).
 ///
 /// ```
 /// use amp_core::prelude::*;
@@ -71,7 +71,7 @@ pub fn verify<'a, N, V>(
     secrets: &[WebhookSecret],
     now: Timestamp,
     scheme: Scheme,
-) -> Result<Delivery<'a>, WebhookError>
+) -> Result<AuthenticDelivery<'a>, WebhookError>
 where
     N: AsRef<str>,
     V: AsRef<[u8]>,
@@ -96,7 +96,7 @@ where
         |secret: &WebhookSecret| secret.tag(&[time.as_bytes(), dot.as_bytes(), body]).matches(&signature);
     // No early end: how long it takes does not tell which secret fits.
     if secrets.iter().fold(false, |found, secret| found | fits(secret)) {
-        Ok(Delivery { body, signed_at })
+        Ok(AuthenticDelivery { body, signed_at })
     } else {
         Err(WebhookError::SignatureInvalid)
     }
@@ -161,12 +161,12 @@ fn tag(text: &str) -> Option<MacTag> {
 /// A delivery whose signature holds: somebody who knows the secret sent this body. What the message in it is worth, its
 /// own signature decides.
 #[derive(Clone, Copy)]
-pub struct Delivery<'a> {
+pub struct AuthenticDelivery<'a> {
     body: &'a [u8],
     signed_at: Option<Timestamp>,
 }
 
-impl<'a> Delivery<'a> {
+impl<'a> AuthenticDelivery<'a> {
     /// When it was signed. None under [`Scheme::Maestro`], which signs no time.
     #[must_use]
     pub const fn signed_at(&self) -> Option<Timestamp> {
@@ -191,9 +191,9 @@ impl<'a> Delivery<'a> {
 }
 
 /// Shows no content.
-impl fmt::Debug for Delivery<'_> {
+impl fmt::Debug for AuthenticDelivery<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
+        f.debug_struct("AuthenticDelivery")
             .field("signed_at", &self.signed_at)
             .field("bytes", &self.body.len())
             .finish_non_exhaustive()
