@@ -29,7 +29,7 @@ use amp_core::wire::{
 };
 use serde_json::{Value, json};
 
-type Result<T = (), E = Box<dyn Error + Send + Sync>> = core::result::Result<T, E>;
+pub(crate) type Result<T = (), E = Box<dyn Error + Send + Sync>> = core::result::Result<T, E>;
 
 /// What a request may be long: head, and body.
 const HEAD_MAX: u64 = 64 * 1024;
@@ -355,6 +355,17 @@ fn ask<R: Request>(api: &ApiUrl, key: Option<&amp_core::identity::ApiKey>, reque
 fn talk_to_itself() -> Result {
     let path: PathBuf = std::env::temp_dir().join(format!("amp-provider-{}.log", std::process::id()));
     let outcome = two_agents_meet(&path);
+    std::fs::remove_file(&path)?;
+    outcome
+}
+
+/// Runs something against a provider, and stops that afterwards.
+#[allow(dead_code, reason = "for programs that need somebody to talk to")]
+pub(crate) fn while_serving(run: impl FnOnce(&ApiUrl) -> Result) -> Result {
+    let path = std::env::temp_dir().join(format!("amp-provider-{}.log", std::process::id()));
+    let server = Server::start("127.0.0.1:0", &path)?;
+    let outcome = run(&server.api);
+    server.stop()?;
     std::fs::remove_file(&path)?;
     outcome
 }
