@@ -31,6 +31,10 @@ impl Provider {
             "threading".into(),
             "priority".into(),
         ]);
+        if let Some(rules) = &self.settings.attachments {
+            info.capabilities.get_or_insert_default().push("attachments".into());
+            info.attachment_limits = Some(rules.stated());
+        }
         let per_minute = |class| Some(u64::from(self.live.limiter.limits().get(class).calls()));
         let mut limits = RateLimitsStated::default();
         limits.messages_per_minute = per_minute(RateClass::Route);

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use amp_envelope::MessageId;
+use amp_envelope::{AttachmentId, MessageId};
 
 use super::body::{self, BodyError};
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
@@ -36,6 +36,12 @@ pub enum Action {
         socket: SocketId,
         /// The close code, 1000 to 4999.
         code: u16,
+    },
+    /// Checks the file of an attachment, and tells
+    /// [`Provider::attachment_checked`](super::Provider::attachment_checked) what came out.
+    CheckFile {
+        /// The attachment.
+        attachment: AttachmentId,
     },
     /// Answers a request that waits.
     Answer {

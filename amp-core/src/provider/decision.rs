@@ -3,12 +3,13 @@
 
 use alloc::vec::Vec;
 
-use amp_envelope::Timestamp;
+use amp_envelope::{AttachmentId, Timestamp};
 
 use super::action::Action;
 use super::body::MessageBody;
 use super::effect::{Departure, Effect};
 use super::engine::Provider;
+use super::files::FileBody;
 use super::live::Change;
 use super::number::{AgentNumber, MessageNumber};
 use super::reply::Reply;
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) effects: Vec<Effect>,
     pub(super) bodies: Vec<MessageBody>,
     pub(super) released: Vec<MessageNumber>,
+    pub(super) files: Vec<FileBody>,
+    pub(super) released_files: Vec<AttachmentId>,
     /// What changes in memory alone.
     pub(super) changes: Vec<Change>,
     pub(super) actions: Vec<Action>,
@@ -86,6 +89,19 @@ impl Decision<'_> {
     #[must_use]
     pub fn released(&self) -> &[MessageNumber] {
         &self.plan.released
+    }
+
+    /// The files that the host keeps from now on.
+    #[must_use]
+    pub fn files(&self) -> &[FileBody] {
+        &self.plan.files
+    }
+
+    /// The attachments whose files nobody will ask for again. The host may delete them later than in the transaction, if
+    /// it notes there that it has to.
+    #[must_use]
+    pub fn released_files(&self) -> &[AttachmentId] {
+        &self.plan.released_files
     }
 
     /// Whether there is nothing to store.

@@ -4,10 +4,11 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use amp_envelope::{IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
+use amp_envelope::{AttachmentId, IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
 use serde::{Deserialize, Serialize};
 
 use super::agent::{AgentRecord, ApiKeyHash};
+use super::attachment::AttachmentRecord;
 use super::codec::Sha256Hash;
 use super::number::{AgentNumber, MessageNumber};
 
@@ -119,6 +120,16 @@ pub enum Effect {
     Accepted {
         /// Whose key it is.
         answer: Box<FirstAnswer>,
+    },
+    /// A file is announced, or its record is this from now on. It holds the token by which the file can be fetched.
+    AttachmentSet {
+        /// The record.
+        attachment: Box<AttachmentRecord>,
+    },
+    /// A file is forgotten.
+    AttachmentForgotten {
+        /// The attachment.
+        id: AttachmentId,
     },
     /// Numbers go on from here: nothing below them is given again.
     NumbersFrom {

@@ -119,7 +119,7 @@ impl Provider {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let (expiry, due) = (self.state.mail.next_expiry(), self.live.next_due());
-        expiry.into_iter().chain(due).min()
+        expiry.into_iter().chain(due).chain(self.state.attachments.next_end()).min()
     }
 
     /// Effects that make a provider of this one's memory: a shorter log to restore from.
@@ -128,13 +128,18 @@ impl Provider {
         self.state.snapshot()
     }
 
-    fn begin(&mut self, moment: &Moment) -> Plan {
+    pub(super) fn begin(&mut self, moment: &Moment) -> Plan {
         self.live.clock.advance(moment.now());
         let mut plan = Plan::default();
         for (agent, message) in self.state.mail.overdue(moment.now(), OVERDUE_MAX) {
             plan.leave(agent, message, Departure::Expired, moment.now());
         }
+        self.end_attachments(moment.now(), OVERDUE_MAX, &mut plan);
         plan
+    }
+
+    pub(super) const fn decide(&mut self, plan: Plan, reply: Option<Reply>, moment: &Moment) -> Decision<'_> {
+        Decision { provider: self, plan, reply, now: moment.now() }
     }
 
     fn answer(&mut self, call: &Call, moment: &Moment, plan: &mut Plan) -> Result<Reply, ApiError> {
@@ -252,6 +257,21 @@ impl Provider {
             }
             (AnyRequest::MarkRead(request), Caller::Agent(caller)) => {
                 self.mark_read(request, caller, now, plan)
+            }
+            (AnyRequest::StartUpload(request), Caller::Agent(caller)) => {
+                self.start_upload(request, caller, moment, plan)
+            }
+            (AnyRequest::DirectUpload(request), Caller::Agent(caller)) => {
+                self.direct_upload(request, caller, moment, plan)
+            }
+            (AnyRequest::ConfirmUpload(request), Caller::Agent(caller)) => {
+                self.confirm_upload(&request.id, caller, now, plan)
+            }
+            (AnyRequest::GetAttachment(request), Caller::Agent(caller)) => {
+                self.get_attachment(&request.id, caller, now)
+            }
+            (AnyRequest::DownloadAttachment(request), Caller::Agent(caller)) => {
+                self.download_attachment(&request.id, caller, now)
             }
             _ => Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not offer this")),
         }

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use amp_address::{Address, Profile};
 use amp_envelope::limits::MESSAGE_JSON_MAX_BYTES;
 use amp_envelope::{
-    ErrorCode, IdempotencyKey, MessageError, MessageId, RouteBody, Timestamp, Unverified, Verified,
+    IdempotencyKey, MessageError, MessageId, RouteBody, Timestamp, Unverified, Verified,
     write_json,
 };
 
@@ -72,6 +72,7 @@ impl Provider {
             ));
         }
         let recipient = self.recipient(&to, sender)?;
+        let attached = self.check_attachments(&body.payload(), caller, moment.now())?;
         self.charge_message(sender, recipient, moment.now(), plan)?;
         let id = self.new_message_id(recipient.record.number, moment);
         let arrival = Arrival {
@@ -91,7 +92,12 @@ impl Provider {
                 "a message has at most 512 KiB of JSON",
             ));
         }
-        Ok(match self.queue(arrival, ticket, moment.now(), plan) {
+        let (id, recipient) = (arrival.id.clone(), arrival.recipient);
+        let queueing = self.queue(arrival, ticket, moment.now(), plan);
+        if !matches!(queueing, Queueing::Full(_)) {
+            self.use_attachments(&attached, &id, Some(recipient), plan);
+        }
+        Ok(match queueing {
             Queueing::Full(id) => Routing::Failed(id),
             Queueing::Queued(queued) => {
                 Routing::Done(Reply::Now(super::routed::queued(&queued.id, queued.queued_at).to_parts()))
@@ -201,19 +207,7 @@ fn verified_body(
 
 /// The refusal of a body.
 pub(super) fn refused(error: &MessageError) -> ApiError {
-    let code = match error.code() {
-        ErrorCode::TooLarge => ApiErrorCode::RequestTooLarge,
-        ErrorCode::MissingField => ApiErrorCode::MissingField,
-        ErrorCode::InvalidField => ApiErrorCode::InvalidField,
-        ErrorCode::SignatureMissing => ApiErrorCode::SignatureMissing,
-        ErrorCode::SignatureInvalid => ApiErrorCode::SignatureInvalid,
-        _ => ApiErrorCode::InvalidRequest,
-    };
-    let refusal = ApiError::new(code, error.rule());
-    match error.field() {
-        Some(field) => refusal.with_field(field),
-        None => refusal,
-    }
+    ApiError::of_message(error)
 }
 
 /// When the message expires: the earlier of the signed time and the unsigned one. Both are still ahead.

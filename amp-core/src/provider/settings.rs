@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use amp_address::{KnownProviders, Provider as Domain};
 use amp_envelope::Dialect;
 
+use super::attachment_rules::AttachmentRules;
 use super::effect::Effect;
 use super::engine::Provider;
 use super::live::Live;
@@ -27,6 +28,8 @@ pub(super) struct Settings {
     pub(super) relay_max: usize,
     pub(super) refusals: Refusals,
     pub(super) frame_shape: FrameShape,
+    /// None when it carries no attachments.
+    pub(super) attachments: Option<AttachmentRules>,
     pub(super) registration: Registration,
 }
 
@@ -62,6 +65,7 @@ impl ProviderBuilder {
             relay_max: RELAY_MAX,
             refusals: Refusals::default(),
             frame_shape: FrameShape::default(),
+            attachments: None,
             registration: Registration::default(),
         };
         Self { settings, state: State::default(), limits: RateLimits::default() }
@@ -108,6 +112,13 @@ impl ProviderBuilder {
     #[must_use]
     pub fn registration(mut self, registration: Registration) -> Self {
         self.settings.registration = registration;
+        self
+    }
+
+    /// Takes files under these rules. Without them, a message with a file is refused: `attachments_not_supported`.
+    #[must_use]
+    pub fn attachments(mut self, rules: AttachmentRules) -> Self {
+        self.settings.attachments = Some(rules);
         self
     }
 

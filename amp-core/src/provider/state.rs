@@ -8,6 +8,7 @@ use amp_envelope::Timestamp;
 
 use super::accepted::{Accepted, AcceptedKeys};
 use super::agents::Agents;
+use super::attachment::Attachments;
 use super::effect::{Effect, FirstAnswer, QueuedMessage};
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
@@ -19,6 +20,7 @@ pub(super) struct State {
     pub(super) agents: Agents,
     pub(super) mail: Mail,
     pub(super) accepted: AcceptedKeys,
+    pub(super) attachments: Attachments,
     pub(super) owner_keys: OwnerKeys,
 }
 
@@ -51,6 +53,8 @@ impl State {
             Effect::Accepted { answer } => {
                 self.accepted.insert(answer.agent, answer.key.clone(), accepted(answer))
             }
+            Effect::AttachmentSet { attachment } => self.attachments.set((**attachment).clone()),
+            Effect::AttachmentForgotten { id } => self.attachments.remove(id),
             Effect::NumbersFrom { agent, message } => {
                 self.agents.numbers_from(*agent);
                 self.mail.numbers_from(*message);
@@ -126,6 +130,8 @@ impl State {
             };
             Effect::Accepted { answer: Box::new(answer) }
         }));
+        let attachments = self.attachments.iter();
+        effects.extend(attachments.map(|record| Effect::AttachmentSet { attachment: Box::new(record.clone()) }));
         effects.push(Effect::NumbersFrom {
             agent: self.agents.next_number().get(),
             message: self.mail.next_number().get(),

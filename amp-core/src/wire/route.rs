@@ -130,7 +130,7 @@ impl Route {
     /// The refusal to answer with: `missing_field` or `invalid_field` with the field, `invalid_request`,
     /// `request_too_large`.
     pub fn decode(&self, from: &Address) -> Result<RouteBody, ApiError> {
-        RouteBody::decode(&self.body, from).map_err(|error| refusal(&error))
+        RouteBody::decode(&self.body, from).map_err(|error| ApiError::of_message(&error))
     }
 
     fn json(&self) -> Option<JsonValue<'_>> {
@@ -151,22 +151,26 @@ const FORWARDED_MEMBERS: [&str; 9] = [
     "thread_id",
 ];
 
-/// The refusal of a message with this fault.
-fn refusal(error: &MessageError) -> ApiError {
-    let code = match error.code() {
-        ErrorCode::MissingField => ApiErrorCode::MissingField,
-        ErrorCode::InvalidField => ApiErrorCode::InvalidField,
-        // A subject that is too long does not make the whole body too large.
-        ErrorCode::TooLarge if error.field() == Some("subject") => ApiErrorCode::InvalidField,
-        ErrorCode::TooLarge => ApiErrorCode::RequestTooLarge,
-        ErrorCode::SignatureMissing => ApiErrorCode::SignatureMissing,
-        ErrorCode::SignatureInvalid => ApiErrorCode::SignatureInvalid,
-        _ => ApiErrorCode::InvalidRequest,
-    };
-    let refusal = ApiError::new(code, error.rule());
-    match error.field() {
-        Some(field) => refusal.with_field(field),
-        None => refusal,
+impl ApiError {
+    /// The refusal of a message with this fault.
+    pub(crate) fn of_message(error: &MessageError) -> Self {
+        let code = match (error.code(), error.field()) {
+            (ErrorCode::MissingField, _) => ApiErrorCode::MissingField,
+            // A subject that is too long does not make the whole body too large.
+            (ErrorCode::InvalidField, _) | (ErrorCode::TooLarge, Some("subject")) => {
+                ApiErrorCode::InvalidField
+            }
+            (ErrorCode::TooLarge, Some("payload.attachments")) => ApiErrorCode::TooManyAttachments,
+            (ErrorCode::TooLarge, _) => ApiErrorCode::RequestTooLarge,
+            (ErrorCode::SignatureMissing, _) => ApiErrorCode::SignatureMissing,
+            (ErrorCode::SignatureInvalid, _) => ApiErrorCode::SignatureInvalid,
+            _ => ApiErrorCode::InvalidRequest,
+        };
+        let refusal = Self::new(code, error.rule());
+        match error.field() {
+            Some(field) => refusal.with_field(field),
+            None => refusal,
+        }
     }
 }
 
