@@ -721,6 +721,17 @@ fn frames_that_nobody_knows_are_ignored_and_nonsense_is_answered() {
 }
 
 #[test]
+fn connections_count_against_the_limit_of_calls() {
+    let (_, bob, mut host) = pair();
+    for _ in 0..100 {
+        let socket = host.connect(&bob);
+        host.close(socket);
+    }
+    let socket = host.connect(&bob);
+    assert_eq!((host.closed[&socket], host.frames_of(socket).len()), (1013, 0));
+}
+
+#[test]
 fn an_agent_has_sixteen_sockets_at_most() {
     let (_, bob, mut host) = pair();
     let sockets: Vec<_> = (0..17)

@@ -274,7 +274,11 @@ impl Run {
             Step::Written { .. } => {}
             Step::CrashNext => self.host.crash_next = true,
             Step::Restart => self.host.restart(),
-            Step::RestartFromSnapshot => self.host.restart_from_snapshot(),
+            Step::RestartFromSnapshot => {
+                let before = self.host.snapshot();
+                self.host.restart_from_snapshot();
+                assert_eq!(self.host.snapshot(), before, "a snapshot says all that a snapshot says");
+            }
         }
         if core::mem::take(&mut self.host.crashed)
             || matches!(step, Step::Restart | Step::RestartFromSnapshot)

@@ -20,6 +20,27 @@ use super::reply::Reply;
 /// and deletes the [`released`](Self::released) bodies in it. Once that holds, [`commit`](Self::commit) lets the provider
 /// remember the effects, and hands out the answer and the actions. If it fails, the decision is dropped, and it was never
 /// made: answer 500 then.
+///
+/// ```
+/// use amp_core::provider::{Call, Effect, Moment, Provider, Reply};
+/// use amp_core::wire::{Register, Request};
+/// # fn transaction(lines: &[String], bodies: &[(u64, &[u8])], released: &[u64]) -> Result<(), std::io::Error> { Ok(()) }
+///
+/// let mut provider = Provider::builder("crabmail.ai".parse()?, "https://api.crabmail.ai/v1".parse()?).build();
+/// let alice = amp_core::Identity::from_seed(&[7; 32]);
+/// let request = Register::new("alice".parse()?, alice.verifying_key()).in_tenant("acme");
+/// let moment = Moment::new("2026-01-31T10:00:00Z".parse()?, [7; 32]);
+///
+/// let decision = provider.handle(&Call::new(request.to_parts()), &moment);
+/// let lines: Vec<String> = decision.effects().iter().map(Effect::to_json).collect();
+/// let bodies: Vec<_> = decision.bodies().iter().map(|body| (body.number().get(), body.as_bytes())).collect();
+/// let released: Vec<u64> = decision.released().iter().map(|number| number.get()).collect();
+/// transaction(&lines, &bodies, &released)?; // fails: the decision is dropped, and alice is not registered
+/// let outcome = decision.commit();
+/// let Some(Reply::Now(answer)) = outcome.reply else { return Err("no answer".into()) };
+/// assert_eq!((answer.status, outcome.actions.len()), (201, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is remembered, answered or done until the decision is committed"]
 pub struct Decision<'p> {
     pub(super) provider: &'p mut Provider,

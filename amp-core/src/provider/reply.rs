@@ -12,6 +12,19 @@ use crate::wire::{
 };
 
 /// The answer to a request.
+///
+/// ```
+/// use amp_core::provider::{BodyError, MessageNumber, Reply};
+/// # use std::collections::HashMap;
+/// use amp_core::wire::AnswerParts;
+///
+/// /// What goes out now; none when the answer comes later.
+/// fn finish(reply: Reply, store: &HashMap<MessageNumber, Vec<u8>>) -> Result<Option<AnswerParts>, BodyError> {
+///     reply.into_answer(|number| store.get(&number).cloned())
+/// }
+/// assert!(finish(Reply::Later, &HashMap::new())?.is_none());
+/// # Ok::<(), BodyError>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reply {

@@ -4,6 +4,7 @@
 use amp_envelope::Timestamp;
 
 use super::action::Action;
+use super::agents::Agent;
 use super::decision::Plan;
 use super::engine::{Provider, admitted};
 use super::live::{Change, Due, SILENCE_MAX, SOCKETS_MAX, SOCKETS_OF_AGENT_MAX};
@@ -65,6 +66,9 @@ impl Provider {
             return self.refuse_socket(socket, CLOSE_UNAUTHORIZED, plan);
         };
         let number = agent.record.number;
+        if bound.is_none() && !self.charge_socket(agent, now, plan) {
+            return self.close(socket, CLOSE_TRY_LATER, plan);
+        }
         let queue = self.state.mail.queue(number);
         let waiting = queue.map_or(0, |queue| queue.waiting(MessageNumber(0), now).count());
         let connected = ConnectedFrame::new(agent.record.address.clone());
@@ -75,6 +79,13 @@ impl Provider {
             plan.changes.push(Change::Bound(socket, number));
             self.replay_to(socket, number, now, plan);
         }
+    }
+
+    /// Counts a connection: each of them has everything read that waits.
+    fn charge_socket(&self, agent: &Agent, now: Timestamp, plan: &mut Plan) -> bool {
+        let charge = RateCharge::new(RateClass::Other, agent.rate_key());
+        plan.changes.push(Change::Charged(charge, now));
+        self.live.limiter.look(&charge, now).is_admitted()
     }
 
     /// An agent that has too many sockets loses the one that was silent for the longest.
