@@ -108,11 +108,18 @@ pub(crate) struct Lesson {
     provider: Provider,
     entry: Entry,
     /// The provider that is forgotten for it.
-    instead_of: Option<Provider>,
+    pub(crate) instead_of: Option<Provider>,
     /// What the host has to store, if that has changed.
     pub(crate) known: Option<LastKnown>,
     /// What was wrong with the answer.
     pub(crate) fault: Option<DiscoveryError>,
+}
+
+impl Lesson {
+    /// The provider that it is about.
+    pub(crate) const fn provider(&self) -> &Provider {
+        &self.provider
+    }
 }
 
 impl Default for Discovery {

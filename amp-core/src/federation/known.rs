@@ -4,15 +4,15 @@
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 
-use amp_address::Provider;
+use amp_address::{Profile, Provider};
 use amp_crypto::{Fingerprint, VerifyingKey};
 use amp_envelope::{JsonValue, Timestamp, write_json};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::claim::{Claim, ClaimedKey, Source};
 use super::grammar::check_endpoint;
 use super::record_error::DiscoveryError;
-use super::well_known::{optional, parsed_fingerprint, read_provider, required};
+use super::well_known::parsed_fingerprint;
 
 /// The version of the JSON form.
 const VERSION: u64 = 1;
@@ -21,7 +21,8 @@ const VERSION: u64 = 1;
 ///
 /// It is the one source that nobody on the way can answer for: another key than this is a conflict, until a person
 /// confirms it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Stored", try_from = "Stored")]
 pub struct LastKnown {
     pub(super) provider: Provider,
     pub(super) endpoint: Box<str>,
@@ -72,16 +73,8 @@ impl LastKnown {
     /// One line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let written = Written {
-            v: VERSION,
-            provider: self.provider.as_str(),
-            endpoint: &self.endpoint,
-            fingerprint: self.fingerprint.to_string(),
-            public_key: self.key.as_ref().map(|key| key.to_hex().unwrap_or_else(|| key.to_pem())),
-            confirmed: self.is_confirmed,
-            at: self.at,
-        };
-        write_json(&written).unwrap_or_default()
+        let json = write_json(self).unwrap_or_default();
+        alloc::format!(r#"{{"v":{VERSION},{}"#, json.strip_prefix('{').unwrap_or_default())
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
@@ -93,36 +86,57 @@ impl LastKnown {
         if record.get("v").and_then(|version| version.as_u64()) != Some(VERSION) {
             return Err(DiscoveryError::UnsupportedVersion { field: "v" });
         }
-        let provider = read_provider(&record)?.ok_or(DiscoveryError::Missing { field: "provider" })?;
-        let endpoint = required(&record, "endpoint")?;
-        check_endpoint(&endpoint)?;
-        let key = optional(&record, "public_key")?.map(|key| VerifyingKey::parse(&key)).transpose();
-        let key = key.map_err(DiscoveryError::Key)?;
-        let fingerprint = parsed_fingerprint(&required(&record, "fingerprint")?)?;
-        if key.as_ref().is_some_and(|key| fingerprint.matches(key).is_none()) {
-            return Err(DiscoveryError::FingerprintMismatch);
-        }
-        let is_confirmed = record.get("confirmed").and_then(|value| value.as_bool());
-        let at = required(&record, "at")?.parse();
-        Ok(Self {
-            provider,
-            endpoint: endpoint.into(),
-            fingerprint,
-            key,
-            is_confirmed: is_confirmed.ok_or(DiscoveryError::Missing { field: "confirmed" })?,
-            at: at.map_err(|_| DiscoveryError::Invalid { field: "at", rule: "a time is RFC 3339" })?,
-        })
+        let rule = "the record is as this library wrote it";
+        let stored = Stored::deserialize(record).map_err(|_| DiscoveryError::Invalid { field: "v", rule })?;
+        Self::try_from(stored)
     }
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    v: u64,
-    provider: &'a str,
-    endpoint: &'a str,
+/// The record's members.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    provider: String,
+    endpoint: Box<str>,
     fingerprint: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
     confirmed: bool,
     at: Timestamp,
+}
+
+impl From<LastKnown> for Stored {
+    fn from(known: LastKnown) -> Self {
+        Self {
+            provider: known.provider.as_str().into(),
+            endpoint: known.endpoint,
+            fingerprint: known.fingerprint.to_string(),
+            public_key: known.key.as_ref().map(|key| key.to_hex().unwrap_or_else(|| key.to_pem())),
+            confirmed: known.is_confirmed,
+            at: known.at,
+        }
+    }
+}
+
+impl TryFrom<Stored> for LastKnown {
+    type Error = DiscoveryError;
+
+    fn try_from(stored: Stored) -> Result<Self, DiscoveryError> {
+        let provider = Provider::parse_with(&stored.provider, Profile::Deployed);
+        let rule = "the value is a provider's domain";
+        check_endpoint(&stored.endpoint)?;
+        let key = stored.public_key.map(|key| VerifyingKey::parse(&key)).transpose();
+        let key = key.map_err(DiscoveryError::Key)?;
+        let fingerprint = parsed_fingerprint(&stored.fingerprint)?;
+        if key.as_ref().is_some_and(|key| fingerprint.matches(key).is_none()) {
+            return Err(DiscoveryError::FingerprintMismatch);
+        }
+        Ok(Self {
+            provider: provider.map_err(|_| DiscoveryError::Invalid { field: "provider", rule })?,
+            endpoint: stored.endpoint,
+            fingerprint,
+            key,
+            is_confirmed: stored.confirmed,
+            at: stored.at,
+        })
+    }
 }

@@ -163,6 +163,12 @@ impl ForwardRefusal {
         )
     }
 
+    /// A message with this id waits for the recipient already, or left its queue lately.
+    #[must_use]
+    pub const fn id_taken() -> Self {
+        Self::new(ForwardReason::IdConflict, Some("envelope.id"), "an id names one message of a recipient")
+    }
+
     /// The recipient is suspended.
     #[must_use]
     pub const fn recipient_suspended() -> Self {

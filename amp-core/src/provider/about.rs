@@ -24,6 +24,11 @@ impl Provider {
         let mut info = Info::default();
         info.provider = Some(self.settings.domain.as_str().into());
         info.version = Some(VERSION.into());
+        if let Some(federation) = &self.settings.federation {
+            let key = federation.identity.verifying_key();
+            info.public_key = Some(key.to_pem());
+            info.fingerprint = Some(alloc::format!("{}", key.fingerprint()));
+        }
         info.capabilities = Some(vec![
             String::from("notify:v1"),
             "notify:longpoll".into(),

@@ -7,9 +7,11 @@ use alloc::string::String;
 use amp_envelope::{AttachmentId, MessageId};
 
 use super::body::{self, BodyError};
+use super::forwarding::{ForwardOutcome, Forwarding};
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::reply::Reply;
 use super::webhook::WebhookPost;
+use crate::federation::{FederationEvent, LookUp};
 use crate::webhook::PostOutcome;
 use crate::wire::{FrameShape, MessageFrame, ServerFrame};
 
@@ -30,6 +32,12 @@ pub enum Action {
     PushMessage(Push),
     /// Posts a message to a webhook, and tells [`Provider::performed`](super::Provider::performed) how that went.
     PostWebhook(Box<WebhookPost>),
+    /// Asks about another provider, and tells [`Provider::learned`](super::Provider::learned) the answer.
+    LookUp(Box<LookUp>),
+    /// Posts a message to another provider, and tells [`Provider::performed`](super::Provider::performed) how that went.
+    Forward(Box<Forwarding>),
+    /// Writes a note on a forward to the host's records.
+    Note(Box<FederationEvent>),
     /// Closes a socket.
     CloseSocket {
         /// The socket.
@@ -132,6 +140,8 @@ pub(super) enum PerformedKind {
     Pushed { agent: AgentNumber, message: MessageNumber },
     /// A message was not written to a socket, or nobody knows.
     PushFailed { agent: AgentNumber, message: MessageNumber, is_new: bool },
+    /// A message was posted to another provider, or was not.
+    Forwarded { message: MessageNumber, attempt: u8, outcome: ForwardOutcome },
     /// A message was posted to a webhook, or was not.
     Posted { agent: AgentNumber, message: MessageNumber, attempt: u8, outcome: PostOutcome },
 }

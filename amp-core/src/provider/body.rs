@@ -62,6 +62,10 @@ pub struct BodyError {
 }
 
 impl BodyError {
+    pub(super) const fn of(number: MessageNumber) -> Self {
+        Self { number }
+    }
+
     /// The message's number.
     #[must_use]
     pub const fn number(&self) -> MessageNumber {

@@ -4,13 +4,16 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use amp_crypto::VerifyingKey;
 use amp_envelope::{AttachmentId, IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
 use serde::{Deserialize, Serialize};
 
 use super::agent::{AgentRecord, ApiKeyHash};
 use super::attachment::AttachmentRecord;
-use super::codec::Sha256Hash;
+use super::codec::{self, Sha256Hash};
 use super::number::{AgentNumber, MessageNumber};
+use super::outbox::{ForwardEnd, QueuedForward};
+use crate::federation::{ForwardSeen, LastKnown};
 
 /// The version of the JSON form.
 const VERSION: u64 = 1;
@@ -130,6 +133,50 @@ pub enum Effect {
     AttachmentForgotten {
         /// The attachment.
         id: AttachmentId,
+    },
+    /// What another provider was last known by.
+    PeerKnown {
+        /// Its endpoint and its key.
+        peer: Box<LastKnown>,
+    },
+    /// What another provider was known by is forgotten: room was needed.
+    PeerForgotten {
+        /// The provider.
+        provider: String,
+    },
+    /// The messages of a key are refused, whichever provider forwards them.
+    PeerKeyRevoked {
+        /// The key.
+        #[serde(with = "codec::key")]
+        key: VerifyingKey,
+        /// When.
+        at: Timestamp,
+    },
+    /// A message of another provider's agent was accepted, and answered so.
+    ForwardTaken {
+        /// What it is known by.
+        forward: Box<ForwardSeen>,
+    },
+    /// A message was accepted for another provider.
+    ForwardQueued {
+        /// All about it but its body.
+        forward: Box<QueuedForward>,
+    },
+    /// A message is being forwarded: this many attempts were begun. Stored before the attempt is made.
+    ForwardTried {
+        /// The message.
+        message: MessageNumber,
+        /// Attempts that were begun.
+        attempts: u8,
+    },
+    /// A message does not wait any more to be forwarded: its body may be deleted.
+    ForwardEnded {
+        /// The message.
+        message: MessageNumber,
+        /// Why.
+        how: ForwardEnd,
+        /// When.
+        at: Timestamp,
     },
     /// Numbers go on from here: nothing below them is given again.
     NumbersFrom {

@@ -112,6 +112,7 @@ impl Provider {
     pub fn tick(&mut self, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
         self.meet_deadlines(OVERDUE_MAX, moment.now(), &mut plan);
+        self.meet_forward_deadlines(moment.now(), &mut plan);
         Decision { provider: self, plan, reply: None, now: moment.now() }
     }
 
@@ -130,6 +131,7 @@ impl Provider {
 
     pub(super) fn begin(&mut self, moment: &Moment) -> Plan {
         self.live.clock.advance(moment.now());
+        self.live.peers.advance(moment.now());
         let mut plan = Plan::default();
         for (agent, message) in self.state.mail.overdue(moment.now(), OVERDUE_MAX) {
             plan.leave(agent, message, Departure::Expired, moment.now());
@@ -242,6 +244,8 @@ impl Provider {
             (AnyRequest::DeleteOwned(request), Caller::Owner(owner)) => {
                 self.delete_owned(request, owner, moment, plan)
             }
+            (AnyRequest::GetWellKnown(_), _) => self.well_known(),
+            (AnyRequest::Deliver(_), _) => self.deliver(call, now, plan),
             (AnyRequest::Route(route), Caller::Agent(caller)) => {
                 self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
             }

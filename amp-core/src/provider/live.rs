@@ -10,6 +10,7 @@ use amp_envelope::{MessageId, Timestamp};
 use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
+use super::peers::{PeerChange, Peers};
 use crate::guards::{RateCharge, RateLimiter, RateLimits};
 use crate::webhook::RetrySchedule;
 
@@ -99,6 +100,7 @@ pub(super) enum Change {
     /// The time of a request for messages is over: it is answered as things are.
     PollDue(Ticket),
     Charged(RateCharge, Timestamp),
+    Peer(alloc::boxed::Box<PeerChange>),
     Seen(AgentNumber, Timestamp),
 }
 
@@ -116,6 +118,7 @@ pub(super) struct Live {
     polls_of: BTreeMap<AgentNumber, BTreeSet<Ticket>>,
     due: BTreeSet<(Running, Due)>,
     pub(super) last_seen: BTreeMap<AgentNumber, Timestamp>,
+    pub(super) peers: Peers,
 }
 
 impl Live {
@@ -152,8 +155,9 @@ impl Live {
 
     /// When something is due next: at once, before anything came in after a start.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let (due, _) = self.due.first()?;
-        Some(self.clock.wall_at(*due).unwrap_or(Timestamp::UNIX_EPOCH))
+        let due = self.due.first().map(|(due, _)| *due);
+        let due = due.into_iter().chain(self.peers.next_due()).min()?;
+        Some(self.clock.wall_at(due).unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
     /// Takes up what was being posted when the provider stopped. It is looked at once there is a clock.
@@ -220,6 +224,7 @@ impl Live {
             Change::Charged(charge, at) => {
                 self.limiter.take(&charge, at);
             }
+            Change::Peer(change) => self.peers.apply(*change, now),
             Change::Seen(agent, at) => {
                 self.last_seen.insert(agent, at);
             }

@@ -139,6 +139,9 @@ impl Provider {
                     self.answer_awaited(message, None, plan);
                 }
             }
+            PerformedKind::Forwarded { message, attempt, outcome } => {
+                self.note_forward(message, attempt, outcome, now, plan);
+            }
             PerformedKind::Posted { agent, message, attempt, outcome } => {
                 self.note_post(message, agent, (attempt, outcome), now, plan);
             }

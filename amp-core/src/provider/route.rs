@@ -6,8 +6,7 @@ use alloc::string::{String, ToString};
 use amp_address::{Address, Profile};
 use amp_envelope::limits::MESSAGE_JSON_MAX_BYTES;
 use amp_envelope::{
-    IdempotencyKey, MessageError, MessageId, RouteBody, Timestamp, Unverified, Verified,
-    write_json,
+    IdempotencyKey, MessageError, MessageId, RouteBody, Timestamp, Unverified, Verified, write_json,
 };
 
 use super::agents::Agent;
@@ -15,6 +14,7 @@ use super::codec::Sha256Hash;
 use super::decision::Plan;
 use super::effect::{AcceptedAs, AnsweredKey};
 use super::engine::{Provider, admitted, unauthorized};
+use super::forwarding::Onward;
 use super::live::Change;
 use super::moment::Moment;
 use super::number::{AgentNumber, Ticket};
@@ -66,10 +66,8 @@ impl Provider {
         }
         let to = body.to().with_known_providers(&self.settings.known);
         if to.provider() != self.settings.domain.as_str() {
-            return Err(ApiError::new(
-                ApiErrorCode::ExternalProvider,
-                "the recipient is at another provider, and this one does not forward",
-            ));
+            let onward = Onward { to, expires_at, accepted_as };
+            return self.route_onward(&body, sender, onward, ticket, moment, plan);
         }
         let recipient = self.recipient(&to, sender)?;
         let attached = self.check_attachments(&body.payload(), caller, moment.now())?;
@@ -235,7 +233,7 @@ fn digest_of(body: &Verified<RouteBody>) -> Sha256Hash {
     Sha256Hash::of(&[&body.signing_digest(), expires_at.as_bytes(), b"|", receipt])
 }
 
-fn wants_receipt(body: &RouteBody) -> bool {
+pub(super) fn wants_receipt(body: &RouteBody) -> bool {
     let options = body.unsigned().get("options");
     options.and_then(|options| options.get("receipt")).is_some_and(|receipt| receipt.as_bool() == Some(true))
 }
@@ -249,7 +247,7 @@ pub(super) fn carried_key(sender: &Agent) -> Option<CarriedKey> {
 }
 
 /// The envelope of an accepted message. What was signed stands in it as it was received.
-fn envelope(id: &MessageId, body: &RouteBody, now: Timestamp) -> String {
+pub(super) fn envelope(id: &MessageId, body: &RouteBody, now: Timestamp) -> String {
     let thread = body.unsigned().get("thread_id").and_then(|thread| thread.as_str());
     let thread = thread.and_then(|thread| MessageId::parse_with(&thread, Profile::Deployed).ok());
     let thread = thread.or_else(|| body.in_reply_to()).unwrap_or_else(|| id.clone());

@@ -8,6 +8,7 @@ use amp_envelope::Dialect;
 use super::attachment_rules::AttachmentRules;
 use super::effect::Effect;
 use super::engine::Provider;
+use super::federation::Federation;
 use super::live::Live;
 use super::registration::Registration;
 use super::state::State;
@@ -31,6 +32,7 @@ pub(super) struct Settings {
     /// None when it carries no attachments.
     pub(super) attachments: Option<AttachmentRules>,
     pub(super) registration: Registration,
+    pub(super) federation: Option<Federation>,
 }
 
 /// What a sender is told of a recipient that does not take its message.
@@ -67,6 +69,7 @@ impl ProviderBuilder {
             frame_shape: FrameShape::default(),
             attachments: None,
             registration: Registration::default(),
+            federation: None,
         };
         Self { settings, state: State::default(), limits: RateLimits::default() }
     }
@@ -122,6 +125,16 @@ impl ProviderBuilder {
         self
     }
 
+    /// Lets it speak to other providers; it does not unless told so.
+    #[must_use]
+    pub fn federation(mut self, federation: Federation) -> Self {
+        for provider in federation.named() {
+            self.settings.known.insert(provider.clone());
+        }
+        self.settings.federation = Some(federation);
+        self
+    }
+
     /// Sets the rate limits; the protocol's unless told otherwise.
     #[must_use]
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
@@ -135,6 +148,9 @@ impl ProviderBuilder {
         let mut live = Live::new(self.limits);
         for (agent, message, attempts, due) in self.state.mail.postings() {
             live.resume(message, agent, RetrySchedule::resume(attempts, due));
+        }
+        if let Some(federation) = &self.settings.federation {
+            live.peers.restore(federation, &self.state.peers);
         }
         Provider { settings: self.settings, state: self.state, live }
     }

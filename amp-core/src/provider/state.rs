@@ -10,6 +10,7 @@ use super::accepted::{Accepted, AcceptedKeys};
 use super::agents::Agents;
 use super::attachment::Attachments;
 use super::effect::{Effect, FirstAnswer, QueuedMessage};
+use super::federation::PeerState;
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
 use super::owners::OwnerKeys;
@@ -22,6 +23,7 @@ pub(super) struct State {
     pub(super) accepted: AcceptedKeys,
     pub(super) attachments: Attachments,
     pub(super) owner_keys: OwnerKeys,
+    pub(super) peers: PeerState,
 }
 
 impl State {
@@ -55,6 +57,13 @@ impl State {
             }
             Effect::AttachmentSet { attachment } => self.attachments.set((**attachment).clone()),
             Effect::AttachmentForgotten { id } => self.attachments.remove(id),
+            Effect::PeerKnown { .. }
+            | Effect::PeerForgotten { .. }
+            | Effect::PeerKeyRevoked { .. }
+            | Effect::ForwardTaken { .. }
+            | Effect::ForwardQueued { .. }
+            | Effect::ForwardTried { .. }
+            | Effect::ForwardEnded { .. } => self.apply_federation(effect),
             Effect::NumbersFrom { agent, message } => {
                 self.agents.numbers_from(*agent);
                 self.mail.numbers_from(*message);
@@ -131,7 +140,9 @@ impl State {
             Effect::Accepted { answer: Box::new(answer) }
         }));
         let attachments = self.attachments.iter();
-        effects.extend(attachments.map(|record| Effect::AttachmentSet { attachment: Box::new(record.clone()) }));
+        effects
+            .extend(attachments.map(|record| Effect::AttachmentSet { attachment: Box::new(record.clone()) }));
+        self.peers.snapshot(&mut effects);
         effects.push(Effect::NumbersFrom {
             agent: self.agents.next_number().get(),
             message: self.mail.next_number().get(),

@@ -1,0 +1,127 @@
+//! Messages that wait to be forwarded to other providers (federation, forwarding).
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use amp_address::{Address, Profile, Provider as Domain};
+use amp_envelope::{MessageId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::codec;
+use super::effect::AcceptedAs;
+use super::number::{AgentNumber, MessageNumber};
+
+/// A message for another provider: what this one keeps of it. The host keeps its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedForward {
+    pub(super) number: MessageNumber,
+    pub(super) id: MessageId,
+    pub(super) sender: AgentNumber,
+    #[serde(with = "codec::address")]
+    pub(super) to: Address,
+    /// The provider that it goes to.
+    pub(super) provider: String,
+    pub(super) queued_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) receipt: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) accepted_as: Option<AcceptedAs>,
+}
+
+impl QueuedForward {
+    /// The number under which the host keeps the body.
+    #[must_use]
+    pub const fn number(&self) -> MessageNumber {
+        self.number
+    }
+
+    /// The message's id.
+    #[must_use]
+    pub const fn id(&self) -> &MessageId {
+        &self.id
+    }
+
+    /// When it was accepted.
+    #[must_use]
+    pub const fn queued_at(&self) -> Timestamp {
+        self.queued_at
+    }
+
+    /// The provider that it goes to.
+    pub(super) fn domain(&self) -> Option<Domain> {
+        Domain::parse_with(&self.provider, Profile::Deployed).ok()
+    }
+}
+
+/// Why a message does not wait any more to be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ForwardEnd {
+    /// The other provider has it, and says that it delivered it.
+    Delivered,
+    /// The other provider has it, and keeps it for its recipient.
+    Accepted,
+    /// The other provider refused it.
+    Refused,
+    /// The other provider was not found, or did not answer in three attempts.
+    Unreachable,
+    /// Its time was over.
+    Expired,
+}
+
+/// One message that waits, and how often it was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outbound {
+    pub(super) forward: QueuedForward,
+    pub(super) attempts: u8,
+}
+
+/// All that waits.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Outbox {
+    entries: BTreeMap<MessageNumber, Outbound>,
+    of_sender: BTreeMap<AgentNumber, usize>,
+}
+
+impl Outbox {
+    pub(super) fn get(&self, message: MessageNumber) -> Option<&Outbound> {
+        self.entries.get(&message)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Outbound> {
+        self.entries.values()
+    }
+
+    /// How many of an agent's messages wait.
+    pub(super) fn count_of(&self, sender: AgentNumber) -> usize {
+        self.of_sender.get(&sender).copied().unwrap_or_default()
+    }
+
+    pub(super) fn insert(&mut self, forward: QueuedForward) {
+        let (number, sender) = (forward.number, forward.sender);
+        if self.entries.insert(number, Outbound { forward, attempts: 0 }).is_none() {
+            let count = self.of_sender.entry(sender).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+
+    pub(super) fn tried(&mut self, message: MessageNumber, attempts: u8) {
+        if let Some(outbound) = self.entries.get_mut(&message) {
+            outbound.attempts = attempts;
+        }
+    }
+
+    pub(super) fn ended(&mut self, message: MessageNumber) {
+        let Some(outbound) = self.entries.remove(&message) else { return };
+        let sender = outbound.forward.sender;
+        if let Some(count) = self.of_sender.get_mut(&sender) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.of_sender.remove(&sender);
+            }
+        }
+    }
+}
