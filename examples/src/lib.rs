@@ -1,4 +1,5 @@
-//! What the example programs share: the runner of test vectors, and what measures the injection scan.
+//! What the example programs share: the runner of test vectors, what measures the injection scan, and clients and
+//! providers in virtual time.
 //!
 //! ```
 //! use amp_examples::vectors::{Answer, answer};
@@ -15,6 +16,7 @@
 )]
 
 pub mod scan_report;
+pub mod simulation;
 pub mod vectors;
 
 /// The first page's example runs as a test of its own.
