@@ -63,7 +63,7 @@ fn what_was_signed_reaches_the_recipient_byte_for_byte() {
     let answer = host.ask(&alice, Host::route_body(&body));
     assert_eq!(answer.status, 200, "{:?}", body_of(&answer));
     let item = &host.pending(&bob)[0];
-    let stored = std::str::from_utf8(host.bodies.values().next().unwrap()).unwrap();
+    let stored = core::str::from_utf8(host.bodies.values().next().unwrap()).unwrap();
     assert!(stored.contains(r#""payload":{  "#), "{stored}");
     let message = json!({"envelope": item["envelope"], "payload": item["payload"]}).to_string();
     let message = Message::decode(message.as_bytes()).unwrap();

@@ -21,9 +21,11 @@ impl Provider {
     }
 
     pub(super) fn info(&self) -> Info {
-        let mut info = Info::default();
-        info.provider = Some(self.settings.domain.as_str().into());
-        info.version = Some(VERSION.into());
+        let mut info = Info {
+            provider: Some(self.settings.domain.as_str().into()),
+            version: Some(VERSION.into()),
+            ..Info::default()
+        };
         if let Some(federation) = &self.settings.federation {
             let key = federation.identity.verifying_key();
             info.public_key = Some(key.to_pem());
@@ -41,10 +43,11 @@ impl Provider {
             info.attachment_limits = Some(rules.stated());
         }
         let per_minute = |class| Some(u64::from(self.live.limiter.limits().get(class).calls()));
-        let mut limits = RateLimitsStated::default();
-        limits.messages_per_minute = per_minute(RateClass::Route);
-        limits.api_requests_per_minute = per_minute(RateClass::Other);
-        info.rate_limits = Some(limits);
+        info.rate_limits = Some(RateLimitsStated {
+            messages_per_minute: per_minute(RateClass::Route),
+            api_requests_per_minute: per_minute(RateClass::Other),
+            ..RateLimitsStated::default()
+        });
         info
     }
 }

@@ -145,6 +145,11 @@ impl Decision<'_> {
             }
             provider.live.apply(change);
         }
+        for effect in &effects {
+            if let Effect::AgentRemoved { agent, .. } = effect {
+                provider.live.forget(*agent);
+            }
+        }
         provider.wake(&effects, &due, now, &mut actions);
         Outcome { reply, actions }
     }

@@ -148,6 +148,9 @@ impl Provider {
         let endpoint = call.request().endpoint()?;
         let caller = self.identify(call, endpoint, moment.now(), plan)?;
         let rate = self.charge(call, endpoint, caller, moment.now())?;
+        if let Caller::Agent(agent) = caller {
+            plan.changes.push(Change::Seen(agent, moment.now()));
+        }
         let request = AnyRequest::from_parts(call.request())?;
         let reply = self.dispatch(&request, call, caller, moment, plan)?;
         Ok(reply.with_rate(rate))

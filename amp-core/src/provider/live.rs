@@ -130,10 +130,6 @@ impl Live {
         self.of_agent.get(&agent).into_iter().flatten().copied()
     }
 
-    pub(super) fn is_online(&self, agent: AgentNumber) -> bool {
-        self.of_agent.contains_key(&agent)
-    }
-
     pub(super) fn agents_online(&self) -> usize {
         self.of_agent.len()
     }
@@ -269,6 +265,11 @@ impl Live {
                 self.of_agent.remove(&agent);
             }
         }
+    }
+
+    /// Forgets an agent that is not registered any more. Its sockets and requests end by themselves.
+    pub(super) fn forget(&mut self, agent: AgentNumber) {
+        self.last_seen.remove(&agent);
     }
 
     pub(super) fn end_poll(&mut self, ticket: Ticket) {

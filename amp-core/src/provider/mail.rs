@@ -135,11 +135,6 @@ impl Mail {
         })
     }
 
-    /// How many messages wait in all.
-    pub(super) fn len(&self) -> usize {
-        self.by_expiry.len()
-    }
-
     /// The messages whose time is over, the first of them first.
     pub(super) fn overdue(&self, now: Timestamp, most: usize) -> Vec<(AgentNumber, MessageNumber)> {
         let due = self.by_expiry.iter().take_while(|(at, ..)| *at <= now);

@@ -77,6 +77,7 @@ impl Provider {
         if bound.is_none() {
             self.make_room_for_socket(number, plan);
             plan.changes.push(Change::Bound(socket, number));
+            plan.changes.push(Change::Seen(number, now));
             self.replay_to(socket, number, now, plan);
         }
     }
