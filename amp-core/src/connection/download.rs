@@ -6,7 +6,6 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-use amp_envelope::limits::ATTACHMENT_MAX_BYTES;
 use amp_envelope::{Attachment, ScanStatus, Timestamp};
 
 use super::backoff::Backoff;
@@ -14,9 +13,10 @@ use super::clock::Deadline;
 use super::content::ContentSum;
 use super::download_error::DownloadError;
 use super::download_head::{Fetch, Head};
+use super::download_step::{BodyPlan, DownloadSettings, DownloadStep, DownloadWarning, Downloaded};
 use super::file_check::{FileCheck, FileRefusal};
 use crate::scan::Scanner;
-use crate::webhook::{Target, TargetError, TargetPolicy};
+use crate::webhook::{Target, TargetError};
 use crate::wire::{AnswerParts, ApiError, Retry};
 
 /// Most redirects of one request.
@@ -32,115 +32,6 @@ const REQUESTS_MAX: u64 = 12;
 const BYTES_A_REQUEST: u64 = 16 << 20;
 /// Longest time that a server can make its client wait before the next attempt.
 const PAUSE_MAX: Duration = Duration::from_secs(5 * 60);
-
-/// What a recipient's host decides about its downloads.
-///
-/// ```
-/// use amp_core::connection::DownloadSettings;
-/// use amp_core::webhook::TargetPolicy;
-///
-/// let seed = 7; // 64 random bits
-/// let settings = DownloadSettings::new(seed).with_size_max(1 << 30).with_target_policy(TargetPolicy::new());
-/// # let _ = settings;
-/// ```
-#[derive(Clone, Debug)]
-pub struct DownloadSettings<'s> {
-    policy: TargetPolicy,
-    size_max: u64,
-    scanner: Option<&'s Scanner>,
-    seed: u64,
-}
-
-impl<'s> DownloadSettings<'s> {
-    /// Files of at most 25 MiB from the public internet. The seed is for the pauses between attempts.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { policy: TargetPolicy::new(), size_max: ATTACHMENT_MAX_BYTES, scanner: None, seed }
-    }
-
-    /// Which targets are called.
-    #[must_use]
-    pub fn with_target_policy(mut self, policy: TargetPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// The largest file that is taken, in bytes.
-    #[must_use]
-    pub const fn with_size_max(mut self, bytes: u64) -> Self {
-        self.size_max = bytes;
-        self
-    }
-
-    /// Also scans text for signs of injections.
-    #[must_use]
-    pub const fn with_scanner(mut self, scanner: &'s Scanner) -> Self {
-        self.scanner = Some(scanner);
-        self
-    }
-}
-
-/// What the driver of a [`Download`] does next.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DownloadStep {
-    /// Close what is open, and request this. Give the answer's head to [`Download::handle_head`].
-    Fetch(Fetch),
-    /// The request is under way: hand over what arrives.
-    Busy,
-    /// Close what is open, and come back at this time.
-    Wait(Timestamp),
-    /// The file is whole and verified: it may get its name now.
-    Done(Downloaded),
-    /// Close what is open, and delete what was written.
-    Failed(DownloadError),
-}
-
-/// What to do with the body behind a head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum BodyPlan {
-    /// Cut the file to this many bytes, and append the body to it. Hand each piece to [`Download::handle_chunk`] before.
-    Append {
-        /// The length to cut to.
-        from: u64,
-    },
-    /// Do not read it: close the connection and ask [`Download::poll`] what is next.
-    Leave,
-}
-
-/// A file that is what its sender signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Downloaded {
-    content: ContentSum,
-    warning: Option<DownloadWarning>,
-}
-
-impl Downloaded {
-    /// Size and digest, as they were signed and as they are.
-    #[must_use]
-    pub const fn content(&self) -> &ContentSum {
-        &self.content
-    }
-
-    /// Why the file should not be opened without asking a person.
-    #[must_use]
-    pub const fn warning(&self) -> Option<DownloadWarning> {
-        self.warning
-    }
-}
-
-/// Why a file that is what it was meant to be should not be opened without asking a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DownloadWarning {
-    /// The sender's provider found it suspicious.
-    Suspicious,
-    /// Nobody scanned it.
-    Unscanned,
-    /// The scan here found text in it that means to steer a model.
-    Injection,
-}
 
 enum State {
     /// To be requested.

@@ -5,18 +5,19 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-use amp_envelope::limits::ATTACHMENT_MAX_BYTES;
 use amp_envelope::{Attachment, AttachmentId, ScanStatus, Timestamp};
 
 use super::backoff::Backoff;
 use super::call::{Call, Ticket};
 use super::clock::Deadline;
 use super::content::ContentSum;
-use super::upload_step::{FormCall, PutFile, UploadError, UploadStep, Uploaded, sent_headers};
-use crate::webhook::{Target, TargetError, TargetPolicy};
+use super::upload_step::{
+    FormCall, PutFile, UploadError, UploadSettings, UploadStep, Uploaded, sent_headers,
+};
+use crate::webhook::{Target, TargetError};
 use crate::wire::{
-    Answer as _, AnswerParts, ApiError, ApiErrorCode, AttachmentLimits, AttachmentState, ConfirmUpload,
-    GetAttachment, Request, Retry, StartUpload, UploadStarted,
+    Answer as _, AnswerParts, ApiError, ApiErrorCode, AttachmentState, ConfirmUpload, GetAttachment, Request,
+    Retry, StartUpload, UploadStarted,
 };
 
 /// Longest wait for an answer, and longest time without a byte.
@@ -31,47 +32,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(5 * 60);
 const BEGINNINGS_MAX: u8 = 3;
 /// How often one step is tried.
 const ATTEMPTS_MAX: u8 = 5;
-
-/// What a sender's host decides about its uploads.
-///
-/// ```
-/// use amp_core::connection::UploadSettings;
-/// use amp_core::wire::AttachmentLimits;
-///
-/// let seed = 7; // 64 random bits
-/// let settings = UploadSettings::new(seed).with_limits(&AttachmentLimits::default()); // of the provider's `Info`
-/// # let _ = settings;
-/// ```
-#[derive(Clone, Debug)]
-pub struct UploadSettings {
-    policy: TargetPolicy,
-    size_max: u64,
-    takes_forms: bool,
-    seed: u64,
-}
-
-impl UploadSettings {
-    /// Files of at most 25 MiB, to places on the public internet. The seed is for the pauses between attempts.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { policy: TargetPolicy::new(), size_max: ATTACHMENT_MAX_BYTES, takes_forms: false, seed }
-    }
-
-    /// What the provider says of the files that it takes: how large they may be, and whether it takes them in a form.
-    #[must_use]
-    pub fn with_limits(mut self, limits: &AttachmentLimits) -> Self {
-        self.size_max = limits.max_attachment_size.unwrap_or(u64::MAX).min(ATTACHMENT_MAX_BYTES);
-        self.takes_forms = limits.direct_upload == Some(true);
-        self
-    }
-
-    /// Which places files are put to.
-    #[must_use]
-    pub fn with_target_policy(mut self, policy: TargetPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-}
 
 /// What is waited for or done next.
 enum State {

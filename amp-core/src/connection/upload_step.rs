@@ -1,15 +1,18 @@
-//! What an upload asks of its driver, and what comes of it (attachments, sending).
+//! What an upload is told, what it asks of its driver, and what comes of it (attachments, sending).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use amp_envelope::limits::ATTACHMENT_MAX_BYTES;
 use amp_envelope::{AttachmentId, ScanStatus, Timestamp};
 
 use super::call::{Call, Ticket};
-use crate::webhook::{Target, TargetError};
-use crate::wire::{ApiError, Endpoint, RequestParts, StartUpload, UploadForm, UploadHeaders};
+use crate::webhook::{Target, TargetError, TargetPolicy};
+use crate::wire::{
+    ApiError, AttachmentLimits, Endpoint, RequestParts, StartUpload, UploadForm, UploadHeaders,
+};
 
 /// Headers that speak for the client, for the connection, or for another request than this one. They are never sent to
 /// a place that the provider named, whatever it asks for.
@@ -32,6 +35,47 @@ const NEVER_SENT: [&str; 15] = [
 ];
 /// The same by how they begin.
 const NEVER_SENT_PREFIXES: [&str; 4] = ["x-amp-", "x-forwarded-", "proxy-", "sec-"];
+
+/// What a sender's host decides about its uploads.
+///
+/// ```
+/// use amp_core::connection::UploadSettings;
+/// use amp_core::wire::AttachmentLimits;
+///
+/// let seed = 7; // 64 random bits
+/// let settings = UploadSettings::new(seed).with_limits(&AttachmentLimits::default()); // of the provider's `Info`
+/// # let _ = settings;
+/// ```
+#[derive(Clone, Debug)]
+pub struct UploadSettings {
+    pub(super) policy: TargetPolicy,
+    pub(super) size_max: u64,
+    pub(super) takes_forms: bool,
+    pub(super) seed: u64,
+}
+
+impl UploadSettings {
+    /// Files of at most 25 MiB, to places on the public internet. The seed is for the pauses between attempts.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { policy: TargetPolicy::new(), size_max: ATTACHMENT_MAX_BYTES, takes_forms: false, seed }
+    }
+
+    /// What the provider says of the files that it takes: how large they may be, and whether it takes them in a form.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &AttachmentLimits) -> Self {
+        self.size_max = limits.max_attachment_size.unwrap_or(u64::MAX).min(ATTACHMENT_MAX_BYTES);
+        self.takes_forms = limits.direct_upload == Some(true);
+        self
+    }
+
+    /// Which places files are put to.
+    #[must_use]
+    pub fn with_target_policy(mut self, policy: TargetPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
 
 /// What the driver of an [`Upload`](super::Upload) does next.
 #[derive(Debug)]
