@@ -1,5 +1,5 @@
 //! What a provider promises about files: who may bring which, when a message may refer to one, and until when it is kept.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
 mod provider_support;
 
@@ -215,9 +215,9 @@ fn a_file_travels_with_its_message() {
 fn an_attachment_belongs_to_one_message() {
     let (alice, bob, mut host) = start();
     let object = host.upload(&alice, "text/plain", LOG).payload_object().unwrap();
-    let message = with(&alice, &bob, &[object.clone()], host.now);
+    let message = with(&alice, &bob, core::slice::from_ref(&object), host.now);
     assert_eq!(host.send(&alice, &message), Ok("queued".into()));
-    let again = with(&alice, &bob, &[object.clone()], host.now);
+    let again = with(&alice, &bob, &[object], host.now);
     assert_eq!(host.send(&alice, &again), Err("attachment_already_used".into()));
     let object = host.upload(&alice, "text/plain", LOG).payload_object().unwrap();
     let twice = with(&alice, &bob, &[object.clone(), object], host.now);
@@ -646,7 +646,7 @@ fn the_announced_file_is_what_the_host_s_check_compares_with() {
         host.provider.expected_file(&started.attachment_id, &token, host.now).unwrap().check(None);
     check.update(b"other");
     let checked = check.finish(&ContentSum::of(b"other")).unwrap();
-    let id = started.attachment_id.clone();
+    let id = started.attachment_id;
     let outcome =
         host.with(|provider, moment| provider.attachment_received(&id, &token, Ok(&checked), moment));
     assert_eq!(outcome.reply.unwrap().into_answer(|_| None).unwrap().unwrap().status, 422);

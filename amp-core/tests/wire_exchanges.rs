@@ -1,6 +1,6 @@
 //! Recorded exchanges with a deployed provider: every request can be made by the client's types, every answer and every
 //! frame is read. A line that is neither, and is not named here with its reason, fails the test.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
 #[path = "wire_exchanges_support/made.rs"]
 mod made;

@@ -1,9 +1,9 @@
 //! The endpoints of messages, attachments, review and federation: what a client makes a provider reads, what a provider
 //! answers a client reads, and nothing that either does not know is lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc, missing_docs)]
 
-use std::fmt::Debug;
-use std::time::Duration;
+use core::fmt::Debug;
+use core::time::Duration;
 
 use amp_core::wire::{
     Acknowledge, AcknowledgeBatch, AcknowledgeForm, Acknowledged, Answer, AnswerParts, AnyRequest,

@@ -94,12 +94,13 @@ impl AttachmentRules {
 
     /// What `/info` says of it.
     pub(super) fn stated(&self) -> AttachmentLimits {
-        let mut limits = AttachmentLimits::default();
-        limits.max_attachment_size = Some(self.size_max);
-        limits.max_total_attachment_size = Some(ATTACHMENTS_TOTAL_MAX_BYTES);
-        limits.max_attachments_per_message = u64::try_from(ATTACHMENTS_MAX).ok();
-        limits.direct_upload = Some(self.direct_upload);
-        limits.av_scanning = Some(self.host_checks == HostChecks::Scan);
-        limits
+        AttachmentLimits {
+            max_attachment_size: Some(self.size_max),
+            max_total_attachment_size: Some(ATTACHMENTS_TOTAL_MAX_BYTES),
+            max_attachments_per_message: u64::try_from(ATTACHMENTS_MAX).ok(),
+            direct_upload: Some(self.direct_upload),
+            av_scanning: Some(self.host_checks == HostChecks::Scan),
+            ..AttachmentLimits::default()
+        }
     }
 }

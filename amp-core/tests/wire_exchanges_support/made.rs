@@ -159,6 +159,6 @@ fn id_of(id: &str) -> Result<MessageId, String> {
     MessageId::parse_with(id, Profile::Deployed).map_err(text)
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn text(error: impl core::fmt::Display) -> String {
     error.to_string()
 }
