@@ -170,6 +170,33 @@ fn a35_no_jump_of_the_clock_makes_a_stop_longer() {
     assert!(until <= at(310));
 }
 
+// rule: LOOP-7
+#[test]
+fn whoever_waits_as_it_was_told_is_let_through_and_has_still_answered() {
+    let mut guard = LoopGuard::default();
+    let (mut now, mut n, mut deferred) = (0, 0, 0);
+    let stopped = loop {
+        let turn = Turn::new(&agent(n % 2), &agent((n + 1) % 2), &format!("msg_{n}"), ECHO);
+        let step = guard.judge(&turn, at(now));
+        match *step.verdict() {
+            LoopVerdict::Stop { .. } => break n + 1,
+            LoopVerdict::Delay { until, .. } => {
+                guard.defer(step, at(now));
+                let again = guard.judge(&turn, at(now));
+                assert!(matches!(again.verdict(), LoopVerdict::Delay { .. }), "it has not waited");
+                deferred += 1;
+                now = until.unix_seconds() - at(0).unix_seconds();
+            }
+            _ => {
+                guard.remember(step, at(now));
+                n += 1;
+                now += 1;
+            }
+        }
+    };
+    assert_eq!((stopped, deferred), (8, 3));
+}
+
 // rule: LOOP-5
 #[test]
 fn judging_changes_nothing() {

@@ -130,7 +130,7 @@ impl LoopGuard {
         let pair = self.memory.pairs.get(&key).unwrap_or(&unknown);
         let mut said = Said::of(turn, now);
         let shingles = turn.shingles();
-        let parent = self.parent(turn, &said, pair);
+        let parent = self.parent(turn, &said, pair, now);
         let sign = sign(turn, &said, &shingles, pair, parent.as_ref());
         let inherited = parent.map_or_else(Inherited::default, |parent| inherit(&parent, pair, said.at, now));
         let after = follow(inherited, sign, &said, turn, pair, parent.as_ref());
@@ -143,8 +143,13 @@ impl LoopGuard {
             burst: burst.alike,
             last: Some(sign),
         };
+        let has_waited =
+            pair.deferred.is_some_and(|(from, deferred)| from == turn.from && now >= deferred.ends(now));
         let verdict = match self.memory.has_room(key) {
-            true => verdict(report, &burst, sign, pair, now),
+            true => match verdict(report, &burst, sign, pair, now) {
+                LoopVerdict::Delay { report, .. } if has_waited => LoopVerdict::Warn(report),
+                verdict => verdict,
+            },
             false => LoopVerdict::Delay { until: now.saturating_add(UNKNOWN), report },
         };
         LoopStep { verdict, key, to: turn.to, said, shingles, sign, burst }
@@ -167,12 +172,25 @@ impl LoopGuard {
             // Nobody answers it before it arrives.
             said.at = said.at.max(until.unix_milliseconds());
         }
+        pair.deferred = pair.deferred.filter(|(from, _)| *from != said.from);
         let is_over = pair.stopped.is_some_and(|stopped| now >= stopped.ends(now));
         if is_over || sign == LoopSign::Novel {
             pair.stopped = None;
         }
         pair.say(said, &shingles);
         self.memory.hear(to, said);
+    }
+
+    /// Remembers that a message was refused for now, whose verdict is [`LoopVerdict::Delay`]: what its sender sends when
+    /// the time is over passes with a warning. For hosts that cannot hold a message back themselves.
+    pub fn defer(&mut self, step: LoopStep, now: Timestamp) {
+        let LoopVerdict::Delay { until, .. } = step.verdict else { return };
+        let Some(pair) = self.memory.pair(step.key, now) else { return };
+        let pause = until.duration_since(now).unwrap_or_default();
+        let is_told = pair.deferred.is_some_and(|(from, _)| from == step.said.from);
+        if !is_told {
+            pair.deferred = Some((step.said.from, Stopped { until, pause }));
+        }
     }
 
     /// Lets two agents go on as if they had said nothing yet.
@@ -201,15 +219,16 @@ impl LoopGuard {
 
     /// The message that a turn answers: the one that it names, else the last from the other side if it says that it is
     /// an answer or comes at once, else one that it passes on at once.
-    fn parent(&self, turn: &Turn, said: &Said, pair: &Pair) -> Option<Said> {
+    fn parent(&self, turn: &Turn, said: &Said, pair: &Pair, now: Timestamp) -> Option<Said> {
         let heard = self.memory.heard.get(&turn.from);
+        let meant = meant_at(turn, said, pair, now);
         let theirs = || pair.said.iter().rev().filter(|earlier| earlier.from == turn.to);
         let others = || heard.into_iter().flatten().rev();
         let named = turn.in_reply_to.and_then(|id| {
             theirs().find(|earlier| earlier.id == id).or_else(|| others().find(|earlier| earlier.id == id))
         });
         let within = |earlier: &Said, millis| {
-            let gap = said.at.saturating_sub(earlier.at);
+            let gap = meant.saturating_sub(earlier.at);
             (0..=millis).contains(&gap)
         };
         let answered = theirs().next().filter(|last| {
@@ -220,6 +239,21 @@ impl LoopGuard {
             || others().find(|earlier| within(earlier, AT_ONCE_MILLIS) && earlier.template == said.template);
         let parent = *named.or(answered).or_else(passed_on)?;
         (!turn.informs || within(&parent, NEWS_MILLIS)).then_some(parent)
+    }
+}
+
+/// When a message would have come if its sender had not been told to wait.
+fn meant_at(turn: &Turn, said: &Said, pair: &Pair, now: Timestamp) -> i64 {
+    let deferred =
+        pair.deferred.filter(|(from, _)| *from == turn.from).map(|(_, deferred)| deferred.ends(now));
+    let Some(until) = deferred.map(Timestamp::unix_milliseconds) else { return said.at };
+    let late = said.at.saturating_sub(until);
+    let pause =
+        pair.deferred.map_or(0, |(_, deferred)| i64::try_from(deferred.pause.as_millis()).unwrap_or(0));
+    if (0..=AT_ONCE_MILLIS).contains(&late) {
+        said.at.saturating_sub(pause).saturating_sub(late)
+    } else {
+        said.at
     }
 }
 

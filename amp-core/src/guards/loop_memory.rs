@@ -148,6 +148,8 @@ pub(super) struct Pair {
     pub(super) shingles: VecDeque<u16>,
     pub(super) stopped: Option<Stopped>,
     pub(super) stops: u8,
+    /// Who was told to send its message again, and from when on.
+    pub(super) deferred: Option<(u64, Stopped)>,
     pub(super) burst: Burst,
 }
 

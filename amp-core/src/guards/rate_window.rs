@@ -41,6 +41,18 @@ impl WindowClock {
         Self { mark: None, at: 0 }
     }
 
+    /// What the clock is made of, to be kept and set again.
+    pub(super) const fn parts(&self) -> Option<(i64, u64)> {
+        match self.mark {
+            Some(mark) => Some((mark, self.at)),
+            None => None,
+        }
+    }
+
+    pub(super) const fn of_parts(mark: i64, at: u64) -> Self {
+        Self { mark: Some(mark), at }
+    }
+
     /// What the clock shows at `now`.
     pub(super) fn read(self, now: Timestamp, window: Duration) -> Reading {
         let window = millis(window);

@@ -3,11 +3,13 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::rate_class::RateShare;
 use crate::receive::RiskOutcome;
 
 /// What became of an agent's messages within a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RiskCounts {
     pub(super) blocked: u32,
     pub(super) quarantined: u32,
@@ -64,7 +66,7 @@ impl RiskCounts {
         RiskScore { hundredfold: weight.min(total).saturating_mul(100), total }
     }
 
-    pub(super) fn add(&mut self, outcome: RiskOutcome) {
+    pub(crate) fn add(&mut self, outcome: RiskOutcome) {
         let kind = match outcome {
             RiskOutcome::Delivered => None,
             RiskOutcome::Flagged => Some(&mut self.flagged),
@@ -75,6 +77,11 @@ impl RiskCounts {
             *count = count.saturating_add(1);
         }
         self.total = self.total.saturating_add(1);
+    }
+
+    /// Counts a message as flagged that is counted as delivered elsewhere.
+    pub(crate) const fn flag(&mut self) {
+        self.flagged = self.flagged.saturating_add(1);
     }
 
     pub(super) const fn is_clean(&self) -> bool {

@@ -98,27 +98,60 @@ impl<K: Ord + Clone> RiskLedger<K> {
     /// Counts what became of a message.
     pub fn count(&mut self, agent: &K, outcome: RiskOutcome, now: Timestamp) -> RiskChange {
         let before = self.level(agent, now);
-        let hour = self.clock.advance(now, DAY).millis() / HOUR_MILLIS;
-        self.sweep(hour);
-        if self.agents.len() < self.most || self.agents.contains_key(agent) {
-            let hours = self.agents.entry(agent.clone()).or_default();
-            hours.retain(|past| is_recent(past.hour, hour));
-            match hours.last_mut().filter(|last| last.hour == hour) {
-                Some(last) => last.counts.add(outcome),
-                None => {
-                    let mut counts = RiskCounts::default();
-                    counts.add(outcome);
-                    hours.push(Hour { hour, counts });
-                }
-            }
-        }
+        let hour = self.hour(now);
+        let mut counts = self.of_hour(agent, hour);
+        counts.add(outcome);
+        self.set(agent, hour, counts, now);
         RiskChange { before, after: self.level(agent, now) }
+    }
+
+    /// The hour in which outcomes are counted at `now`, by the ledger's own clock.
+    pub(crate) fn hour(&self, now: Timestamp) -> u64 {
+        self.clock.read(now, DAY).millis() / HOUR_MILLIS
+    }
+
+    /// What was counted of an agent in an hour.
+    pub(crate) fn of_hour(&self, agent: &K, hour: u64) -> RiskCounts {
+        let hours = self.agents.get(agent).into_iter().flatten();
+        hours.rev().find(|past| past.hour == hour).map(|past| past.counts).unwrap_or_default()
+    }
+
+    /// Replaces what was counted of an agent in an hour.
+    pub(crate) fn set(&mut self, agent: &K, hour: u64, counts: RiskCounts, now: Timestamp) {
+        self.clock.advance(now, DAY);
+        self.sweep(hour);
+        if self.agents.len() >= self.most && !self.agents.contains_key(agent) {
+            return;
+        }
+        let hours = self.agents.entry(agent.clone()).or_default();
+        hours.retain(|past| past.hour != hour && is_recent(past.hour, hour));
+        hours.push(Hour { hour, counts });
+    }
+
+    /// All that counts still, agent by agent, hour by hour.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&K, u64, RiskCounts)> {
+        let hour = self.clock.parts().map_or(0, |(_, at)| at / HOUR_MILLIS);
+        let all = self.agents.iter().flat_map(|(agent, hours)| hours.iter().map(move |past| (agent, past)));
+        all.filter(move |(_, past)| is_recent(past.hour, hour))
+            .map(|(agent, past)| (agent, past.hour, past.counts))
+    }
+
+    /// The ledger's clock: the host's latest time in milliseconds, and its own.
+    pub(crate) const fn clock(&self) -> Option<(i64, u64)> {
+        self.clock.parts()
+    }
+
+    /// Nothing is counted, and the ledger's clock is as it was.
+    pub(crate) const fn at_clock(mark: i64, at: u64) -> Self {
+        let mut ledger = Self::bounded(AGENTS);
+        ledger.clock = WindowClock::of_parts(mark, at);
+        ledger
     }
 
     /// What became of an agent's messages within the last day.
     #[must_use]
     pub fn counts(&self, agent: &K, now: Timestamp) -> RiskCounts {
-        let hour = self.clock.read(now, DAY).millis() / HOUR_MILLIS;
+        let hour = self.hour(now);
         let hours = self.agents.get(agent).into_iter().flatten();
         let recent = hours.filter(|past| is_recent(past.hour, hour));
         recent.fold(RiskCounts::default(), |sum, past| sum.plus(past.counts))

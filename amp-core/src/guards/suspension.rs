@@ -96,6 +96,12 @@ impl Suspension {
         self.expires_at
     }
 
+    /// The same suspension, beginning at another time.
+    pub(crate) fn from(&self, now: Timestamp) -> Self {
+        let expires_at = self.duration().map(|duration| now.saturating_add(duration));
+        Self { suspended_at: now, expires_at, ..self.clone() }
+    }
+
     /// How long it lasts.
     fn duration(&self) -> Option<Duration> {
         self.expires_at.map(|end| end.duration_since(self.suspended_at).unwrap_or_default())
@@ -199,6 +205,11 @@ impl Suspensions {
             return false;
         }
         true
+    }
+
+    /// The record of an agent, though it may be over.
+    pub(crate) fn record(&self, agent_id: &str) -> Option<&Suspension> {
+        self.agents.get(agent_id).map(|held| &held.record)
     }
 
     /// The records, in the order of the agents' ids. Some may be over.

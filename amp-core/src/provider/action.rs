@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use amp_envelope::{AttachmentId, MessageId};
+use amp_envelope::{AttachmentId, MessageId, Timestamp};
 
 use super::body::{self, BodyError};
 use super::forwarding::{ForwardOutcome, Forwarding};
@@ -12,6 +12,7 @@ use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::reply::Reply;
 use super::webhook::WebhookPost;
 use crate::federation::{FederationEvent, LookUp};
+use crate::guards::{LoopReport, RiskLevel};
 use crate::webhook::PostOutcome;
 use crate::wire::{FrameShape, MessageFrame, ServerFrame};
 
@@ -51,12 +52,38 @@ pub enum Action {
         /// The attachment.
         attachment: AttachmentId,
     },
+    /// Tells whoever looks after the provider and its agents.
+    Notify(Notice),
     /// Answers a request that waits.
     Answer {
         /// The request.
         ticket: Ticket,
         /// Its answer; never [`Reply::Later`].
         reply: Box<Reply>,
+    },
+}
+
+/// Something that a person should know. Nothing has to be done for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An agent's risk became graver. At [`RiskLevel::Critical`] it is suspended as well.
+    RiskRaised {
+        /// The agent.
+        agent: AgentNumber,
+        /// Its level now.
+        level: RiskLevel,
+    },
+    /// A conversation went round in circles, and was stopped.
+    LoopStopped {
+        /// Who sent the message that was stopped.
+        sender: AgentNumber,
+        /// Whom it was for.
+        recipient: AgentNumber,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        report: LoopReport,
     },
 }
 

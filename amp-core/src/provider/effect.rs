@@ -14,6 +14,7 @@ use super::codec::{self, Sha256Hash};
 use super::number::{AgentNumber, MessageNumber};
 use super::outbox::{ForwardEnd, QueuedForward};
 use crate::federation::{ForwardSeen, LastKnown};
+use crate::guards::{RiskCounts, Suspension};
 
 /// The version of the JSON form.
 const VERSION: u64 = 1;
@@ -177,6 +178,36 @@ pub enum Effect {
         how: ForwardEnd,
         /// When.
         at: Timestamp,
+    },
+    /// An agent is suspended.
+    Suspended {
+        /// The record.
+        record: Box<Suspension>,
+    },
+    /// An agent is not suspended any more.
+    SuspensionLifted {
+        /// The provider's id of the agent.
+        agent_id: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// What became of an agent's messages within an hour.
+    RiskCounted {
+        /// The agent.
+        agent: AgentNumber,
+        /// The hour, by the clock that risks are counted with.
+        hour: u64,
+        /// What was counted.
+        counts: RiskCounts,
+        /// When.
+        at: Timestamp,
+    },
+    /// The clock that risks are counted with; part of a snapshot.
+    RiskClock {
+        /// The latest time that it was set to, in milliseconds since 1970.
+        mark: i64,
+        /// How many milliseconds it has counted.
+        at: u64,
     },
     /// Numbers go on from here: nothing below them is given again.
     NumbersFrom {

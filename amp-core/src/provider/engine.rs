@@ -18,7 +18,7 @@ use super::reply::Reply;
 use super::route::Routing;
 use super::settings::{ProviderBuilder, Settings};
 use super::state::State;
-use crate::guards::{RateCharge, RateDecision, RateKey};
+use crate::guards::{RateCharge, RateDecision, RateKey, RateShare};
 use crate::wire::{
     Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, RateStatus,
 };
@@ -150,6 +150,7 @@ impl Provider {
         let rate = self.charge(call, endpoint, caller, moment.now())?;
         if let Caller::Agent(agent) = caller {
             plan.changes.push(Change::Seen(agent, moment.now()));
+            self.check_standing(agent, endpoint, moment.now(), plan)?;
         }
         let request = AnyRequest::from_parts(call.request())?;
         let reply = self.dispatch(&request, call, caller, moment, plan)?;
@@ -205,12 +206,17 @@ impl Provider {
         caller: Caller<'_>,
         now: Timestamp,
     ) -> Result<RateStatus, ApiError> {
+        let mut share = RateShare::Full;
         let key = match caller {
-            Caller::Agent(number) => self.agent(number)?.rate_key(),
+            Caller::Agent(number) => {
+                share = self.rate_share(number, now);
+                self.agent(number)?.rate_key()
+            }
             Caller::Owner(name) | Caller::Admin(name) => RateKey::of(name),
             Caller::Anybody => RateKey::of(call.source()),
         };
-        let decision = self.live.limiter.take(&RateCharge::new(endpoint.rate_class(), key), now);
+        let decision =
+            self.live.limiter.take(&RateCharge::new(endpoint.rate_class(), key).with_share(share), now);
         admitted(&decision)
     }
 
@@ -280,6 +286,9 @@ impl Provider {
             (AnyRequest::DownloadAttachment(request), Caller::Agent(caller)) => {
                 self.download_attachment(&request.id, caller, now)
             }
+            (AnyRequest::Suspend(request), Caller::Admin(admin)) => self.suspend(request, admin, now, plan),
+            (AnyRequest::Unsuspend(request), Caller::Admin(_)) => self.unsuspend(request, now, plan),
+            (AnyRequest::GetRisk(request), Caller::Admin(_)) => self.get_risk(request, now),
             _ => Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not offer this")),
         }
     }

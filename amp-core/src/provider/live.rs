@@ -1,6 +1,7 @@
 //! What a provider knows only while it runs: sockets, and requests that wait (provider API, WebSocket; delivery, notify).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -11,7 +12,7 @@ use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::peers::{PeerChange, Peers};
-use crate::guards::{RateCharge, RateLimiter, RateLimits};
+use crate::guards::{LoopGuard, LoopStep, RateCharge, RateLimiter, RateLimits};
 use crate::webhook::RetrySchedule;
 
 /// How long a socket may take to say who it is.
@@ -97,6 +98,12 @@ pub(super) enum Change {
     Posting(MessageNumber, Posting),
     PostingEnded(MessageNumber),
     Polls(Ticket, Poll),
+    /// A message that the loop guard let pass, or stopped.
+    Said(Box<LoopStep>, Timestamp),
+    /// A message that may be sent again later.
+    Deferred(Box<LoopStep>, Timestamp),
+    /// A request for messages was answered otherwise.
+    PollEnded(Ticket),
     /// The time of a request for messages is over: it is answered as things are.
     PollDue(Ticket),
     Charged(RateCharge, Timestamp),
@@ -109,6 +116,7 @@ pub(super) enum Change {
 pub(super) struct Live {
     pub(super) clock: Clock,
     pub(super) limiter: RateLimiter,
+    pub(super) loops: Option<LoopGuard>,
     pub(super) sockets: BTreeMap<SocketId, Socket>,
     of_agent: BTreeMap<AgentNumber, BTreeSet<SocketId>>,
     pub(super) awaited: BTreeMap<MessageNumber, Awaited>,
@@ -122,8 +130,8 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(limits: RateLimits) -> Self {
-        Self { limiter: RateLimiter::new(limits), ..Self::default() }
+    pub(super) fn new(limits: RateLimits, loops: Option<LoopGuard>) -> Self {
+        Self { limiter: RateLimiter::new(limits), loops, ..Self::default() }
     }
 
     pub(super) fn sockets_of(&self, agent: AgentNumber) -> impl Iterator<Item = SocketId> {
@@ -217,6 +225,17 @@ impl Live {
             }
             // Answered by whoever applies the change: the page is made of what is there by then.
             Change::PollDue(_) => {}
+            Change::Said(step, at) => {
+                if let Some(loops) = &mut self.loops {
+                    loops.remember(*step, at);
+                }
+            }
+            Change::Deferred(step, at) => {
+                if let Some(loops) = &mut self.loops {
+                    loops.defer(*step, at);
+                }
+            }
+            Change::PollEnded(ticket) => self.end_poll(ticket),
             Change::Charged(charge, at) => {
                 self.limiter.take(&charge, at);
             }

@@ -22,6 +22,7 @@ use super::queueing::{Arrival, Queueing};
 use super::reply::Reply;
 use super::settings::Refusals;
 use crate::guards::{RateCharge, RateClass};
+use crate::receive::RiskOutcome;
 use crate::wire::{Answer as _, ApiError, ApiErrorCode, CarriedKey};
 
 /// How far ahead of the provider's clock a signed time may lie, in seconds.
@@ -65,11 +66,14 @@ impl Provider {
             return Ok(Routing::Done(first));
         }
         let to = body.to().with_known_providers(&self.settings.known);
+        if sender.policy.check(&to).is_err() {
+            self.count_risk(caller, RiskOutcome::Blocked, moment.now(), plan);
+        }
         if to.provider() != self.settings.domain.as_str() {
             let onward = Onward { to, expires_at, accepted_as };
             return self.route_onward(&body, sender, onward, ticket, moment, plan);
         }
-        let recipient = self.recipient(&to, sender)?;
+        let recipient = self.recipient(&to, sender, moment.now())?;
         let attached = self.check_attachments(&body.payload(), caller, moment.now())?;
         self.charge_message(sender, recipient, moment.now(), plan)?;
         let id = self.new_message_id(recipient.record.number, moment);
@@ -90,6 +94,7 @@ impl Provider {
                 "a message has at most 512 KiB of JSON",
             ));
         }
+        let warning = self.check_loop(&body, (sender, recipient), &arrival.id, moment.now(), plan)?;
         let (id, recipient) = (arrival.id.clone(), arrival.recipient);
         let queueing = self.queue(arrival, ticket, moment.now(), plan);
         if !matches!(queueing, Queueing::Full(_)) {
@@ -98,7 +103,9 @@ impl Provider {
         Ok(match queueing {
             Queueing::Full(id) => Routing::Failed(id),
             Queueing::Queued(queued) => {
-                Routing::Done(Reply::Now(super::routed::queued(&queued.id, queued.queued_at).to_parts()))
+                let mut routed = super::routed::queued(&queued.id, queued.queued_at);
+                routed.warnings = warning.map(|warning| alloc::vec![warning]);
+                Routing::Done(Reply::Now(routed.to_parts()))
             }
             Queueing::Awaited => Routing::Done(Reply::Later),
         })
@@ -109,14 +116,16 @@ impl Provider {
     }
 
     /// Who takes the message, if the sender may write there.
-    fn recipient(&self, to: &Address, sender: &Agent) -> Result<&Agent, ApiError> {
+    fn recipient(&self, to: &Address, sender: &Agent, now: Timestamp) -> Result<&Agent, ApiError> {
         let unknown = || {
             ApiError::new(ApiErrorCode::NotFound, "nobody at this address takes the message").with_field("to")
         };
         let recipient = self.state.agents.at(to).ok_or_else(unknown)?;
         match sender.policy.check(to) {
-            Ok(()) => Ok(recipient),
-            Err(_) if self.settings.refusals == Refusals::Uniform => Err(unknown()),
+            Ok(()) if !self.seems_suspended(recipient, now) => Ok(recipient),
+            _ if self.settings.refusals == Refusals::Uniform => Err(unknown()),
+            Ok(()) => Err(ApiError::new(ApiErrorCode::RecipientSuspended, "the recipient is suspended")
+                .with_field("to")),
             Err(refused) => {
                 Err(ApiError::new(ApiErrorCode::RecipientNotAllowed, &refused.to_string()).with_field("to"))
             }
@@ -132,7 +141,10 @@ impl Provider {
         plan: &mut Plan,
     ) -> Result<(), ApiError> {
         let charges = [(RateClass::Sent, sender), (RateClass::Received, recipient)];
-        let charges = charges.map(|(class, agent)| RateCharge::new(class, agent.rate_key()));
+        let charges = charges.map(|(class, agent)| {
+            let share = self.rate_share(agent.record.number, now);
+            RateCharge::new(class, agent.rate_key()).with_share(share)
+        });
         for charge in charges {
             admitted(&self.live.limiter.look(&charge, now))?;
         }

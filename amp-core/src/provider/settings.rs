@@ -12,7 +12,7 @@ use super::federation::Federation;
 use super::live::Live;
 use super::registration::Registration;
 use super::state::State;
-use crate::guards::RateLimits;
+use crate::guards::{LoopGuard, RateLimits};
 use crate::webhook::RetrySchedule;
 use crate::wire::{ApiUrl, FrameShape};
 
@@ -53,6 +53,7 @@ pub struct ProviderBuilder {
     settings: Settings,
     state: State,
     limits: RateLimits,
+    loops: Option<LoopGuard>,
 }
 
 impl ProviderBuilder {
@@ -71,7 +72,7 @@ impl ProviderBuilder {
             registration: Registration::default(),
             federation: None,
         };
-        Self { settings, state: State::default(), limits: RateLimits::default() }
+        Self { settings, state: State::default(), limits: RateLimits::default(), loops: None }
     }
 
     /// Remembers what these effects say, in the order in which they were stored.
@@ -142,10 +143,18 @@ impl ProviderBuilder {
         self
     }
 
+    /// Has this guard look at the messages between agents of this provider: whoever goes round in circles is warned,
+    /// told to wait (429 and `Retry-After`), and stopped. Without it, rate limits are all that slows them down.
+    #[must_use]
+    pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
+        self.loops = Some(guard);
+        self
+    }
+
     /// The provider.
     #[must_use]
     pub fn build(self) -> Provider {
-        let mut live = Live::new(self.limits);
+        let mut live = Live::new(self.limits, self.loops);
         for (agent, message, attempts, due) in self.state.mail.postings() {
             live.resume(message, agent, RetrySchedule::resume(attempts, due));
         }

@@ -11,6 +11,7 @@ use super::live::{Change, Due, SILENCE_MAX, SOCKETS_MAX, SOCKETS_OF_AGENT_MAX};
 use super::moment::Moment;
 use super::number::{AgentNumber, MessageNumber, SocketId};
 use super::route::Routing;
+use super::suspension::{CLOSE_SUSPENDED, suspended};
 use crate::guards::{RateCharge, RateClass};
 use crate::identity::ApiKey;
 use crate::wire::{ApiError, ApiErrorCode, ClientFrame, ConnectedFrame, ErrorFrame, PongFrame, ServerFrame};
@@ -65,6 +66,10 @@ impl Provider {
         let Some(agent) = agent.and_then(|number| self.state.agents.get(number)) else {
             return self.refuse_socket(socket, CLOSE_UNAUTHORIZED, plan);
         };
+        if self.is_suspended(agent, now, plan) {
+            self.send_error(socket, &suspended(), plan);
+            return self.close(socket, CLOSE_SUSPENDED, plan);
+        }
         let number = agent.record.number;
         if bound.is_none() && !self.charge_socket(agent, now, plan) {
             return self.close(socket, CLOSE_TRY_LATER, plan);
@@ -133,7 +138,9 @@ impl Provider {
 
     fn charge_route(&mut self, agent: AgentNumber, now: Timestamp) -> Result<(), ApiError> {
         let key = self.agent(agent)?.rate_key();
-        admitted(&self.live.limiter.take(&RateCharge::new(RateClass::Route, key), now)).map(|_| ())
+        let share = self.rate_share(agent, now);
+        admitted(&self.live.limiter.take(&RateCharge::new(RateClass::Route, key).with_share(share), now))
+            .map(|_| ())
     }
 
     fn send(&self, socket: SocketId, frame: &ServerFrame, plan: &mut Plan) {

@@ -14,6 +14,8 @@ use super::federation::PeerState;
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
 use super::owners::OwnerKeys;
+use crate::guards::{RiskLedger, Suspension, Suspensions};
+use crate::receive::RiskOutcome;
 
 /// Agents, queues and first answers.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct State {
     pub(super) attachments: Attachments,
     pub(super) owner_keys: OwnerKeys,
     pub(super) peers: PeerState,
+    pub(super) suspensions: Suspensions,
+    pub(super) risk: RiskLedger<AgentNumber>,
 }
 
 impl State {
@@ -31,6 +35,10 @@ impl State {
         match effect {
             Effect::AgentSet { agent } => self.agents.set((**agent).clone()),
             Effect::AgentRemoved { agent, .. } => {
+                if let Some(gone) = self.agents.get(*agent) {
+                    self.suspensions.lift(&gone.record.agent_id);
+                }
+                self.risk.forget(agent);
                 self.agents.remove(*agent);
                 self.mail.remove(*agent);
                 self.accepted.remove(*agent);
@@ -64,6 +72,10 @@ impl State {
             | Effect::ForwardQueued { .. }
             | Effect::ForwardTried { .. }
             | Effect::ForwardEnded { .. } => self.apply_federation(effect),
+            Effect::Suspended { record } => self.suspensions.suspend((**record).clone()),
+            Effect::SuspensionLifted { agent_id, .. } => drop(self.suspensions.lift(agent_id)),
+            Effect::RiskCounted { agent, hour, counts, at } => self.risk.set(agent, *hour, *counts, *at),
+            Effect::RiskClock { mark, at } => self.risk = RiskLedger::at_clock(*mark, *at),
             Effect::NumbersFrom { agent, message } => {
                 self.agents.numbers_from(*agent);
                 self.mail.numbers_from(*message);
@@ -76,6 +88,9 @@ impl State {
             return;
         }
         self.mail.queued(message);
+        if let Some(sender) = message.sender {
+            self.risk.count(&sender, RiskOutcome::Delivered, message.queued_at);
+        }
         if let (Some(sender), Some(accepted_as)) = (message.sender, &message.accepted_as) {
             let accepted = Accepted {
                 digest: accepted_as.digest,
@@ -98,6 +113,8 @@ impl State {
             key,
             at: Timestamp::UNIX_EPOCH,
         }));
+        let suspended = |record: &Suspension| Effect::Suspended { record: Box::new(record.clone()) };
+        effects.extend(self.suspensions.iter().map(suspended));
         let mut waiting: Vec<(MessageNumber, AgentNumber, &Entry)> = Vec::new();
         for (agent, queue) in self.mail.queues() {
             waiting.extend(queue.entries.iter().map(|(number, entry)| (*number, agent, entry)));
@@ -143,6 +160,18 @@ impl State {
         effects
             .extend(attachments.map(|record| Effect::AttachmentSet { attachment: Box::new(record.clone()) }));
         self.peers.snapshot(&mut effects);
+        // Behind the messages, which count as well.
+        if let Some((mark, at)) = self.risk.clock() {
+            effects.push(Effect::RiskClock { mark, at });
+            let at = Timestamp::from_unix_milliseconds(mark).unwrap_or(Timestamp::UNIX_EPOCH);
+            let counted = |(agent, hour, counts): (&AgentNumber, _, _)| Effect::RiskCounted {
+                agent: *agent,
+                hour,
+                counts,
+                at,
+            };
+            effects.extend(self.risk.entries().map(counted));
+        }
         effects.push(Effect::NumbersFrom {
             agent: self.agents.next_number().get(),
             message: self.mail.next_number().get(),

@@ -143,7 +143,7 @@ impl Provider {
         now: Timestamp,
         plan: &mut Plan,
     ) -> bool {
-        let Some(webhook) = self.webhook_of(agent) else { return false };
+        let Some(webhook) = self.webhook_of(agent, now) else { return false };
         self.post(Posting::new(agent, RetrySchedule::new(now)), message, id, webhook, now, plan);
         true
     }
@@ -162,8 +162,9 @@ impl Provider {
     }
 
     /// Where an agent wants its messages posted to, under the policy of today.
-    fn webhook_of(&self, agent: AgentNumber) -> Option<(Target, WebhookSecret)> {
-        let delivery = &self.state.agents.get(agent)?.record.delivery;
+    fn webhook_of(&self, agent: AgentNumber, now: Timestamp) -> Option<(Target, WebhookSecret)> {
+        let agent = self.state.agents.get(agent).filter(|agent| !self.seems_suspended(agent, now))?;
+        let delivery = &agent.record.delivery;
         let (url, secret) = (delivery.webhook_url.as_deref()?, delivery.webhook_secret.as_ref()?);
         let target = Target::parse_with(url, &self.settings.registration.webhooks).ok()?;
         Some((target, WebhookSecret::deployed(secret.expose()).ok()?))
@@ -196,7 +197,7 @@ impl Provider {
     /// The next attempt at posting a message is due, or the present one is over.
     pub(super) fn posting_due(&self, message: MessageNumber, now: Timestamp, plan: &mut Plan) {
         let Some(mut posting) = self.live.postings.get(&message).cloned() else { return };
-        match (self.still_posted(&posting, message, now), self.webhook_of(posting.agent)) {
+        match (self.still_posted(&posting, message, now), self.webhook_of(posting.agent, now)) {
             (Some(entry), Some(webhook)) => self.post(posting, message, &entry.id, webhook, now, plan),
             _ => {
                 posting.schedule.stop();

@@ -129,6 +129,7 @@ pub struct Host {
     pub closed: BTreeMap<SocketId, u16>,
     pub answers: BTreeMap<Ticket, AnswerParts>,
     pub held: Vec<amp_core::provider::Push>,
+    pub notices: Vec<amp_core::provider::Notice>,
     /// The next decision is stored, and the host stops before it is committed.
     pub crash_next: bool,
     /// Whether that has happened.
@@ -156,6 +157,7 @@ impl Host {
             closed: BTreeMap::new(),
             answers: BTreeMap::new(),
             held: Vec::new(),
+            notices: Vec::new(),
             crash_next: false,
             crashed: false,
             make: Box::new(make),
@@ -225,6 +227,7 @@ impl Host {
                     assert!(self.answers.insert(ticket, answer).is_none(), "a request is answered once");
                 }
                 Action::PostWebhook(post) => self.post(*post),
+                Action::Notify(notice) => self.notices.push(notice),
                 _ => panic!("another action"),
             }
         }

@@ -1,0 +1,288 @@
+//! What a provider does with agents that are suspended, that are a risk, and that go round in circles.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod provider_support;
+
+use amp_core::Message;
+use amp_core::guards::{LoopGuard, RiskLevel};
+use amp_core::provider::{Call, Notice, Refusals};
+use amp_core::wire::{AnswerParts, GetRisk, Method, Request, RequestParts, Suspend, Unsuspend};
+use core::time::Duration;
+use provider_support::{Agent, Host, body_of, builder, effect};
+use serde_json::{Value, json};
+
+fn pair() -> (Agent, Agent, Host) {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let host = Host::new(builder, &[&alice, &bob]);
+    (alice, bob, host)
+}
+
+fn id_of(agent: &Agent) -> amp_core::wire::OpaqueId {
+    format!("agt_{}", agent.number).parse().unwrap()
+}
+
+fn by_admin(host: &mut Host, request: &impl Request) -> (u16, Value) {
+    let reply = host.call_with(&Call::new(request.to_parts()).by_admin("carol")).unwrap();
+    let answer = host.finish(reply).unwrap();
+    (answer.status, body_of(&answer))
+}
+
+fn suspend(host: &mut Host, agent: &Agent, hours: Option<u64>) {
+    let request = Suspend::new(id_of(agent), "spam");
+    let request = match hours {
+        Some(hours) => request.for_duration(Duration::from_secs(hours * 3600)),
+        None => request,
+    };
+    let (status, body) = by_admin(host, &request);
+    assert_eq!((status, &body["suspended_by"]), (200, &json!("carol")));
+}
+
+fn code_of(answer: &(u16, Value)) -> (u16, &str) {
+    (answer.0, answer.1["error"].as_str().unwrap_or_default())
+}
+
+fn send(host: &mut Host, from: &Agent, to: &Agent) -> (u16, Value) {
+    let signed = from.sign(from.draft(to, "Hi", "Are you there?"), host.now);
+    host.route(from, &signed)
+}
+
+// rule: SUSP-5
+#[test]
+fn a_suspended_agent_neither_writes_nor_fetches_and_its_queue_is_kept() {
+    let (alice, bob, mut host) = pair();
+    let id = host.send(&alice, &bob, "kept");
+    suspend(&mut host, &bob, None);
+    assert_eq!(code_of(&send(&mut host, &bob, &alice)), (403, "agent_suspended"));
+    for path in ["/messages/pending", "/messages/pending/count", "/agents"] {
+        assert_eq!(code_of(&host.get(&bob, path, &[])), (403, "agent_suspended"), "{path}");
+    }
+    assert_eq!(host.ack(&bob, &id).0, 403);
+    assert_eq!(host.get(&bob, "/agents/me", &[]).0, 200, "it may look at itself");
+    let (status, body) = by_admin(&mut host, &Unsuspend::new(id_of(&bob)));
+    assert_eq!((status, body["unsuspended"].as_bool()), (200, Some(true)));
+    assert_eq!(host.pending_ids(&bob), [id]);
+    assert_eq!(send(&mut host, &bob, &alice).0, 200);
+}
+
+// rule: SUSP-5
+#[test]
+fn nobody_writes_to_a_suspended_agent() {
+    let (alice, bob, mut host) = pair();
+    suspend(&mut host, &bob, Some(2));
+    assert_eq!(code_of(&send(&mut host, &alice, &bob)), (403, "recipient_suspended"));
+    host.pass(2 * 3600 - 1);
+    assert_eq!(code_of(&send(&mut host, &alice, &bob)), (403, "recipient_suspended"));
+    host.pass(1);
+    assert_eq!(send(&mut host, &alice, &bob).0, 200);
+}
+
+// rule: SUSP-5
+#[test]
+fn h10_a_uniform_refusal_does_not_tell_who_is_suspended() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().refusals(Refusals::Uniform), &[&alice, &bob]);
+    suspend(&mut host, &bob, None);
+    let suspended = send(&mut host, &alice, &bob);
+    let unknown = send(&mut host, &alice, &Agent::new(2, "nobody"));
+    assert_eq!(suspended, unknown);
+}
+
+// rule: SUSP-5
+#[test]
+fn sockets_of_a_suspended_agent_are_closed_and_opened_to_it_no_more() {
+    let (_, bob, mut host) = pair();
+    let socket = host.connect(&bob);
+    let other = host.connect(&bob);
+    suspend(&mut host, &bob, None);
+    assert_eq!((host.closed.get(&socket), host.closed.get(&other)), (Some(&4003), Some(&4003)));
+    let late = host.connect(&bob);
+    assert_eq!(host.closed.get(&late), Some(&4003));
+    assert_eq!(host.frames_of(late)[0]["error"], "agent_suspended");
+}
+
+// rule: SUSP-5
+#[test]
+fn a_request_that_waits_is_refused_when_its_agent_is_suspended() {
+    let (_, bob, mut host) = pair();
+    let mut parts = RequestParts::new(Method::Get, "/messages/pending");
+    parts.query = vec![("wait".into(), "30".into())];
+    let (ticket, answer) = host.ask_waiting(&bob, parts);
+    assert!(answer.is_none());
+    suspend(&mut host, &bob, None);
+    let answer: AnswerParts = host.answers.remove(&ticket).unwrap();
+    assert_eq!(answer.status, 403);
+    let end = host.now.saturating_add(Duration::from_secs(60));
+    host.run_until(end);
+    assert!(host.answers.is_empty(), "it is answered once");
+}
+
+// rule: SUSP-5
+#[test]
+fn the_webhook_of_a_suspended_agent_is_not_called() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(builder, &[&alice]);
+    let mut record = bob.registered();
+    record["agent"]["delivery"] = json!({"webhook_url": "https://bob.example.org/in", "webhook_secret": "a secret of sixteen bytes", "prefer_websocket": false});
+    host.log.push(effect(&record).to_json());
+    host.restart();
+    host.endpoint = provider_support::Endpoint::Fails;
+    host.send(&alice, &bob, "one");
+    assert_eq!(host.posted.len(), 1);
+    suspend(&mut host, &bob, None);
+    let end = host.now.saturating_add(Duration::from_secs(3600));
+    host.run_until(end);
+    assert_eq!(host.posted.len(), 1, "no second attempt");
+    by_admin(&mut host, &Unsuspend::new(id_of(&bob)));
+    assert_eq!(host.pending(&bob).len(), 1);
+}
+
+// rule: SUSP-1, SUSP-2
+#[test]
+fn a35_a_suspension_outlives_restarts_and_is_made_no_longer_by_a_clock_that_was_wrong() {
+    let (alice, bob, mut host) = pair();
+    let right = host.now;
+    host.pass(3650 * 86_400);
+    suspend(&mut host, &bob, Some(1));
+    host.restart_from_snapshot();
+    host.now = right;
+    assert_eq!(host.get(&bob, "/agents", &[]).0, 403);
+    host.restart();
+    host.pass(3599);
+    assert_eq!(host.get(&bob, "/agents", &[]).0, 403);
+    host.pass(1);
+    assert_eq!(host.get(&bob, "/agents", &[]).0, 200);
+    host.now = right;
+    assert_eq!(host.get(&bob, "/agents", &[]).0, 200, "over is over");
+    assert_eq!(send(&mut host, &alice, &bob).0, 200);
+}
+
+// rule: SUSP-5
+#[test]
+fn only_who_administers_a_provider_suspends() {
+    let (alice, bob, mut host) = pair();
+    let request = Suspend::new(id_of(&bob), "spam").to_parts();
+    assert_eq!(host.ask(&alice, request).status, 401);
+    let owner = Call::new(Suspend::new(id_of(&bob), "spam").to_parts()).by_owner("alice");
+    let reply = host.call_with(&owner).unwrap();
+    assert_eq!(host.finish(reply).unwrap().status, 401);
+    assert_eq!(by_admin(&mut host, &Suspend::new("agt_99".parse().unwrap(), "spam")).0, 404);
+    assert_eq!(send(&mut host, &bob, &alice).0, 200);
+}
+
+/// Alice may write to Bob alone, and Carol is there.
+fn restricted() -> (Agent, Agent, Agent, Host) {
+    let (alice, bob, carol) = (Agent::new(0, "alice"), Agent::new(1, "bob"), Agent::new(2, "carol"));
+    let mut host = Host::new(builder, &[&bob, &carol]);
+    let mut record = alice.registered();
+    let policy = json!({"mode": "restricted", "allowed_recipients": [bob.address.as_str()]});
+    record["agent"]["policy"] = json!(policy.to_string());
+    host.log.push(effect(&record).to_json());
+    host.restart();
+    (alice, bob, carol, host)
+}
+
+fn risk_of(host: &mut Host, agent: &Agent) -> Value {
+    let (status, body) = by_admin(host, &GetRisk::new(id_of(agent)));
+    assert_eq!(status, 200);
+    body
+}
+
+// rule: RISK-3, RISK-6
+#[test]
+fn an_agent_that_writes_where_it_may_not_is_suspended_in_the_end() {
+    let (alice, bob, carol, mut host) = restricted();
+    (0..8).for_each(|n| drop(host.send(&alice, &bob, &format!("message number {n}"))));
+    assert_eq!(code_of(&send(&mut host, &alice, &carol)), (403, "recipient_not_allowed"));
+    assert!(host.notices.is_empty(), "nine messages say too little");
+    send(&mut host, &alice, &carol);
+    let risk = risk_of(&mut host, &alice);
+    assert_eq!((&risk["score"], &risk["level"]), (&json!(60), &json!("high")));
+    assert_eq!((&risk["blocked"], &risk["total"]), (&json!(2), &json!(10)));
+    host.restart();
+    assert_eq!(risk_of(&mut host, &alice), risk);
+    host.restart_from_snapshot();
+    assert_eq!(risk_of(&mut host, &alice), risk);
+    let signed = alice.sign(alice.draft(&bob, "Hi", "Half of the limits"), host.now);
+    let answer = host.ask(&alice, Host::route_body(&signed.to_route_json()));
+    let limit = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("x-ratelimit-limit"));
+    assert_eq!(limit.unwrap().1, "30");
+    (0..2).for_each(|_| drop(send(&mut host, &alice, &carol)));
+    let levels: Vec<RiskLevel> = host
+        .notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::RiskRaised { level, .. } => Some(*level),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(levels, [RiskLevel::High, RiskLevel::Critical]);
+    assert_eq!(code_of(&send(&mut host, &alice, &bob)), (403, "agent_suspended"));
+    host.pass(3600);
+    assert_eq!(send(&mut host, &alice, &bob).0, 200);
+}
+
+/// Bob answers what he is sent with the same words, and so does Alice.
+fn echo(host: &mut Host, agents: [&Agent; 2], most: usize) -> (usize, AnswerParts) {
+    let mut sent = 0;
+    loop {
+        let [from, to] = [agents[sent % 2], agents[(sent + 1) % 2]];
+        let signed = from.sign(from.draft(to, "Hi", "How may I help you?"), host.now);
+        let answer = host.ask(from, Host::route_body(&signed.to_route_json()));
+        if answer.status == 429 {
+            let wait = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+            let wait: u64 = wait.unwrap().1.parse().unwrap();
+            if wait > 60 || sent >= most {
+                return (sent, answer);
+            }
+            host.pass(wait);
+            continue;
+        }
+        assert_eq!(answer.status, 200);
+        sent += 1;
+        host.pass(1);
+    }
+}
+
+// rule: LOOP-1, LOOP-7
+#[test]
+fn two_agents_that_echo_each_other_are_stopped_by_their_provider_within_ten_messages() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().loop_guard(LoopGuard::default()), &[&alice, &bob]);
+    let (sent, answer) = echo(&mut host, [&alice, &bob], 50);
+    assert_eq!(sent, 7);
+    assert_eq!(body_of(&answer)["error"], "rate_limited");
+    assert!(matches!(host.notices[..], [Notice::LoopStopped { .. }]));
+    // A message with something to say passes.
+    let news = "The invoices of March are missing, please send them again.";
+    assert!(!host.send(&alice, &bob, news).is_empty());
+    let pending = host.pending(&bob);
+    let last = json!({"envelope": pending.last().unwrap()["envelope"], "payload": pending.last().unwrap()["payload"]});
+    assert_eq!(Message::decode(last.to_string().as_bytes()).unwrap().text(), news);
+}
+
+// rule: LOOP-7
+#[test]
+fn whoever_is_told_to_wait_and_waits_is_let_through() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().loop_guard(LoopGuard::default()), &[&alice, &bob]);
+    let mut refused = 0;
+    let mut passed = 0;
+    for n in 0..20 {
+        let (from, to) = if n % 2 == 0 { (&alice, &bob) } else { (&bob, &alice) };
+        let text = format!("{} {}", if n % 2 == 0 { "ping" } else { "pong" }, n / 2);
+        loop {
+            let signed = from.sign(from.draft(to, "Hi", &text), host.now);
+            let answer = host.ask(from, Host::route_body(&signed.to_route_json()));
+            if answer.status == 200 {
+                passed += 1;
+                host.pass(1);
+                break;
+            }
+            let wait = answer.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+            refused += 1;
+            host.pass(wait.unwrap().1.parse().unwrap());
+        }
+    }
+    assert_eq!(passed, 20);
+    assert!((1..20).contains(&refused), "{refused}");
+}
