@@ -249,6 +249,18 @@ fn an_endpoint_is_one_that_a_server_may_call() {
 }
 
 #[test]
+fn nobody_is_kept_known_by_being_asked_about() {
+    let mut discovery = Discovery::new();
+    discovery.note_well_known(&crabmail(), document(ENDPOINT, &key(1)).as_bytes(), at(0)).unwrap();
+    let unreadable = discovery.note_well_known(&crabmail(), b"{}", at(3 * 86_400));
+    assert!(unreadable.is_err());
+    discovery.note_nothing(&crabmail(), Source::Dns, at(4 * 86_400)).unwrap();
+    assert_eq!(discovery.last_known(&crabmail()).unwrap().at(), at(0));
+    discovery.note_well_known(&crabmail(), document(ENDPOINT, &key(1)).as_bytes(), at(5 * 86_400)).unwrap();
+    assert_eq!(discovery.last_known(&crabmail()).unwrap().at(), at(5 * 86_400));
+}
+
+#[test]
 fn a_registrys_word_counts_when_it_has_verified_and_names_the_key() {
     let trust = ProviderTrust::new(FederationMode::Registry, "example.org".parse().unwrap());
     let identity = key(1);

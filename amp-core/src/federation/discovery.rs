@@ -393,12 +393,25 @@ impl Discovery {
         key: &VerifyingKey,
         now: Timestamp,
     ) -> Result<LastKnown, DiscoveryError> {
+        self.advance(now);
+        let lesson = self.consider_word(provider, endpoint, key, now)?;
+        let known = lesson.known.clone();
+        self.apply(lesson);
+        known.ok_or(DiscoveryError::Full)
+    }
+
+    /// What a person's word would change.
+    pub(crate) fn consider_word(
+        &self,
+        provider: &Provider,
+        endpoint: &str,
+        key: &VerifyingKey,
+        now: Timestamp,
+    ) -> Result<Lesson, DiscoveryError> {
         check_endpoint(endpoint)?;
         Target::parse_with(endpoint, &self.policy).map_err(|_| DiscoveryError::Endpoint)?;
-        self.advance(now);
-        if let Some(forgotten) = self.room_for(provider, now)? {
-            self.providers.remove(&forgotten);
-        }
+        let instead_of = self.room_for(provider, now)?;
+        let mut entry = self.providers.get(provider).cloned().unwrap_or_default();
         let known = LastKnown {
             provider: provider.clone(),
             endpoint: endpoint.into(),
@@ -407,8 +420,8 @@ impl Discovery {
             is_confirmed: true,
             at: now,
         };
-        self.providers.entry(provider.clone()).or_default().known = Some(known.clone());
-        Ok(known)
+        entry.known = Some(known.clone());
+        Ok(Lesson { provider: provider.clone(), entry, instead_of, known: Some(known), fault: None })
     }
 
     /// Forgets all about a provider. Its next key is taken as if it were the first.

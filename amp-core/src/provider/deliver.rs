@@ -18,9 +18,8 @@ use super::peers::PeerChange;
 use super::queueing::{Arrival, Queueing};
 use super::reply::Reply;
 use crate::federation::{
-    DecodedForward, FederationEvent, FederationEventKind, Finding, ForwardReason, ForwardRefusal,
-    ForwardSeen, ForwardSight, KeyStanding, NotTrusted, ProvenForward, ProviderTrust, ReceivedForward,
-    forward_charges,
+    DecodedForward, FederationEvent, FederationEventKind, Finding, ForwardRefusal, ForwardSeen, ForwardSight,
+    KeyStanding, ProvenForward, ProviderTrust, ReceivedForward, Source, forward_charges,
 };
 use crate::guards::{RateCharge, RateClass, RateKey};
 use crate::wire::DeliveryMethod;
@@ -69,20 +68,10 @@ impl Provider {
         let received = ReceivedForward::read(&request.headers, &request.body, now)?;
         trust.consider(received.provider())?;
         let finding = self.live.peers.discovery.look(received.provider());
-        let peer = trust.admit(received.provider(), &finding).or_else(|refusal| {
-            let is_news = matches!(
-                refusal.reason(),
-                ForwardReason::NotTrusted(NotTrusted::Unknown | NotTrusted::KeyNotKnown)
-            );
-            let may_be_found = !matches!(finding, Finding::Conflict(_)) && is_news;
-            let has_questions =
-                may_be_found && !self.live.peers.discovery.queries(received.provider(), now).is_empty();
-            if has_questions {
-                Err(Refused::NotYet(received.provider().clone()))
-            } else {
-                Err(refusal.into())
-            }
-        })?;
+        if self.is_to_be_asked(received.provider(), &finding, now) {
+            return Err(Refused::NotYet(received.provider().clone()));
+        }
+        let peer = trust.admit(received.provider(), &finding)?;
         let decoded = received.authenticate(&peer)?.decode(&self.settings.known)?;
         let standing = self.standing(&decoded);
         let proven = decoded.prove(standing, &self.settings.dialects)?;
@@ -103,6 +92,19 @@ impl Provider {
             return Err(ForwardRefusal::id_taken().into());
         }
         Ok(Judged::First { proven: Box::new(proven), seen: Box::new(seen), recipient, charges })
+    }
+
+    /// Whether a provider has to be looked up before it is judged: nothing is known of it but perhaps from long ago, and
+    /// its sources were not asked lately. A key that it had and gave up is not trusted for ever.
+    fn is_to_be_asked(&self, provider: &Domain, finding: &Finding, now: Timestamp) -> bool {
+        let is_enough = match finding {
+            Finding::Found(found) => {
+                found.is_confirmed() || found.source() != Source::LastKnown && found.key().is_some()
+            }
+            Finding::Conflict(_) => true,
+            Finding::Nothing => false,
+        };
+        !is_enough && !self.live.peers.discovery.queries(provider, now).is_empty()
     }
 
     /// What is known of the key that is named for the sender: a key of an agent of this provider is nobody else's.
@@ -138,9 +140,21 @@ impl Provider {
         delivered.method = Some(DeliveryMethod::Relay);
         let answer = delivered.to_parts();
         let text = String::from_utf8_lossy(&answer.body).into_owned();
+        self.ask_in_time(proven.provider(), now, plan);
         plan.effects.push(Effect::ForwardTaken { forward: Box::new(seen.answered(&text)) });
         plan.actions.push(Action::Note(Box::new(event)));
         Reply::Now(answer)
+    }
+
+    /// Asks the sources of a provider again whose time is over, while others still hold: no message waits for that.
+    fn ask_in_time(&self, provider: &Domain, now: Timestamp, plan: &mut Plan) {
+        if self.live.peers.is_asking(provider) {
+            return;
+        }
+        let count = self.look_up(provider, now, plan);
+        if count > 0 {
+            plan.peer(PeerChange::Asked(provider.clone(), count));
+        }
     }
 
     /// Looks a provider up that says that it forwards. Whoever calls can make this one ask; how often is limited.

@@ -14,15 +14,14 @@ use super::action::Action;
 use super::decision::{Decision, Plan};
 use super::effect::Effect;
 use super::engine::Provider;
-use super::live::Change;
 use super::moment::Moment;
 use super::outbox::Outbox;
 use super::peers::{PeerChange, Peers};
 use super::reply::Reply;
 use super::state::State;
 use crate::federation::{
-    Discovery, DiscoveryError, FederationMode, ForwardLedger, ForwardSeen, LastKnown, Learned, ProviderTrust,
-    WellKnown,
+    Discovery, DiscoveryError, FederationMode, ForwardLedger, ForwardSeen, LastKnown, Learned, Lesson,
+    ProviderTrust, WellKnown,
 };
 use crate::webhook::TargetPolicy;
 use crate::wire::{Answer as _, ApiError, ApiErrorCode};
@@ -175,6 +174,17 @@ impl Peers {
     }
 }
 
+impl Plan {
+    /// Remembers what was learnt of another provider.
+    fn learn(&mut self, lesson: Lesson) {
+        let forgotten = lesson.instead_of.as_ref();
+        self.effects.extend(forgotten.map(|peer| Effect::PeerForgotten { provider: peer.as_str().into() }));
+        let known = lesson.known.clone();
+        self.effects.extend(known.map(|peer| Effect::PeerKnown { peer: Box::new(peer) }));
+        self.peer(PeerChange::Learned(Box::new(lesson)));
+    }
+}
+
 impl State {
     pub(super) fn apply_federation(&mut self, effect: &Effect) {
         let peers = &mut self.peers;
@@ -210,19 +220,9 @@ impl Provider {
     pub fn learned(&mut self, learned: &Learned, moment: &Moment) -> Decision<'_> {
         let mut plan = self.begin(moment);
         match self.live.peers.discovery.consider(learned, moment.now()) {
-            Ok(lesson) => {
-                let (known, forgotten) = (lesson.known.clone(), lesson.instead_of.clone());
-                let forgotten =
-                    forgotten.map(|peer| Effect::PeerForgotten { provider: peer.as_str().into() });
-                plan.effects.extend(forgotten);
-                plan.effects.extend(known.map(|peer| Effect::PeerKnown { peer: Box::new(peer) }));
-                plan.changes.push(Change::Peer(Box::new(PeerChange::Learned(lesson))));
-            }
+            Ok(lesson) => plan.learn(lesson),
             // There is no room for another provider: what waits for it is tried later, and then given up.
-            Err(_) => {
-                let provider = learned.provider().clone();
-                plan.changes.push(Change::Peer(Box::new(PeerChange::Answered(provider))));
-            }
+            Err(_) => plan.peer(PeerChange::Answered(learned.provider().clone())),
         }
         self.decide(plan, None, moment)
     }
@@ -239,10 +239,7 @@ impl Provider {
         moment: &Moment,
     ) -> Result<Decision<'_>, DiscoveryError> {
         let mut plan = self.begin(moment);
-        let mut tried = self.live.peers.discovery.clone();
-        let known = tried.confirm(peer, endpoint, key, moment.now())?;
-        plan.effects.push(Effect::PeerKnown { peer: Box::new(known.clone()) });
-        plan.changes.push(Change::Peer(Box::new(PeerChange::Confirmed(Box::new(tried)))));
+        plan.learn(self.live.peers.discovery.consider_word(peer, endpoint, key, moment.now())?);
         Ok(self.decide(plan, None, moment))
     }
 

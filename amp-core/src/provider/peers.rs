@@ -47,11 +47,9 @@ pub(super) struct Attempt {
 #[derive(Debug)]
 pub(super) enum PeerChange {
     /// A source has answered.
-    Learned(Lesson),
+    Learned(Box<Lesson>),
     /// A source has answered, and nothing is remembered of it.
     Answered(Domain),
-    /// A person has decided.
-    Confirmed(Box<Discovery>),
     /// So many questions about a provider were asked.
     Asked(Domain, usize),
     /// A message waits for its next attempt, of which so many were made.
@@ -103,11 +101,10 @@ impl Peers {
         match change {
             PeerChange::Learned(lesson) => {
                 let provider = lesson.provider().clone();
-                self.discovery.apply(lesson);
+                self.discovery.apply(*lesson);
                 self.answered(&provider, now);
             }
             PeerChange::Answered(provider) => self.answered(&provider, now),
-            PeerChange::Confirmed(discovery) => self.discovery = *discovery,
             PeerChange::Asked(provider, count) => {
                 let open = self.asked.entry(provider).or_default();
                 *open = open.saturating_add(count);
