@@ -6,11 +6,11 @@ mod provider_support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use amp_core::provider::{Effect, SocketId, Ticket};
+use amp_core::provider::{Call, Effect, SocketId, Ticket};
 use amp_core::wire::{Method, RequestParts};
 use amp_core::{IdempotencyKey, Timestamp};
 use proptest::prelude::*;
-use provider_support::{Agent, Host, Network, body_of, builder};
+use provider_support::{Agent, Endpoint, Host, Network, body_of, builder, effect};
 use serde_json::{Value, json};
 
 const RELAY_MAX: usize = 6;
@@ -89,6 +89,9 @@ enum Step {
     },
     Tick,
     Network(u8),
+    Endpoint(u8),
+    Suspend { agent: usize, hours: Option<u64> },
+    Unsuspend { agent: usize },
     Written {
         nth: usize,
         is_written: bool,
@@ -107,7 +110,10 @@ fn step() -> impl Strategy<Value = Step> {
         3 => agent.clone().prop_map(|agent| Step::Fetch { agent }),
         1 => agent.clone().prop_map(|agent| Step::Poll { agent }),
         4 => (agent.clone(), 0..RELAY_MAX).prop_map(|(agent, nth)| Step::Ack { agent, nth }),
-        2 => agent.prop_map(|agent| Step::Connect { agent }),
+        2 => agent.clone().prop_map(|agent| Step::Connect { agent }),
+        1 => (agent.clone(), prop::option::of(1..3_u64)).prop_map(|(agent, hours)| Step::Suspend { agent, hours }),
+        1 => agent.prop_map(|agent| Step::Unsuspend { agent }),
+        1 => (0..4_u8).prop_map(Step::Endpoint),
         3 => (0..4_usize, 0..RELAY_MAX).prop_map(|(nth_socket, nth)| Step::AckOverSocket { nth_socket, nth }),
         1 => (0..4_usize).prop_map(|nth| Step::Close { nth }),
         2 => prop_oneof![1..400_u64, Just(4 * 24 * 3_600_u64)].prop_map(|seconds| Step::Pass { seconds }),
@@ -202,7 +208,14 @@ impl Run {
             || builder().relay_limit(RELAY_MAX).rate_limits(provider_support::no_limits()),
             &agents.iter().collect::<Vec<_>>(),
         );
-        Self { host, agents, model: Model::default(), sockets: Vec::new(), open_tickets: BTreeSet::new() }
+        let mut run = Self { host, agents, model: Model::default(), sockets: Vec::new(), open_tickets: BTreeSet::new() };
+        // One of them has a webhook as well.
+        let mut record = run.agents[2].registered();
+        record["agent"]["delivery"]["webhook_url"] = json!("https://hooks.example.com/carol");
+        record["agent"]["delivery"]["webhook_secret"] = json!("whsec_0123456789abcdef");
+        run.host.log.push(effect(&record).to_json());
+        run.host.restart();
+        run
     }
 
     fn forget_connections(&mut self) {
@@ -220,6 +233,9 @@ impl Run {
             Step::Fetch { agent } => {
                 let expected = self.model.of(self.agents[agent].number, self.host.now);
                 if let Some(page) = self.ask(agent, RequestParts::new(Method::Get, "/messages/pending")) {
+                    if page["error"] == "agent_suspended" {
+                        return;
+                    }
                     let ids: Vec<_> = page["messages"]
                         .as_array()
                         .unwrap()
@@ -267,6 +283,15 @@ impl Run {
             Step::Network(state) => {
                 self.host.network = [Network::Works, Network::Fails, Network::Hangs][usize::from(state)];
             }
+            Step::Endpoint(state) => {
+                let states = [Endpoint::Answers(200), Endpoint::Answers(503), Endpoint::Fails, Endpoint::Hangs];
+                self.host.endpoint = states[usize::from(state)];
+            }
+            Step::Suspend { agent, hours } => {
+                let body = json!({"reason": "a test", "duration_hours": hours}).to_string();
+                self.administer(agent, "suspend", &body);
+            }
+            Step::Unsuspend { agent } => self.administer(agent, "unsuspend", "{}"),
             Step::Written { nth, is_written } if nth < self.host.held.len() => {
                 let push = self.host.held.remove(nth);
                 self.host.performed(if is_written { push.written() } else { push.failed() });
@@ -298,6 +323,14 @@ impl Run {
         Some(body_of(&answer))
     }
 
+    fn administer(&mut self, agent: usize, what: &str, body: &str) {
+        let mut parts = RequestParts::new(Method::Post, &format!("/agents/agt_{agent}/{what}"));
+        parts.body = body.as_bytes().to_vec();
+        let reply = self.host.call_with(&Call::new(parts).by_admin("root"));
+        let answer = reply.and_then(|reply| self.host.finish(reply));
+        assert!(answer.is_none_or(|answer| answer.status < 500));
+    }
+
     fn route(&mut self, from: usize, body: &str, waits: bool) {
         let parts = Host::route_body(body);
         let answer = if waits {
@@ -316,7 +349,8 @@ impl Run {
             Some("queued") => assert!(in_log(&answer["id"]), "what is called queued is stored"),
             Some("delivered") => {
                 assert!(in_log(&answer["id"]));
-                assert!(answer["basis"] == "socket_written");
+                let basis = answer["basis"].as_str();
+                assert!(matches!(basis, Some("socket_written" | "webhook_2xx") | None));
             }
             Some("failed") => assert!(!in_log(&answer["id"])),
             _ => assert!(answer["error"].is_string(), "{answer}"),
@@ -336,6 +370,16 @@ impl Run {
         let restored = builder().restore(effects).build();
         let restored: Vec<String> = restored.snapshot().iter().map(Effect::to_json).collect();
         assert_eq!(restored, self.host.snapshot(), "restored equals live");
+    }
+
+    /// An effect that is given twice in a row changes nothing the second time, of a log and of a snapshot.
+    fn check_doubled(&self) {
+        for lines in [&self.host.log, &self.host.snapshot()] {
+            let once = lines.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
+            let twice = once.clone().flat_map(|effect| [effect.clone(), effect]);
+            let [once, twice] = [builder().restore(once).build(), builder().restore(twice).build()];
+            assert_eq!(once.snapshot(), twice.snapshot());
+        }
     }
 
     /// After the network works again and time passed, nobody waits any longer.
@@ -366,6 +410,7 @@ proptest! {
         }
         run.settle();
         run.check();
+        run.check_doubled();
     }
 
     #[test]

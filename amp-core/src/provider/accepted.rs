@@ -58,6 +58,11 @@ impl AcceptedKeys {
     pub(super) fn insert(&mut self, agent: AgentNumber, key: IdempotencyKey, accepted: Accepted) {
         let own = self.agents.entry(agent).or_default();
         let now = accepted.queued_at;
+        // Given again, as effects may be.
+        if own.by_key.get(&key).is_some_and(|first| first.queued_at == now) {
+            own.by_key.insert(key, accepted);
+            return;
+        }
         while own
             .order
             .front()
