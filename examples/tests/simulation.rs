@@ -17,7 +17,7 @@ fn seeds_that_failed_once_fail_no_more() {
 #[test]
 fn nothing_is_lost_shown_twice_or_believed_without_proof_whatever_goes_wrong() {
     let mut counts = Counts::default();
-    for seed in 0..100 {
+    for seed in 0..60 {
         let run = run(seed, Host::Careful);
         assert_eq!(run.failure, None, "seed {seed}");
         counts.add(&run.counts);
@@ -46,7 +46,7 @@ fn the_mistakes_of_a_host_are_noticed() {
         Host::BelievesAnything,
     ];
     for host in mistakes {
-        let noticed = (0..400).find_map(|seed| run(seed, host).failure);
+        let noticed = (0..150).find_map(|seed| run(seed, host).failure);
         assert!(noticed.is_some(), "{host:?} is not noticed");
     }
 }

@@ -128,17 +128,20 @@ pub(super) struct Ledger {
     ids: BTreeMap<String, usize>,
     /// Messages that a client still has to bring to the provider.
     outgoing: usize,
+    /// The provider keeps every promise, and its clock is never wrong.
+    is_exact: bool,
     failure: Option<String>,
     pub(super) counts: Counts,
 }
 
 impl Ledger {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_exact: bool) -> Self {
         let counts = Counts { runs: 1, ..Counts::default() };
         Self {
             fates: vec![Fate::default(); MESSAGES],
             ids: BTreeMap::new(),
             outgoing: 0,
+            is_exact,
             failure: None,
             counts,
         }
@@ -181,6 +184,9 @@ impl Ledger {
         fate.stamped_wrongly |= !clock_is_right;
         if !fate.sent {
             self.fail(format!("message {message} is queued, and nobody sent it"));
+        }
+        if self.is_exact && self.fates[message].queued > 1 {
+            self.fail(format!("message {message} is queued twice under one idempotency key"));
         }
         if self.ids.insert(id.to_owned(), message).is_some() {
             self.fail(format!("{id} is the name of two messages"));
@@ -264,7 +270,8 @@ impl Ledger {
 
     /// Whether nothing is under way any more.
     pub(super) fn is_settled(&self) -> bool {
-        self.outgoing == 0 && self.fates.iter().all(|fate| fate.is_settled())
+        let is_settled = |fate: &Fate| fate.is_settled() && (!self.is_exact || fate.is_out_of_queues());
+        self.outgoing == 0 && self.fates.iter().all(is_settled)
     }
 
     /// What has to hold when all has come to rest.
@@ -274,6 +281,9 @@ impl Ledger {
         }
         for at in 0..self.fates.len() {
             let fate = self.fates[at];
+            if self.is_exact && !fate.is_out_of_queues() {
+                self.fail(format!("message {at} stays in a queue: {fate:?}"));
+            }
             if !fate.accepted || fate.shown {
                 continue;
             }
@@ -291,6 +301,10 @@ impl Ledger {
 }
 
 impl Fate {
+    const fn is_out_of_queues(&self) -> bool {
+        self.acknowledged + self.expired == self.queued
+    }
+
     const fn is_settled(&self) -> bool {
         !self.accepted
             || self.shown

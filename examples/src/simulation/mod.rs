@@ -11,6 +11,8 @@
 //!   the client's process ended before it stored the message; or it handed one out in another's place, or altered. What
 //!   has reached a client that goes on running is shown even then;
 //! * no message was shown twice, and none that was not signed by its sender for that recipient;
+//! * with an exact provider (the engine, on a clock that does not jump) each message stood in a queue once, however often
+//!   its sender had to repeat it, and is out of it in the end;
 //! * nothing left a queue as acknowledged before its recipient had stored it, or refused it for good;
 //! * no client asked or connected more often than a patient one does.
 

@@ -22,6 +22,8 @@ pub(super) struct Quirks {
     pub(super) deaf_ms: u64,
     /// Pushes what arrives while a socket is open.
     pub(super) pushes_live: bool,
+    /// Tells of hundreds of receipts when a socket opens.
+    pub(super) is_chatty: bool,
 }
 
 /// Something that no provider should do.
@@ -169,6 +171,7 @@ impl Plan {
                 acknowledges_backlog: random.chance(5_000),
                 deaf_ms: random.between(20, 60),
                 pushes_live: random.chance(5_000),
+                is_chatty: random.chance(2_500),
             }),
             _ => Peer::Hostile((0..random.between(1, 4)).map(|_| LIES[random.index(LIES.len())]).collect()),
         };

@@ -44,7 +44,7 @@ struct Socket {
 
 impl Scripted {
     pub(super) fn new(plan: &Plan) -> Self {
-        let honest = Quirks { acknowledges_backlog: false, deaf_ms: 0, pushes_live: true };
+        let honest = Quirks { acknowledges_backlog: false, deaf_ms: 0, pushes_live: true, is_chatty: false };
         let (quirks, lies) = match &plan.peer {
             Peer::Deployed(quirks) => (*quirks, Vec::new()),
             Peer::Hostile(lies) => (honest, lies.clone()),
@@ -343,6 +343,10 @@ impl Scripted {
         }
         if named != known.client {
             return;
+        }
+        for n in 0..if self.quirks.is_chatty { 300 } else { 0 } {
+            let text = format!(r#"{{"type":"message.read","id":"msg_{n}_receipt"}}"#);
+            scene.deeds.push(Deed::Frame { socket, text });
         }
         for entry in waiting {
             self.push(socket, known.client, &entry, scene);

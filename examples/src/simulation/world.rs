@@ -115,11 +115,12 @@ impl World {
             Peer::Engine => Server::Engine(Box::new(Engine::new())),
             _ => Server::Scripted(Box::new(Scripted::new(&plan))),
         };
+        let is_exact = plan.peer == Peer::Engine && plan.clock_jumps == 0;
         Self {
             now: 0,
             plan,
             random,
-            ledger: Ledger::new(),
+            ledger: Ledger::new(is_exact),
             clients: (0..AGENTS).map(Client::new).collect(),
             wakes: vec![0; AGENTS],
             cut_off_until: vec![0; AGENTS],
