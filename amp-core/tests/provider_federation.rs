@@ -137,6 +137,21 @@ fn a_refusal_is_final_and_named() {
     assert!(world.sites[0].bodies.is_empty());
 }
 
+#[test]
+fn a_suspended_recipient_is_sent_nothing_and_keeps_what_it_has() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]).acquainted();
+    world.route(&alice, &alice.writes(&bob, "One", world.now));
+    let mut suspend = RequestParts::new(Method::Post, "/agents/agt_1/suspend");
+    suspend.body = br#"{"reason":"spam","duration_hours":1}"#.to_vec();
+    let call = amp_core::provider::Call::new(suspend).by_admin("root");
+    world.with(1, |provider, moment| provider.handle(&call, moment));
+    let (_, answer) = world.route_waiting(&alice, &alice.writes(&bob, "Two", world.now));
+    assert_eq!(answer.unwrap()["warnings"][0], "recipient_suspended");
+    world.run_for(3700);
+    assert_eq!(world.texts(&bob), ["One"]);
+}
+
 // rule: FWD-12
 #[test]
 fn a_lost_answer_delivers_nothing_twice() {

@@ -17,6 +17,7 @@ use super::number::AgentNumber;
 use super::peers::PeerChange;
 use super::queueing::{Arrival, Queueing};
 use super::reply::Reply;
+use super::settings::Refusals;
 use crate::federation::{
     DecodedForward, FederationEvent, FederationEventKind, Finding, ForwardRefusal, ForwardSeen, ForwardSight,
     KeyStanding, ProvenForward, ProviderTrust, ReceivedForward, Source, forward_charges,
@@ -82,6 +83,11 @@ impl Provider {
         let to = proven.message().to().with_known_providers(&self.settings.known);
         trust.check_recipient(&to, &self.settings.known)?;
         let agent = self.state.agents.at(&to).ok_or_else(ForwardRefusal::recipient_not_found)?;
+        if self.seems_suspended(agent, now) {
+            let uniform = self.settings.refusals == Refusals::Uniform;
+            let refusals = (ForwardRefusal::recipient_not_found(), ForwardRefusal::recipient_suspended());
+            return Err(if uniform { refusals.0 } else { refusals.1 }.into());
+        }
         let charges = forward_charges(proven.provider(), &to);
         if charges.iter().any(|charge| !self.live.limiter.look(charge, now).is_admitted()) {
             return Err(ForwardRefusal::rate_limited().into());

@@ -234,7 +234,7 @@ impl World {
                     self.with(site, |provider, moment| provider.learned(&learned, moment));
                 }
                 Action::Forward(forward) => self.forward(site, &forward),
-                Action::CloseSocket { .. } => {}
+                Action::CloseSocket { .. } | Action::Notify(_) => {}
                 _ => panic!("another action"),
             }
         }
