@@ -78,8 +78,13 @@ fn names_that_are_not_of_the_internet_are_refused() {
     ] {
         assert_eq!(refusal(url), TargetError::LocalName, "{url}");
     }
-    for url in ["https://local.example.com/", "https://mylocalhost.example/", "https://notinternal.example/"]
-    {
+    for url in [
+        "https://local.example.com/",
+        "https://mylocalhost.example/",
+        "https://hooks.notlocal/",
+        "https://hooks.atlan/",
+        "https://notinternal.example/",
+    ] {
         assert!(Target::parse(url).is_ok(), "{url}");
     }
 }
