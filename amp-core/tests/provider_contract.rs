@@ -265,6 +265,23 @@ fn a_push_that_fails_or_hangs_leaves_the_message_queued() {
 }
 
 #[test]
+fn a_request_is_answered_once_when_everything_is_due_at_once() {
+    let (alice, bob, mut host) = pair();
+    let mut record = bob.registered();
+    record["agent"]["delivery"]["webhook_url"] = json!("https://hooks.example.com/bob");
+    record["agent"]["delivery"]["webhook_secret"] = json!("whsec_0123456789abcdef");
+    host.log.push(effect(&record).to_json());
+    host.restart();
+    host.endpoint = provider_support::Endpoint::Hangs;
+    let signed = alice.sign(alice.draft(&bob, "Hi", "one"), host.now);
+    let (ticket, _) = host.ask_waiting(&alice, Host::route_body(&signed.to_route_json()));
+    // The answer, the attempt and the message itself.
+    host.pass(8 * 24 * 3_600);
+    host.tick();
+    assert_eq!(body_of(&host.answers.remove(&ticket).unwrap())["status"], "queued");
+}
+
+#[test]
 fn a_caller_that_cannot_wait_is_told_what_is_known() {
     let (alice, bob, mut host) = pair();
     host.connect(&bob);

@@ -90,8 +90,13 @@ enum Step {
     Tick,
     Network(u8),
     Endpoint(u8),
-    Suspend { agent: usize, hours: Option<u64> },
-    Unsuspend { agent: usize },
+    Suspend {
+        agent: usize,
+        hours: Option<u64>,
+    },
+    Unsuspend {
+        agent: usize,
+    },
     Written {
         nth: usize,
         is_written: bool,

@@ -176,6 +176,10 @@ impl Provider {
         handed_over: Option<(Way, Timestamp)>,
         plan: &mut Plan,
     ) {
+        // Several things may end the waiting at once: the first of them does.
+        if plan.changes.iter().any(|change| matches!(change, Change::Answered(other) if *other == message)) {
+            return;
+        }
         let Some(awaited) = self.live.awaited.get(&message) else { return };
         let routed: Routed = match handed_over {
             Some((way, at)) => super::routed::delivered(&awaited.id, way, at),
