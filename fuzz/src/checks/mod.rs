@@ -16,6 +16,7 @@ mod key_import;
 mod pattern;
 mod pickup;
 mod receive;
+mod relay;
 mod rest_answer;
 mod rest_request;
 mod scan;
@@ -43,6 +44,7 @@ pub use key_import::key_import;
 pub use pattern::pattern;
 pub use pickup::pickup;
 pub use receive::receive;
+pub use relay::relay;
 pub use rest_answer::rest_answer;
 pub use rest_request::rest_request;
 pub use scan::scan;
@@ -79,6 +81,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("pattern", pattern),
     ("pickup", pickup),
     ("receive", receive),
+    ("relay", relay),
     ("rest_answer", rest_answer),
     ("rest_request", rest_request),
     ("scan", scan),
