@@ -46,7 +46,8 @@ const WINDOW: Duration = Duration::from_secs(5 * 60);
 /// # discovery.confirm(&"crabmail.ai".parse()?, "https://api.crabmail.ai/v1", crabmail.verifying_key(), now)?;
 /// # let trust = ProviderTrust::new(FederationMode::Open, "example.org".parse()?);
 /// # let known = [].into_iter().collect();
-/// let forward = ReceivedForward::read(&request.headers(), request.body(), now)?;
+/// let headers = request.headers(); // of the request, as they came
+/// let forward = ReceivedForward::read(&headers, request.body(), now)?;
 /// let peer = trust.admit(forward.provider(), &discovery.find(forward.provider(), now))?;
 /// let decoded = forward.authenticate(&peer)?.decode(&known)?;
 /// let proven = decoded.prove(KeyStanding::Clear, &[amp_core::Dialect::Jcs])?;
