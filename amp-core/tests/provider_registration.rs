@@ -207,7 +207,13 @@ fn a_tenant_takes_whom_its_mode_lets_in() {
 #[test]
 fn an_owner_registers_in_their_own_tenant() {
     let mut host = with(
-        Registration::invited().with_owner("user-7", "acme").unwrap().with_owner("user-8", "other").unwrap(),
+        Registration::invited()
+            .with_owner("user-7", "acme")
+            .unwrap()
+            .with_owner("user-8", "other")
+            .unwrap()
+            .with_owner("user-9", "acme")
+            .unwrap(),
     );
     let key_for = |host: &mut Host, owner: &str| {
         let answer = send(host, &Call::new(GetUserKey.to_parts()).by_owner(owner));
@@ -235,6 +241,8 @@ fn an_owner_registers_in_their_own_tenant() {
     );
     assert_eq!(status_with(&mut host, &key_of(&registered)), 200);
     // The owner may have a new key for the agent; another owner may not.
+    let colleague = key_for(&mut host, "user-9");
+    assert_eq!(refusal(&ask_with(&mut host, &colleague, &plain)).1, "key_already_registered");
     let other = key_for(&mut host, "user-8");
     assert_eq!(ask_with(&mut host, &other, &plain).status, 409, "the key is another address's");
     assert_eq!(status_with(&mut host, &key_of(&registered)), 200);

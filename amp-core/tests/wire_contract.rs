@@ -125,6 +125,28 @@ fn the_base_of_an_api_is_a_plain_url() {
 
 // rule: API-1
 #[test]
+fn no_path_moves_a_request_to_another_host() {
+    let api: ApiUrl = "https://api.crabmail.ai".parse().unwrap();
+    let key: ApiKey = "amp_live_sk_7f53efb3".parse().unwrap();
+    for path in [
+        "@evil.example/agents/me",
+        ".evil.example/agents/me",
+        ":8443/agents/me",
+        "//evil.example/agents/me",
+        "",
+    ] {
+        let parts = RequestParts::new(Method::Get, path);
+        let url = api.join(&parts);
+        assert!(url.starts_with("https://api.crabmail.ai/"), "{url}");
+        if let Ok(sent) = parts.into_http(&api, Some(&key)) {
+            assert_eq!(sent.uri().authority().unwrap().as_str(), "api.crabmail.ai", "{path}");
+            assert!(!sent.headers().contains_key("authorization"), "{path}");
+        }
+    }
+}
+
+// rule: API-1
+#[test]
 fn the_api_key_is_sent_where_one_is_wanted_and_nowhere_else() {
     let api: ApiUrl = "https://api.crabmail.ai/v1".parse().unwrap();
     let key: ApiKey = "amp_live_sk_7f53efb3".parse().unwrap();

@@ -41,3 +41,28 @@ impl OwnerKeys {
         self.by_owner.iter().map(|(owner, hash)| (&**owner, *hash))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_its_whole_hash() {
+        let mut hash = ApiKeyHash::of("uk_the_key");
+        let mut keys = OwnerKeys::default();
+        keys.set("user-7", hash);
+        assert_eq!(keys.owner_with("uk_the_key"), Some("user-7"));
+        hash.0.0[31] ^= 1;
+        keys.set("user-7", hash);
+        assert_eq!(keys.owner_with("uk_the_key"), None);
+    }
+
+    #[test]
+    fn a_replaced_key_takes_no_room() {
+        let mut keys = OwnerKeys::default();
+        for key in ["uk_one", "uk_two", "uk_three"] {
+            keys.set("user-7", ApiKeyHash::of(key));
+        }
+        assert_eq!((keys.by_owner.len(), keys.by_key.len()), (1, 1));
+    }
+}

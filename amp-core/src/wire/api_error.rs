@@ -253,7 +253,7 @@ impl ApiError {
     pub fn retry(&self, now: Timestamp) -> Retry {
         let is_passing = matches!(self.status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
             || self.is(&ApiErrorCode::AttachmentPending);
-        if !is_passing || self.more.is_unreadable {
+        if !is_passing {
             return Retry::Never;
         }
         if let Some(wait) = self.more.retry_after.filter(|wait| !wait.is_zero()) {

@@ -111,6 +111,10 @@ impl ApiUrl {
     pub fn join(&self, parts: &RequestParts) -> String {
         let base = if parts.is_at_root() { self.origin() } else { self.as_str() };
         let mut url = String::from(base);
+        // A path without its slash would go on where the host's name ends.
+        if !parts.path.starts_with('/') {
+            url.push('/');
+        }
         url.push_str(&parts.path);
         if !parts.query.is_empty() {
             url.push('?');
