@@ -343,14 +343,7 @@ impl Provider {
                 self.send_to_all(forward.sender, &ServerFrame::Error(frame), plan);
             }
         }
-        if let Some(awaited) = self.live.awaited.get(&forward.number) {
-            let answers = awaited.tickets.iter().map(|ticket| Action::Answer {
-                ticket: *ticket,
-                reply: Box::new(Reply::Now(routed.to_parts())),
-            });
-            plan.actions.extend(answers);
-            plan.changes.push(Change::Answered(forward.number));
-        }
+        self.answer_awaited_with(forward.number, &routed, plan);
         let delivered = matches!(how, ForwardEnd::Delivered);
         if let Some(sender) = self.state.agents.get(forward.sender) {
             let event = FederationEvent::new(FederationEventKind::Forwarded, now)

@@ -176,15 +176,20 @@ impl Provider {
         handed_over: Option<(Way, Timestamp)>,
         plan: &mut Plan,
     ) {
-        // Several things may end the waiting at once: the first of them does.
-        if plan.changes.iter().any(|change| matches!(change, Change::Answered(other) if *other == message)) {
-            return;
-        }
         let Some(awaited) = self.live.awaited.get(&message) else { return };
         let routed: Routed = match handed_over {
             Some((way, at)) => super::routed::delivered(&awaited.id, way, at),
             None => super::routed::queued(&awaited.id, awaited.queued_at),
         };
+        self.answer_awaited_with(message, &routed, plan);
+    }
+
+    /// Answers whoever waits to hear what became of a message, with this. Several things may end the waiting at once: the
+    /// first of them does.
+    pub(super) fn answer_awaited_with(&self, message: MessageNumber, routed: &Routed, plan: &mut Plan) {
+        let is_it = |change: &Change| matches!(change, Change::Answered(other) if *other == message);
+        let awaited = self.live.awaited.get(&message).filter(|_| !plan.changes.iter().any(is_it));
+        let Some(awaited) = awaited else { return };
         let answers = awaited
             .tickets
             .iter()
