@@ -105,6 +105,13 @@ fn assert_fit_to_show(shown: &dyn std::fmt::Display) {
     assert!(text.chars().all(harmless), "{text:?}");
 }
 
+/// What repeats a text from outside is short, and holds no control.
+fn assert_prints_safely(shown: &dyn std::fmt::Display) {
+    let text = shown.to_string();
+    assert!(text.chars().count() <= 1_440, "{} characters", text.chars().count());
+    assert!(!text.chars().any(char::is_control), "{text:?}");
+}
+
 /// The bytes as text; what is not UTF-8 is replaced.
 fn text_of(data: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(data)

@@ -235,7 +235,7 @@ impl World {
                     );
                 }
                 PickUpEvent::Failed(error) | PickUpEvent::Forbidden(error) => {
-                    super::assert_fit_to_show(&error)
+                    super::assert_prints_safely(&error)
                 }
                 _ => {}
             }

@@ -96,7 +96,7 @@ fn downloads(seed: u8, steps: &[u8]) {
                 return;
             }
             DownloadStep::Failed(error) => {
-                super::assert_fit_to_show(&error);
+                super::assert_prints_safely(&error);
                 return;
             }
             DownloadStep::Wait(until) => {
@@ -174,7 +174,7 @@ fn uploads(seed: u8, steps: &[u8]) {
                 return;
             }
             UploadStep::Failed(error) => {
-                super::assert_fit_to_show(&error);
+                super::assert_prints_safely(&error);
                 return;
             }
             UploadStep::Wait(until) => {
