@@ -8,7 +8,7 @@ mod script;
 #[path = "guards_corpus/threads.rs"]
 mod threads;
 
-use std::time::Duration;
+use core::time::Duration;
 
 use amp_core::guards::{LoopGuard, LoopSign, LoopVerdict, Turn};
 use amp_core::{Address, Timestamp};

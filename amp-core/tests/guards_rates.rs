@@ -1,7 +1,7 @@
 //! Limits hold in any window, under any clock, and for any number of keys.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use amp_core::Timestamp;
 use amp_core::guards::{

@@ -1,7 +1,7 @@
 //! Risk, suspension and quarantine: judged exactly, at access, within bounds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
-use std::time::Duration;
+use core::time::Duration;
 
 use amp_core::guards::{
     QuarantineError, QuarantineQueue, RateShare, Review, RiskCounts, RiskLedger, RiskLevel, Suspension,

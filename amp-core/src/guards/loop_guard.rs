@@ -2,12 +2,15 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use amp_address::Address;
 use amp_envelope::Timestamp;
 
-use super::loop_memory::{Burst, LONG, LoopMemory, Pair, PairKey, SHORT, Said, Stopped, ends_with};
+use super::loop_memory::{
+    Burst, LONG, LoopMemory, NO_NUMBER, Pair, PairKey, SHORT, Said, Stopped, ends_with,
+};
 use super::loop_report::{LoopReport, LoopSign, LoopVerdict};
 use super::loop_turn::Turn;
 use super::loop_words::Token;
@@ -72,7 +75,7 @@ impl LoopStep {
 /// It is no defence against agents that mean to go round in circles: those have [rate limits](super::RateLimiter).
 ///
 /// Memory: at most 65,536 pairs unless told otherwise, up to 1.7 KiB each, and for as many agents what each heard last,
-/// 500 bytes. Conversations that were silent for an hour make room, then the older ones that look least like a loop;
+/// 400 bytes. Conversations that were silent for an hour make room, then the older ones that look least like a loop;
 /// when all look like one, a new pair is delayed by a second with each message.
 ///
 /// ```
@@ -264,8 +267,9 @@ const fn key(one: u64, another: u64) -> PairKey {
 /// What speaks for a loop in a message.
 fn sign(turn: &Turn, said: &Said, shingles: &[u16], pair: &Pair, parent: Option<&Said>) -> LoopSign {
     let earlier = || pair.said.iter().rev().chain(parent);
-    let is_new =
-        |of: fn(&Said) -> Option<u32>| of(said).is_some() && earlier().all(|earlier| of(earlier) != of(said));
+    let is_new = |of: fn(&Said) -> Option<NonZeroU32>| {
+        of(said).is_some() && earlier().all(|earlier| of(earlier) != of(said))
+    };
     if is_new(|said| said.carried) || is_new(|said| said.data) {
         return LoopSign::Novel;
     }
@@ -310,11 +314,12 @@ fn reference(said: &Said, parent: Option<&Said>) -> LoopSign {
 
 /// Whether numbers went up by one or two, and nothing else has changed.
 fn is_counter(earlier: &Said, said: &Said) -> bool {
-    let steps = earlier.numbers.iter().zip(said.numbers).map(|numbers| match numbers {
-        (Some(before), Some(after)) => Some(after.saturating_sub(*before)),
-        (None, None) => Some(0),
-        _ => None,
-    });
+    let steps =
+        earlier.numbers.iter().zip(said.numbers).map(|(before, after)| match after.checked_sub(*before) {
+            _ if *before == after => Some(0),
+            step if *before != NO_NUMBER && after != NO_NUMBER => step,
+            _ => None,
+        });
     let mut has_changed = false;
     let is_counter = steps.into_iter().all(|step| {
         has_changed |= step != Some(0);

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::num::NonZeroU32;
 use core::ops::Bound;
 
 use amp_envelope::Timestamp;
@@ -25,6 +26,7 @@ const HOT: u16 = 40;
 
 /// The most numbers of a message that are compared.
 pub(super) const NUMBERS: usize = 3;
+pub(super) const NO_NUMBER: i64 = i64::MIN;
 
 /// A message that was said, as hashes.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +35,13 @@ pub(super) struct Said {
     pub(super) id: u32,
     pub(super) exact: u32,
     /// The text alone, and how many tokens it has.
-    pub(super) text: (u32, usize),
+    pub(super) text: (u32, u16),
     pub(super) template: u32,
-    pub(super) carried: Option<u32>,
-    pub(super) numbers: [Option<i64>; NUMBERS],
-    pub(super) ticket: Option<u32>,
-    pub(super) data: Option<u32>,
+    pub(super) carried: Option<NonZeroU32>,
+    /// [`NO_NUMBER`] where there is none.
+    pub(super) numbers: [i64; NUMBERS],
+    pub(super) ticket: Option<NonZeroU32>,
+    pub(super) data: Option<NonZeroU32>,
     pub(super) at: i64,
     pub(super) score: u16,
     pub(super) damping: u16,
@@ -54,23 +57,23 @@ impl Said {
     pub(super) fn of(turn: &Turn, now: Timestamp) -> Self {
         let words = turn.text.words().count();
         let (mut exact, mut template) = (1u32, 1u32);
-        let mut numbers = [None; NUMBERS];
+        let mut numbers = [NO_NUMBER; NUMBERS];
         let mut empty = numbers.iter_mut();
         let (mut ticket, mut data) = (None, None);
         for token in turn.tokens() {
             let (is, stands_for) = match token {
                 Token::Word(word) => (word, word),
                 Token::Number(number) => {
-                    empty.next().into_iter().for_each(|place| *place = Some(number));
+                    empty.next().into_iter().for_each(|place| *place = number);
                     (fold(number), 2)
                 }
                 Token::Part(part) => (fold(part), 3),
                 Token::Ticket(reference) => {
-                    ticket.get_or_insert(reference);
+                    ticket = ticket.or(NonZeroU32::new(reference));
                     (if words >= LONG { 4 } else { reference }, 4)
                 }
                 Token::Data(digest) => {
-                    data.get_or_insert(digest);
+                    data = data.or(NonZeroU32::new(digest));
                     (digest, 5)
                 }
             };
@@ -81,9 +84,9 @@ impl Said {
             from: turn.from,
             id: turn.id,
             exact,
-            text: (hash_of(&turn.text.tokens), turn.text.tokens.len()),
+            text: (hash_of(&turn.text.tokens), u16::try_from(turn.text.tokens.len()).unwrap_or(u16::MAX)),
             template,
-            carried: turn.carried,
+            carried: turn.carried.and_then(NonZeroU32::new),
             numbers,
             ticket,
             data,
@@ -98,6 +101,7 @@ impl Said {
 /// Whether a text ends with an earlier one, word for word.
 pub(super) fn ends_with(text: &[Token], earlier: &Said) -> bool {
     let (hash, length) = earlier.text;
+    let length = usize::from(length);
     let start = text.len().checked_sub(length).filter(|_| length >= SHORT);
     start.and_then(|start| text.get(start..)).is_some_and(|end| hash_of(end) == hash)
 }
@@ -116,6 +120,16 @@ fn hash_of(tokens: &[Token]) -> u32 {
 fn fold(number: i64) -> u32 {
     let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
     u32::from_be_bytes([a, b, c, d]).rotate_left(3) ^ u32::from_be_bytes([e, f, g, h])
+}
+
+/// Adds the newest to so many at most, in no more memory than they take.
+fn push<T>(to: &mut VecDeque<T>, newest: T, most: usize) {
+    while to.len() >= most {
+        to.pop_front();
+    }
+    let doubled = to.len().saturating_mul(2).clamp(1, most);
+    to.reserve_exact(doubled.saturating_sub(to.len()));
+    to.push_back(newest);
 }
 
 /// When a conversation was stopped, and for how long.
@@ -157,12 +171,10 @@ impl Pair {
     pub(super) fn say(&mut self, said: Said, shingles: &[u16]) {
         for shingle in shingles.iter().take(SHINGLES) {
             if !self.shingles.contains(shingle) {
-                self.shingles.push_back(*shingle);
+                push(&mut self.shingles, *shingle, SHINGLES);
             }
         }
-        self.shingles.drain(..self.shingles.len().saturating_sub(SHINGLES));
-        self.said.push_back(said);
-        self.said.drain(..self.said.len().saturating_sub(SAID));
+        push(&mut self.said, said, SAID);
     }
 
     fn last(&self) -> i64 {
@@ -251,8 +263,7 @@ impl LoopMemory {
         }
         if self.most > 0 {
             let heard = self.heard.entry(agent).or_default();
-            heard.push_back(said);
-            heard.drain(..heard.len().saturating_sub(HEARD));
+            push(heard, said, HEARD);
         }
     }
 }

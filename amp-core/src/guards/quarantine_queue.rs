@@ -134,6 +134,12 @@ impl QuarantineQueue {
             .map(move |held| (&held.entry, held.status(now)))
     }
 
+    /// All entries with their recipients, in the order of their ids, after the one that a page before ended with.
+    pub fn all(&self, after: Option<&QuarantineId>) -> impl Iterator<Item = (&Address, &QuarantineEntry)> {
+        let from = after.map_or(Bound::Unbounded, |id| Bound::Excluded(id.clone()));
+        self.entries.range((from, Bound::Unbounded)).map(|(_, held)| (&held.recipient, &held.entry))
+    }
+
     /// What an entry becomes by a decision. Nothing is changed.
     ///
     /// # Errors

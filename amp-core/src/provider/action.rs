@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use amp_envelope::{AttachmentId, MessageId, Timestamp};
+use amp_envelope::{AttachmentId, MessageId, QuarantineId, Timestamp};
 
 use super::body::{self, BodyError};
 use super::forwarding::{ForwardOutcome, Forwarding};
@@ -73,6 +73,13 @@ pub enum Notice {
         agent: AgentNumber,
         /// Its level now.
         level: RiskLevel,
+    },
+    /// A message is held for review. Its recipient may be told that something is held.
+    MessageHeld {
+        /// Whom it is for.
+        recipient: AgentNumber,
+        /// The entry.
+        id: QuarantineId,
     },
     /// A conversation went round in circles, and was stopped.
     LoopStopped {

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use amp_address::Address;
 use amp_crypto::VerifyingKey;
 use amp_envelope::{AttachmentId, IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use super::number::{AgentNumber, MessageNumber};
 use super::outbox::{ForwardEnd, QueuedForward};
 use crate::federation::{ForwardSeen, LastKnown};
 use crate::guards::{RiskCounts, Suspension};
+use crate::receive::QuarantineEntry;
 
 /// The version of the JSON form.
 const VERSION: u64 = 1;
@@ -179,6 +181,18 @@ pub enum Effect {
         /// When.
         at: Timestamp,
     },
+    /// A message was accepted and is held for review.
+    Held {
+        /// The message and its entry.
+        held: Box<HeldMessage>,
+    },
+    /// Somebody has decided about a message that was held, or nobody has in time.
+    Reviewed {
+        /// The entry as it is now.
+        entry: Box<QuarantineEntry>,
+        /// When.
+        at: Timestamp,
+    },
     /// An agent is suspended.
     Suspended {
         /// The record.
@@ -233,6 +247,16 @@ pub struct QueuedMessage {
     /// Whether the sender wants to hear of the delivery.
     pub(super) receipt: bool,
     pub(super) accepted_as: Option<AcceptedAs>,
+}
+
+/// A message that is held, with its entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldMessage {
+    #[serde(with = "codec::address")]
+    pub(super) recipient: Address,
+    /// None in a snapshot, when the message waits no more.
+    pub(super) message: Option<QueuedMessage>,
+    pub(super) entry: QuarantineEntry,
 }
 
 /// The idempotency key of a message, and the digest of what was accepted under it.

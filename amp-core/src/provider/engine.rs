@@ -18,7 +18,7 @@ use super::reply::Reply;
 use super::route::Routing;
 use super::settings::{ProviderBuilder, Settings};
 use super::state::State;
-use crate::guards::{RateCharge, RateDecision, RateKey, RateShare};
+use crate::guards::{RateCharge, RateDecision, RateKey, RateShare, Review};
 use crate::wire::{
     Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, RateStatus,
 };
@@ -120,6 +120,7 @@ impl Provider {
     #[must_use]
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let (expiry, due) = (self.state.mail.next_expiry(), self.live.next_due());
+        let expiry = expiry.into_iter().chain(self.state.held.next_expiry());
         expiry.into_iter().chain(due).chain(self.state.attachments.next_end()).min()
     }
 
@@ -137,6 +138,7 @@ impl Provider {
             plan.leave(agent, message, Departure::Expired, moment.now());
         }
         self.end_attachments(moment.now(), OVERDUE_MAX, &mut plan);
+        self.expire_held(OVERDUE_MAX, moment.now(), &mut plan);
         plan
     }
 
@@ -285,6 +287,14 @@ impl Provider {
             }
             (AnyRequest::DownloadAttachment(request), Caller::Agent(caller)) => {
                 self.download_attachment(&request.id, caller, now)
+            }
+            (AnyRequest::ListQuarantine(request), Caller::Admin(_)) => self.list_quarantine(request, now),
+            (AnyRequest::GetQuarantine(request), Caller::Admin(_)) => self.get_quarantine(&request.id, now),
+            (AnyRequest::ApproveQuarantine(request), Caller::Admin(_)) => {
+                self.review(&request.id, Review::Approve, now, plan)
+            }
+            (AnyRequest::RejectQuarantine(request), Caller::Admin(_)) => {
+                self.review(&request.id, Review::Reject, now, plan)
             }
             (AnyRequest::Suspend(request), Caller::Admin(admin)) => self.suspend(request, admin, now, plan),
             (AnyRequest::Unsuspend(request), Caller::Admin(_)) => self.unsuspend(request, now, plan),

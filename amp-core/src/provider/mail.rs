@@ -150,6 +150,11 @@ impl Mail {
             return;
         }
         self.numbers_from(message.number.0.saturating_add(1));
+        self.insert(message);
+    }
+
+    /// Puts a message into its queue, whatever number it has.
+    pub(super) fn insert(&mut self, message: &QueuedMessage) {
         let queue = self.queues.entry(message.agent).or_default();
         queue.by_id.insert(message.id.clone(), message.number);
         self.by_expiry.insert((message.expires_at, message.number, message.agent));

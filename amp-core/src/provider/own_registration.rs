@@ -97,8 +97,10 @@ impl Provider {
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
         let address = self.agent(agent)?.record.address.clone();
+        let held: alloc::vec::Vec<_> =
+            self.state.held.bodies_of(agent).filter(|number| !plan.released.contains(number)).collect();
         let waiting = self.state.mail.queue(agent).into_iter().flat_map(|queue| queue.entries.keys());
-        plan.released.extend(waiting);
+        plan.released.extend(waiting.chain(&held));
         self.close_all(agent, CLOSE_UNAUTHORIZED, plan);
         plan.effects.push(Effect::AgentRemoved { agent, at: moment.now() });
         Ok(Reply::Now(Deregistered::new(address).to_parts()))

@@ -20,7 +20,7 @@ use super::reply::Reply;
 use crate::wire::{Answer as _, CarriedKey, Routed};
 
 /// For how long a message waits at most.
-const RELAY_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(super) const RELAY_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A message that is accepted, on its way into a queue.
 pub(super) struct Arrival {

@@ -94,6 +94,13 @@ impl Provider {
                 "a message has at most 512 KiB of JSON",
             ));
         }
+        if let Some(report) = self.inspect(&body, sender, moment.now(), plan)? {
+            let (id, number) = (arrival.id.clone(), arrival.recipient);
+            let reply = self.hold(arrival, (sender, body.signing_digest()), &report, moment, plan)?;
+            self.count_risk(caller, RiskOutcome::Quarantined, moment.now(), plan);
+            self.use_attachments(&attached, &id, Some(number), plan);
+            return Ok(Routing::Done(reply));
+        }
         let warning = self.check_loop(&body, (sender, recipient), &arrival.id, moment.now(), plan)?;
         let (id, recipient) = (arrival.id.clone(), arrival.recipient);
         let queueing = self.queue(arrival, ticket, moment.now(), plan);
@@ -191,6 +198,7 @@ impl Provider {
         }
         let answer = match first.handed_over {
             Some((way, at)) => super::routed::delivered(&first.id, way, at),
+            None if self.state.held.holds(&first.id) => super::routed::quarantined(&first.id),
             None => super::routed::queued(&first.id, first.queued_at),
         };
         Some(Reply::Now(answer.to_parts()))

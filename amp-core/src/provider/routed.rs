@@ -15,6 +15,11 @@ pub(super) fn queued(id: &MessageId, at: Timestamp) -> Routed {
     routed
 }
 
+/// It is held until somebody has decided.
+pub(super) fn quarantined(id: &MessageId) -> Routed {
+    Routed::new(id.clone(), DeliveryStatus::Quarantined)
+}
+
 /// It was handed over, and waits until the recipient acknowledges it.
 pub(super) fn delivered(id: &MessageId, way: Way, at: Timestamp) -> Routed {
     let mut routed = Routed::new(id.clone(), DeliveryStatus::Delivered);

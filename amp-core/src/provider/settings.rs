@@ -1,5 +1,6 @@
 //! How a provider is set up (provider API).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use amp_address::{KnownProviders, Provider as Domain};
@@ -13,6 +14,7 @@ use super::live::Live;
 use super::registration::Registration;
 use super::state::State;
 use crate::guards::{LoopGuard, RateLimits};
+use crate::scan::Scanner;
 use crate::webhook::RetrySchedule;
 use crate::wire::{ApiUrl, FrameShape};
 
@@ -32,6 +34,8 @@ pub(super) struct Settings {
     /// None when it carries no attachments.
     pub(super) attachments: Option<AttachmentRules>,
     pub(super) registration: Registration,
+    /// None when messages are not scanned.
+    pub(super) scanner: Option<Box<Scanner>>,
     pub(super) federation: Option<Federation>,
 }
 
@@ -70,6 +74,7 @@ impl ProviderBuilder {
             frame_shape: FrameShape::default(),
             attachments: None,
             registration: Registration::default(),
+            scanner: None,
             federation: None,
         };
         Self { settings, state: State::default(), limits: RateLimits::default(), loops: None }
@@ -140,6 +145,15 @@ impl ProviderBuilder {
     #[must_use]
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Scans messages between agents of this provider: what is plainly an attack is refused, what looks like one is held
+    /// until somebody who administers the provider has decided, and what is suspicious counts as a risk. Without it, the
+    /// scan is left to whoever receives.
+    #[must_use]
+    pub fn scan(mut self, scanner: Scanner) -> Self {
+        self.settings.scanner = Some(Box::new(scanner));
         self
     }
 

@@ -9,8 +9,9 @@ use amp_envelope::Timestamp;
 use super::accepted::{Accepted, AcceptedKeys};
 use super::agents::Agents;
 use super::attachment::Attachments;
-use super::effect::{Effect, FirstAnswer, QueuedMessage};
+use super::effect::{Effect, FirstAnswer, HeldMessage, QueuedMessage};
 use super::federation::PeerState;
+use super::held::Held;
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
 use super::owners::OwnerKeys;
@@ -26,6 +27,7 @@ pub(super) struct State {
     pub(super) attachments: Attachments,
     pub(super) owner_keys: OwnerKeys,
     pub(super) peers: PeerState,
+    pub(super) held: Held,
     pub(super) suspensions: Suspensions,
     pub(super) risk: RiskLedger<AgentNumber>,
 }
@@ -39,6 +41,7 @@ impl State {
                     self.suspensions.lift(&gone.record.agent_id);
                 }
                 self.risk.forget(agent);
+                self.held.remove(*agent);
                 self.agents.remove(*agent);
                 self.mail.remove(*agent);
                 self.accepted.remove(*agent);
@@ -72,6 +75,8 @@ impl State {
             | Effect::ForwardQueued { .. }
             | Effect::ForwardTried { .. }
             | Effect::ForwardEnded { .. } => self.apply_federation(effect),
+            Effect::Held { held } => self.hold(held),
+            Effect::Reviewed { entry, at } => self.held.settle(entry, *at),
             Effect::Suspended { record } => self.suspensions.suspend((**record).clone()),
             Effect::SuspensionLifted { agent_id, .. } => drop(self.suspensions.lift(agent_id)),
             Effect::RiskCounted { agent, hour, counts, at } => self.risk.set(agent, *hour, *counts, *at),
@@ -83,7 +88,19 @@ impl State {
         }
     }
 
+    fn hold(&mut self, held: &HeldMessage) {
+        self.held.hold(held);
+        if let Some(message) = &held.message {
+            self.mail.numbers_from(message.number.0.saturating_add(1));
+            self.accept(message);
+        }
+    }
+
     fn queued(&mut self, message: &QueuedMessage) {
+        if self.held.hand_out(message.number) {
+            // It was counted, and its key remembered, when it was held.
+            return self.mail.insert(message);
+        }
         if message.number < self.mail.next_number() {
             return;
         }
@@ -91,6 +108,10 @@ impl State {
         if let Some(sender) = message.sender {
             self.risk.count(&sender, RiskOutcome::Delivered, message.queued_at);
         }
+        self.accept(message);
+    }
+
+    fn accept(&mut self, message: &QueuedMessage) {
         if let (Some(sender), Some(accepted_as)) = (message.sender, &message.accepted_as) {
             let accepted = Accepted {
                 digest: accepted_as.digest,
@@ -160,6 +181,7 @@ impl State {
         effects
             .extend(attachments.map(|record| Effect::AttachmentSet { attachment: Box::new(record.clone()) }));
         self.peers.snapshot(&mut effects);
+        effects.extend(self.held.iter().map(|held| Effect::Held { held: Box::new(held) }));
         // Behind the messages, which count as well.
         if let Some((mark, at)) = self.risk.clock() {
             effects.push(Effect::RiskClock { mark, at });

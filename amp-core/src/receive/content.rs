@@ -6,12 +6,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use amp_envelope::{JsonKind, JsonValue, Message};
+use amp_envelope::{JsonKind, JsonValue, Message, Payload};
 
 use crate::scan::{ScanReport, Scanner};
 
 /// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
-pub(super) struct Content<'a> {
+pub(crate) struct Content<'a> {
     pub(super) subject: Cow<'a, str>,
     pub(super) text: Cow<'a, str>,
     /// Names of attachments.
@@ -22,7 +22,11 @@ pub(super) struct Content<'a> {
 
 impl<'a> Content<'a> {
     pub(super) fn of(message: &'a Message) -> Self {
-        let payload = message.payload();
+        Self::of_payload(message.subject(), &message.payload())
+    }
+
+    /// The texts of a payload and the subject above it.
+    pub(crate) fn of_payload(subject: Cow<'a, str>, payload: &Payload<'a>) -> Self {
         let mut attachments = Vec::new();
         let mut others = Vec::new();
         for (name, value) in payload.attachments_json().flat_map(|attachment| attachment.members()) {
@@ -38,7 +42,7 @@ impl<'a> Content<'a> {
                 _ => member_texts((name, value), &mut others),
             }
         }
-        Self { subject: message.subject(), text: message.text(), attachments, others }
+        Self { subject, text: payload.text(), attachments, others }
     }
 
     /// The texts one after the other, in the order in which a model reads them, as they are scanned.
@@ -54,7 +58,7 @@ impl<'a> Content<'a> {
     }
 
     /// What the texts show, read with the context and without it: a host chooses whether a model is shown it.
-    pub(super) fn scan(&self, scanner: &Scanner) -> ScanReport {
+    pub(crate) fn scan(&self, scanner: &Scanner) -> ScanReport {
         let mut report = scanner.scan_parts(self.parts());
         if !self.others.is_empty() {
             let before = core::iter::once(&*self.subject).chain(self.attachments.iter().map(|name| &**name));

@@ -48,6 +48,7 @@ mod sighting;
 mod watch;
 
 pub use clock::ClockPolicy;
+pub(crate) use content::Content;
 pub use context::{Context, KeySource, SenderKey, Via};
 pub use disposition::{Change, Disposition, Reception};
 pub use effects::{AuditEvent, AuditKind, Effect, EffectError, RiskOutcome};

@@ -100,7 +100,7 @@ pub struct QuarantineEntry {
 }
 
 impl QuarantineEntry {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: QuarantineId,
         reason: QuarantineReason,
         severity: Severity,
@@ -121,7 +121,7 @@ impl QuarantineEntry {
         }
     }
 
-    pub(super) fn with_rules<'r>(mut self, rules: impl IntoIterator<Item = &'r str>) -> Self {
+    pub(crate) fn with_rules<'r>(mut self, rules: impl IntoIterator<Item = &'r str>) -> Self {
         self.rules_triggered = rules.into_iter().map(String::from).collect();
         self
     }

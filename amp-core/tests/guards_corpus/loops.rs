@@ -82,7 +82,7 @@ pub(crate) const OTHERS: &[(&str, Script)] = &[
             "I appreciate it!",
         ];
         let b = ["You're welcome!", "No problem at all!", "Glad to help!", "Anytime!", "My pleasure."];
-        talk(n, if n % 2 == 0 { pick(&a, dice(n, 5)) } else { pick(&b, dice(n, 5)) })
+        talk(n, if n.is_multiple_of(2) { pick(&a, dice(n, 5)) } else { pick(&b, dice(n, 5)) })
     }),
     ("courtesy in German and French", |n| {
         talk(
@@ -164,7 +164,10 @@ pub(crate) const OTHERS: &[(&str, Script)] = &[
         )
     }),
     ("one of them only acknowledges", |n| {
-        talk(n, if n % 2 == 0 { "Please confirm that you have seen this notice." } else { "Confirmed." })
+        talk(
+            n,
+            if n.is_multiple_of(2) { "Please confirm that you have seen this notice." } else { "Confirmed." },
+        )
     }),
     ("four agents in a ring", |n| talk(n, "Passing this along, please take over.").way(n % 4, (n + 1) % 4)),
     ("a storm of one message", |n| talk(n, "Server is down!").way(0, 1).after(500).answers(Answers::Nothing)),

@@ -2,7 +2,7 @@
 
 use amp_core::guards::{LoopGuard, LoopVerdict, Turn};
 use amp_core::{Address, JsonValue, MessageType, Timestamp};
-use std::time::Duration;
+use core::time::Duration;
 
 /// Which message a line answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

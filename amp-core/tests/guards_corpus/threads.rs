@@ -90,7 +90,7 @@ const GAME: &str = "e4 d6 d4 Nf6 Nc3 g6 Be3 Bg7 Qd2 c6 f3 b5 Nge2 Nbd7 Bh6 Bxh6 
 
 /// What is written by the one who speaks, what by the one who answers.
 fn either(n: usize, speaks: String, answers: &str) -> String {
-    if n % 2 == 0 { speaks } else { answers.into() }
+    if n.is_multiple_of(2) { speaks } else { answers.into() }
 }
 
 fn rot13(text: &str) -> String {
@@ -192,7 +192,7 @@ pub(crate) const KNOWN: &[(&str, Script)] = &[
     }),
     ("attachments under one text", |n| {
         let line = talk(n, either(n, "Here is the next part of the archive.".into(), "Received, thank you."));
-        if n % 2 == 0 { line.attached(hex(n, 64)) } else { line }
+        if n.is_multiple_of(2) { line.attached(hex(n, 64)) } else { line }
     }),
     ("a translation line by line", |n| talk(n, either(n, prose(n / 2).into(), &rot13(prose(n / 2))))),
     ("a page line by line, each acknowledged", |n| talk(n, either(n, prose(n / 2).into(), "ok"))),
@@ -207,14 +207,14 @@ pub(crate) const KNOWN: &[(&str, Script)] = &[
     }),
     ("a heartbeat every minute", |n| talk(n, "alive").way(0, 1).after(60_000).news()),
     ("a heartbeat every minute, acknowledged", |n| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             talk(n, "I am alive and well.").after(60_000).news()
         } else {
             talk(n, "ok").after(300).kind(MessageType::Ack)
         }
     }),
     ("a heartbeat every five seconds, acknowledged", |n| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             talk(n, "I am alive and well.").after(4_700).news()
         } else {
             talk(n, "ok").after(300).kind(MessageType::Ack)
@@ -222,12 +222,12 @@ pub(crate) const KNOWN: &[(&str, Script)] = &[
     }),
     ("two heartbeats that cross", |n| talk(n, "alive").after(15_000).news()),
     ("a heartbeat in the thread that asked for it", |n| {
-        let line = if n % 2 == 0 {
+        let line = if n.is_multiple_of(2) {
             talk(n, "Nothing to report.").after(30_000).kind(MessageType::Status)
         } else {
             talk(n, "ok").after(300).kind(MessageType::Ack)
         };
-        line.answers(if n % 2 == 0 { Answers::First } else { Answers::Last })
+        line.answers(if n.is_multiple_of(2) { Answers::First } else { Answers::Last })
     }),
     ("asking how far it is", |n| {
         talk(n, either(n, "How far are you?".into(), &format!("Working on it, {}% done.", n / 2 + 1)))
@@ -341,7 +341,7 @@ pub(crate) const HELD_OUT: &[(&str, Script)] = &[
     ("a countdown", |n| talk(n, either(n, format!("{} files left to copy.", 50 - n / 2), "ok"))),
     ("steps of a wizard", |n| talk(n, either(n, format!("Step {} is done.", n / 2 + 1), "Please continue."))),
     ("an alert every five minutes", |n| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             talk(n, "Disk usage is above the threshold.")
                 .after(299_000)
                 .kind(MessageType::Alert)
@@ -351,7 +351,7 @@ pub(crate) const HELD_OUT: &[(&str, Script)] = &[
         }
     }),
     ("polling without change", |n| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             talk(n, "Is the job finished yet?")
                 .after(10_000)
                 .kind(MessageType::Request)
@@ -375,7 +375,7 @@ pub(crate) const HELD_OUT: &[(&str, Script)] = &[
                 "Done, all green.",
             ),
         );
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             line.way(0, worker).kind(MessageType::Task).answers(Answers::Nothing)
         } else {
             line.way(worker, 0)
