@@ -5,6 +5,7 @@ mod provider_support;
 
 use amp_core::provider::{Call, Effect, Refusals, Ticket};
 use amp_core::wire::{Method, RequestParts};
+use amp_core::scan::Scanner;
 use amp_core::{Identity, Message};
 use provider_support::{Agent, Host, Network, body_of, builder, effect};
 use serde_json::{Value, json};
@@ -469,10 +470,39 @@ fn pages_go_on_where_the_last_one_stopped() {
     assert_eq!(count["count"], 4);
     let (_, page) = host.get(&bob, "/messages/pending", &[("after", &newest)]);
     assert_eq!(page["count"], 0);
-    for dead in ["nonsense", "0.0", "1.ffff", "1.+1", "1.00"] {
+    for dead in ["nonsense", "0.0.0", "1.ffff.0", "1.+1.0", "1.00.0", "1.0", "1.0.1", "1.0.0.0"] {
         let (status, body) = host.get(&bob, "/messages/pending", &[("after", dead)]);
         assert_eq!((status, body["error"].as_str()), (410, Some("cursor_expired")), "{dead}");
     }
+}
+
+// rule: RELAY-11
+#[test]
+fn what_is_let_through_late_is_found_by_whoever_pages() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let rules = "rule test.high instruction_override high: purple elephant\n";
+    let scanner = Scanner::builder().rules(rules).unwrap().build();
+    let mut host = Host::new(move || builder().scan(scanner.clone()), &[&alice, &bob]);
+    let held = alice.sign(alice.draft(&bob, "Hi", "purple elephant"), host.now);
+    assert_eq!(host.route(&alice, &held).0, 202);
+    host.send(&alice, &bob, "one");
+    let (_, count) = host.get(&bob, "/messages/pending/count", &[]);
+    let cursor = count["cursor"].as_str().unwrap().to_owned();
+    let mut parts = RequestParts::new(Method::Get, "/messages/pending");
+    parts.query = vec![("wait".into(), "20".into()), ("after".into(), cursor.clone())];
+    let (ticket, answer) = host.ask_waiting(&bob, parts);
+    assert!(answer.is_none());
+    let list = host.call_with(&Call::new(RequestParts::new(Method::Get, "/quarantine")).by_admin("root")).unwrap();
+    let list = body_of(&host.finish(list).unwrap());
+    let id = list["entries"][0]["quarantine_id"].as_str().unwrap().to_owned();
+    let approve = RequestParts::new(Method::Post, &format!("/quarantine/{id}/approve"));
+    host.call_with(&Call::new(approve).by_admin("root")).unwrap();
+    let page = body_of(&host.answers.remove(&ticket).unwrap());
+    assert_eq!(page["messages"][0]["payload"]["message"], "purple elephant", "whoever waited gets it: {page}");
+    assert_eq!(host.get(&bob, "/messages/pending", &[("after", &cursor)]).1["error"], "cursor_expired");
+    assert_eq!(host.pending(&bob).len(), 2);
+    host.restart();
+    assert_eq!(host.get(&bob, "/messages/pending", &[("after", &cursor)]).1["error"], "cursor_expired");
 }
 
 #[test]

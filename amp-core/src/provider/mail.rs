@@ -41,6 +41,8 @@ pub(super) struct Settled {
 pub(super) struct Queue {
     pub(super) entries: BTreeMap<MessageNumber, Entry>,
     by_id: BTreeMap<MessageId, MessageNumber>,
+    /// How many messages were put in behind others that came later: places that were handed out before miss them.
+    pub(super) late: u64,
     settled: BTreeMap<MessageId, Settled>,
     settled_order: VecDeque<MessageId>,
 }
@@ -156,6 +158,9 @@ impl Mail {
     /// Puts a message into its queue, whatever number it has.
     pub(super) fn insert(&mut self, message: &QueuedMessage) {
         let queue = self.queues.entry(message.agent).or_default();
+        if message.number.0.saturating_add(1) < self.next {
+            queue.late = queue.late.saturating_add(1);
+        }
         queue.by_id.insert(message.id.clone(), message.number);
         self.by_expiry.insert((message.expires_at, message.number, message.agent));
         queue.entries.insert(

@@ -95,7 +95,7 @@ impl Provider {
         }
         page.remaining = u64::try_from(waiting.count()).unwrap_or(u64::MAX);
         let next = page.entries.last().map(|last| MessageNumber(last.number.0.saturating_add(1)));
-        page.next_cursor = next.filter(|_| page.remaining > 0).and_then(|next| cursor(agent, next));
+        page.next_cursor = next.filter(|_| page.remaining > 0).and_then(|next| self.cursor(agent, next));
         page
     }
 
@@ -105,19 +105,25 @@ impl Provider {
             queue.into_iter().flat_map(|queue| queue.waiting(MessageNumber(0), now)).collect();
         let mut count = PendingCount::new(u64::try_from(waiting.len()).unwrap_or(u64::MAX));
         count.oldest_queued_at = waiting.first().map(|(_, entry)| entry.queued_at);
-        count.cursor = cursor(caller, self.state.mail.next_number());
+        count.cursor = self.cursor(caller, self.state.mail.next_number());
         Reply::Now(count.to_parts())
     }
 
-    /// The place that a cursor names. It is dead when it is another agent's, or of a later time than this memory.
+    /// The text of a place in an agent's queue, as the queue is now.
+    fn cursor(&self, agent: AgentNumber, place: MessageNumber) -> Option<Cursor> {
+        let late = self.state.mail.queue(agent).map_or(0, |queue| queue.late);
+        Cursor::new(&format!("{:x}.{:x}.{late:x}", agent.0, place.0))
+    }
+
+    /// The place that a cursor names. It is dead when it is another agent's, of a later time than this memory, or of a
+    /// time before a held message was let through to a place that it has passed.
     fn place_of(&self, text: &Cursor, caller: AgentNumber) -> Result<MessageNumber, ApiError> {
         let expired =
             || ApiError::new(ApiErrorCode::CursorExpired, "the cursor is not known: begin without it");
-        let (agent, number) = text.as_str().split_once('.').ok_or_else(expired)?;
+        let number = text.as_str().split('.').nth(1).ok_or_else(expired)?;
         let number = u64::from_str_radix(number, 16).map(MessageNumber).map_err(|_| expired())?;
-        let is_ours = u64::from_str_radix(agent, 16) == Ok(caller.0);
-        let is_written = cursor(caller, number).as_ref() == Some(text);
-        if is_ours && is_written && number <= self.state.mail.next_number() {
+        let is_written = self.cursor(caller, number).as_ref() == Some(text);
+        if is_written && number <= self.state.mail.next_number() {
             Ok(number)
         } else {
             Err(expired())
@@ -188,6 +194,10 @@ impl Provider {
             let Effect::Queued { message } = effect else { continue };
             let tickets: Vec<Ticket> = self.live.polls_of(message.agent).collect();
             for ticket in tickets {
+                // A message that was held may stand before the place from which on the request waits.
+                if let Some(poll) = self.live.polls.get_mut(&ticket) {
+                    poll.from = poll.from.min(message.number);
+                }
                 self.end_poll(ticket, now, actions);
             }
         }
@@ -200,9 +210,4 @@ impl Provider {
         actions.push(Action::Answer { ticket, reply: Box::new(Reply::Messages(page)) });
         self.live.end_poll(ticket);
     }
-}
-
-/// The text of a place in an agent's queue.
-fn cursor(agent: AgentNumber, place: MessageNumber) -> Option<Cursor> {
-    Cursor::new(&format!("{:x}.{:x}", agent.0, place.0))
 }
