@@ -6,9 +6,9 @@ mod provider_support;
 use core::time::Duration;
 
 use amp_core::Message;
-use amp_core::provider::Effect;
+use amp_core::provider::{Call, Effect};
 use amp_core::webhook::{Scheme, WebhookSecret, verify};
-use amp_core::wire::{Method, RequestParts};
+use amp_core::wire::{Method, Request, RequestParts, Suspend};
 use proptest::prelude::*;
 use provider_support::{Agent, Endpoint, Host, Network, body_of, builder, effect, no_limits};
 use serde_json::{Value, json};
@@ -109,6 +109,7 @@ fn what_is_refused_is_posted_once_and_waits() {
         host.endpoint = endpoint;
         let answer = send(&mut host, &alice, &bob, "one").unwrap();
         assert_eq!(answer["status"], "queued");
+        host.restart();
         host.run_until(after(&host, 10_000));
         assert_eq!(host.posted.len(), usize::from(endpoint != Endpoint::IsPrivate));
         assert_eq!(host.pending_ids(&bob).len(), 1);
@@ -126,6 +127,29 @@ fn what_was_fetched_and_acknowledged_is_not_posted_again() {
     host.run_until(after(&host, 10_000));
     assert_eq!(host.posted.len(), 1);
     assert_eq!(host.provider.next_timeout(), None, "nothing is left to be done");
+}
+
+// rule: HOOK-15
+#[test]
+fn what_a_socket_took_or_what_has_expired_is_not_posted_again() {
+    let (alice, bob, mut host) = pair(true);
+    host.endpoint = Endpoint::Answers(500);
+    send(&mut host, &alice, &bob, "one").unwrap();
+    host.run_until(after(&host, 10));
+    let socket = host.connect(&bob);
+    assert_eq!(host.frames_of(socket).last().unwrap()["replay"], true);
+    host.run_until(after(&host, 200));
+    assert_eq!(host.posted.len(), 1);
+
+    for (lives, posts) in [(29, 1), (30, 1), (31, 2), (120, 2), (121, 3)] {
+        let (alice, bob, mut host) = pair(true);
+        host.endpoint = Endpoint::Fails;
+        let expires_at = after(&host, lives);
+        let signed = alice.sign(alice.draft(&bob, "Hi", "one").expires_at(expires_at), host.now);
+        assert_eq!(host.route(&alice, &signed).0, 200);
+        host.run_until(after(&host, 10_000));
+        assert_eq!(host.posted.len(), posts, "{lives}");
+    }
 }
 
 // rule: HOOK-15
@@ -192,6 +216,19 @@ fn what_no_socket_and_no_webhook_takes_is_tried_on_each_way_once() {
         assert_eq!(host.posted.len(), 3);
         assert_eq!(host.pending_ids(&bob).len(), 1);
     }
+}
+
+// rule: HOOK-15
+#[test]
+fn a_suspended_agent_is_posted_nothing_and_loses_nothing() {
+    let (alice, bob, mut host) = pair(true);
+    host.endpoint = Endpoint::Answers(500);
+    send(&mut host, &alice, &bob, "one").unwrap();
+    let suspend = Suspend::new("agt_1".parse().unwrap(), "spam");
+    let answer = host.call_with(&Call::new(suspend.to_parts()).by_admin("root")).unwrap();
+    assert_eq!(host.finish(answer).unwrap().status, 200);
+    host.run_until(after(&host, 10_000));
+    assert_eq!((host.posted.len(), host.bodies.len()), (1, 1));
 }
 
 #[test]

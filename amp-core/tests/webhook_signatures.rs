@@ -55,6 +55,19 @@ fn what_is_signed_verifies_at_the_other_end() {
     assert_eq!((delivery.signed_at(), delivery.body()), (Some(now()), BODY));
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn the_headers_of_the_crate_http_are_taken_as_they_are() {
+    let sent = sign(&secrets()[0], &"msg_1769853600_abc123".parse().unwrap(), 1, BODY, now());
+    let mut map = http::HeaderMap::new();
+    for (name, value) in sent.iter() {
+        map.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    assert!(verify(&map, BODY, &secrets(), now(), Scheme::Standard).is_ok());
+    map.append("x-amp-signature", "sha256=00".parse().unwrap());
+    assert!(verify(&map, BODY, &secrets(), now(), Scheme::Standard).is_err());
+}
+
 // rule: HOOK-2
 #[test]
 fn five_minutes_are_accepted_either_way_and_not_a_moment_more() {

@@ -161,7 +161,8 @@ impl Provider {
         entry.is_some_and(|entry| self.begin_posting(agent, message, &entry.id, now, plan))
     }
 
-    /// Where an agent wants its messages posted to, under the policy of today.
+    /// Where an agent wants its messages posted to, under the policy of today. Nothing is posted to a suspended agent:
+    /// what waits for it goes on waiting.
     fn webhook_of(&self, agent: AgentNumber, now: Timestamp) -> Option<(Target, WebhookSecret)> {
         let agent = self.state.agents.get(agent).filter(|agent| !self.seems_suspended(agent, now))?;
         let delivery = &agent.record.delivery;
