@@ -74,7 +74,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(FileVerdict::Suspicious),
         1 => Just(FileVerdict::Rejected),
     ];
-    let upload = 0_usize..12;
+    // Few of them, so that things happen to one and the same.
+    let upload = prop_oneof![4 => 0_usize..3, 1 => 0_usize..12];
     prop_oneof![
         3 => any::<bool>().prop_map(|agent| Step::Begin { agent }),
         4 => (upload.clone(), prop::bool::weighted(0.8), prop::bool::weighted(0.9))

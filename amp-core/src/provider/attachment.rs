@@ -15,9 +15,9 @@ use super::number::AgentNumber;
 pub(super) const OPEN_FOR: Duration = Duration::from_secs(60 * 60);
 /// For how long a file is kept that no message refers to, once it is confirmed.
 pub(super) const UNUSED_FOR: Duration = Duration::from_secs(2 * 60 * 60);
-/// For how long a file is kept that a message refers to. A message waits for seven days and is sent within
-/// `UNUSED_FOR`, so that its files outlast it.
-pub(super) const KEPT_FOR: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+/// For how long a file is kept that a message refers to, from the word that it comes. It is sent within five hours; then
+/// the message may be held for three days and wait for seven, and its files outlast it.
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(11 * 24 * 60 * 60);
 /// For how long it is known that a file is gone.
 pub(super) const GONE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -181,6 +181,7 @@ impl Provider {
     ) -> Result<Routing, ApiError> {
         let now = moment.now();
         self.check_departure(&onward.to, sender, &body.payload())?;
+        let attached = self.check_attachments(&body.payload(), sender.record.number, now)?;
         let charge = RateCharge::new(RateClass::Sent, sender.rate_key());
         admitted(&self.live.limiter.look(&charge, now))?;
         let id = MessageId::from_parts(now, moment.bytes("message"));
@@ -209,6 +210,7 @@ impl Provider {
             receipt: wants_receipt(body),
             accepted_as: onward.accepted_as,
         };
+        self.use_attachments(&attached, &forward.id, None, plan);
         plan.effects.push(Effect::ForwardQueued { forward: Box::new(forward.clone()) });
         plan.peer(PeerChange::Waits(number, provider, 0));
         let outbound = Outbound { forward, attempts: 0 };
