@@ -330,12 +330,13 @@ fn development_opens_this_machine_alone() {
 
 /// A resolver that says one thing when asked first and another when asked again.
 struct Rebinding {
-    answers: std::vec::IntoIter<Vec<IpAddr>>,
+    /// The last one first.
+    answers: Vec<Vec<IpAddr>>,
 }
 
 impl Rebinding {
     fn resolve(&mut self, _host: &str) -> Vec<IpAddr> {
-        self.answers.next().unwrap_or_default()
+        self.answers.pop().unwrap_or_default()
     }
 }
 
@@ -343,7 +344,7 @@ impl Rebinding {
 #[test]
 fn a53_an_answer_that_changes_after_vetting_moves_no_connection() {
     let inside = ip("10.0.0.1");
-    let mut resolver = Rebinding { answers: vec![public().to_vec(), vec![inside], vec![]].into_iter() };
+    let mut resolver = Rebinding { answers: vec![vec![], vec![inside], public().to_vec()] };
     let target = Target::parse("https://rebind.example.com/").unwrap();
     let vetted = target.admit(&resolver.resolve(target.host())).unwrap();
     // What is connected to comes from the vetted answer; nothing resolves the name a second time.
