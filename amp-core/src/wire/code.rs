@@ -167,3 +167,16 @@ impl fmt::Display for ApiErrorCode {
         fmt::Display::fmt(&Printable::name(self.as_str()), f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_read_as_it_is_written() {
+        for code in ApiErrorCode::NAMED {
+            assert_eq!(ApiErrorCode::read(code.as_str()), *code);
+            assert!(code.http_status() >= 400 || *code == ApiErrorCode::MessageQuarantined, "{code}");
+        }
+    }
+}

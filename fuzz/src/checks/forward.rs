@@ -43,8 +43,11 @@ fn alice() -> Identity {
     Identity::from_seed(&[7; 32])
 }
 
-/// Headers and body of a forward that is accepted.
-static GOOD: LazyLock<(Vec<(String, String)>, Vec<u8>)> = LazyLock::new(|| {
+/// Headers and body.
+type Sent = (Vec<(String, String)>, Vec<u8>);
+
+/// A forward that is accepted.
+static GOOD: LazyLock<Sent> = LazyLock::new(|| {
     let signed = Draft::request("bob@team.example.org".parse().unwrap(), "Hello", "Are you there?")
         .from(&"alice@acme.crabmail.ai".parse().unwrap())
         .sign_with_nonce(&alice(), now(), [3; 16])

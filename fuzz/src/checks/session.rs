@@ -88,7 +88,8 @@ impl World {
                 self.has_socket &= self.session.is_open();
             }
             7 => {
-                let retry_after = (argument % 3 == 0).then_some(Duration::from_secs(1 << (argument % 64)));
+                let retry_after =
+                    argument.is_multiple_of(3).then_some(Duration::from_secs(1 << (argument % 64)));
                 self.session.handle_not_upgraded(400 + u16::from(argument), retry_after, self.now);
             }
             8 => self.session.handle_control(self.now),
