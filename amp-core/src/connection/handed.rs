@@ -83,11 +83,8 @@ impl HandedOut {
             return Sight::New;
         };
         match &mut entry.standing {
-            Standing::Handed(deadline) => {
-                deadline.hold(now);
-                if entry.mark == mark && !deadline.is_due(now) {
-                    return Sight::Known;
-                }
+            Standing::Handed(_) | Standing::Acknowledging if entry.mark == mark => Sight::Known,
+            Standing::Handed(_) => {
                 *entry = Entry { mark, standing: handed };
                 Sight::New
             }

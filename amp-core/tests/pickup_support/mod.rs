@@ -66,7 +66,11 @@ impl Queue {
     }
 
     pub fn fill(&mut self, count: usize) {
-        for number in 0..count {
+        self.fill_from(0, count);
+    }
+
+    pub fn fill_from(&mut self, first: usize, count: usize) {
+        for number in first..first + count {
             self.push(&format!("msg_1_{number:04}"));
         }
     }
