@@ -1,5 +1,14 @@
 //! An agent's side of the conversation with its provider, without a socket: state machines that take input and time, and
 //! give output and deadlines (delivery; provider API, WebSocket).
+//!
+//! * [`Session`] keeps a WebSocket: it signs in, stays alive, hands out what is pushed, and says when to connect again.
+//! * [`PickUp`] asks the relay queue for what waits. Run it beside a session: a push may be lost, the queue loses nothing.
+//! * [`Upload`] and [`Download`] move files, checked while they stream ([`ContentHasher`], [`FileCheck`]).
+//! * [`KeyRotation`] and [`ApiKeyRotation`] replace keys such that an answer that was lost locks nobody out.
+//!
+//! A message comes out of a session or a pick-up as an [`Arrived`]. Its bytes go to a
+//! [`Receiver`](crate::receive::Receiver); it is given back to be acknowledged when the host has stored what came of it,
+//! and not before.
 
 mod ack_lane;
 mod api_key_rotation;
