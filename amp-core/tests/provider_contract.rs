@@ -4,8 +4,8 @@
 mod provider_support;
 
 use amp_core::provider::{Call, Effect, Refusals, Ticket};
-use amp_core::wire::{Method, RequestParts};
 use amp_core::scan::Scanner;
+use amp_core::wire::{Method, RequestParts};
 use amp_core::{Identity, Message};
 use provider_support::{Agent, Host, Network, body_of, builder, effect};
 use serde_json::{Value, json};
@@ -492,13 +492,17 @@ fn what_is_let_through_late_is_found_by_whoever_pages() {
     parts.query = vec![("wait".into(), "20".into()), ("after".into(), cursor.clone())];
     let (ticket, answer) = host.ask_waiting(&bob, parts);
     assert!(answer.is_none());
-    let list = host.call_with(&Call::new(RequestParts::new(Method::Get, "/quarantine")).by_admin("root")).unwrap();
+    let list =
+        host.call_with(&Call::new(RequestParts::new(Method::Get, "/quarantine")).by_admin("root")).unwrap();
     let list = body_of(&host.finish(list).unwrap());
     let id = list["entries"][0]["quarantine_id"].as_str().unwrap().to_owned();
     let approve = RequestParts::new(Method::Post, &format!("/quarantine/{id}/approve"));
     host.call_with(&Call::new(approve).by_admin("root")).unwrap();
     let page = body_of(&host.answers.remove(&ticket).unwrap());
-    assert_eq!(page["messages"][0]["payload"]["message"], "purple elephant", "whoever waited gets it: {page}");
+    assert_eq!(
+        page["messages"][0]["payload"]["message"], "purple elephant",
+        "whoever waited gets it: {page}"
+    );
     assert_eq!(host.get(&bob, "/messages/pending", &[("after", &cursor)]).1["error"], "cursor_expired");
     assert_eq!(host.pending(&bob).len(), 2);
     host.restart();

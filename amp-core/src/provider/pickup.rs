@@ -123,11 +123,7 @@ impl Provider {
         let number = text.as_str().split('.').nth(1).ok_or_else(expired)?;
         let number = u64::from_str_radix(number, 16).map(MessageNumber).map_err(|_| expired())?;
         let is_written = self.cursor(caller, number).as_ref() == Some(text);
-        if is_written && number <= self.state.mail.next_number() {
-            Ok(number)
-        } else {
-            Err(expired())
-        }
+        if is_written && number <= self.state.mail.next_number() { Ok(number) } else { Err(expired()) }
     }
 
     pub(super) fn acknowledge_one(
