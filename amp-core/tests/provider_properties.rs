@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use amp_core::provider::{Call, Effect, SocketId, Ticket};
+use amp_core::scan::Scanner;
 use amp_core::wire::{Method, RequestParts};
 use amp_core::{IdempotencyKey, Timestamp};
 use proptest::prelude::*;
@@ -23,7 +24,8 @@ static BODIES: LazyLock<BTreeMap<(usize, usize, u8, u8), String>> = LazyLock::ne
     let start: Timestamp = provider_support::START.parse().unwrap();
     for (from, to, text, key) in itertools(&agents) {
         let (sender, recipient) = (&agents[from], &agents[to]);
-        let mut draft = sender.draft(recipient, "Hi", &format!("text {text}"));
+        let words = if text == 3 { "purple elephant" } else { "text" };
+        let mut draft = sender.draft(recipient, "Hi", &format!("{words} {text}"));
         if key > 0 {
             draft = draft.idempotency_key(IdempotencyKey::from_random([key; 16]));
         }
@@ -35,12 +37,17 @@ static BODIES: LazyLock<BTreeMap<(usize, usize, u8, u8), String>> = LazyLock::ne
     bodies
 });
 
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    let rules = "rule test.high instruction_override high: purple elephant\n";
+    Scanner::builder().rules(rules).unwrap().build()
+});
+
 fn itertools(agents: &[Agent]) -> Vec<(usize, usize, u8, u8)> {
     let count = agents.len();
     let mut all = Vec::new();
     for from in 0..count {
         for to in 0..count {
-            for text in 0..3 {
+            for text in 0..4 {
                 all.extend((0..3).map(|key| (from, to, text, key)));
             }
         }
@@ -90,6 +97,10 @@ enum Step {
     Tick,
     Network(u8),
     Endpoint(u8),
+    Review {
+        nth: usize,
+        approves: bool,
+    },
     Suspend {
         agent: usize,
         hours: Option<u64>,
@@ -110,7 +121,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let agent = 0..NAMES.len();
     prop_oneof![
-        8 => (agent.clone(), agent.clone(), 0..3_u8, 0..3_u8, any::<bool>())
+        8 => (agent.clone(), agent.clone(), 0..4_u8, 0..3_u8, any::<bool>())
             .prop_map(|(from, to, text, key, waits)| Step::Route { from, to, text, key, waits }),
         3 => agent.clone().prop_map(|agent| Step::Fetch { agent }),
         1 => agent.clone().prop_map(|agent| Step::Poll { agent }),
@@ -119,6 +130,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (agent.clone(), prop::option::of(1..3_u64)).prop_map(|(agent, hours)| Step::Suspend { agent, hours }),
         1 => agent.prop_map(|agent| Step::Unsuspend { agent }),
         1 => (0..4_u8).prop_map(Step::Endpoint),
+        2 => (0..3_usize, any::<bool>()).prop_map(|(nth, approves)| Step::Review { nth, approves }),
         3 => (0..4_usize, 0..RELAY_MAX).prop_map(|(nth_socket, nth)| Step::AckOverSocket { nth_socket, nth }),
         1 => (0..4_usize).prop_map(|nth| Step::Close { nth }),
         2 => prop_oneof![1..400_u64, Just(4 * 24 * 3_600_u64)].prop_map(|seconds| Step::Pass { seconds }),
@@ -145,6 +157,8 @@ struct Waiting {
 struct Model {
     read: usize,
     waiting: BTreeMap<u64, Waiting>,
+    /// What waits for a person: numbers of messages by the ids of their reviews.
+    held: BTreeMap<String, u64>,
     /// Where every accepted message ended, by its number.
     ended: BTreeMap<u64, String>,
     accepted: BTreeSet<String>,
@@ -158,6 +172,21 @@ impl Model {
             match line["effect"].as_str().unwrap() {
                 "queued" => self.queued(&line["message"]),
                 "left" => self.left(&line, host.now, may_ack),
+                "held" => {
+                    let held = &line["held"];
+                    let number = held["message"]["number"].as_u64().unwrap();
+                    assert!(!self.waiting.contains_key(&number) && !self.ended.contains_key(&number));
+                    let id = held["entry"]["quarantine_id"].as_str().unwrap().to_owned();
+                    assert!(self.held.insert(id, number).is_none());
+                }
+                "reviewed" => {
+                    let id = line["entry"]["quarantine_id"].as_str().unwrap();
+                    let number = self.held.remove(id).expect("it was held, and is decided once");
+                    if line["entry"]["status"] != "approved" {
+                        assert!(!self.waiting.contains_key(&number));
+                        self.ended.insert(number, "held".into());
+                    }
+                }
                 _ => {}
             }
         }
@@ -210,7 +239,10 @@ impl Run {
     fn new() -> Self {
         let agents = agents();
         let host = Host::new(
-            || builder().relay_limit(RELAY_MAX).rate_limits(provider_support::no_limits()),
+            || {
+                let builder = builder().relay_limit(RELAY_MAX).scan(SCANNER.clone());
+                builder.rate_limits(provider_support::no_limits())
+            },
             &agents.iter().collect::<Vec<_>>(),
         );
         let mut run = Self { host, agents, model: Model::default(), sockets: Vec::new(), open_tickets: BTreeSet::new() };
@@ -293,9 +325,14 @@ impl Run {
             }
             Step::Suspend { agent, hours } => {
                 let body = json!({"reason": "a test", "duration_hours": hours}).to_string();
-                self.administer(agent, "suspend", &body);
+                self.administer(&format!("/agents/agt_{agent}/suspend"), &body);
             }
-            Step::Unsuspend { agent } => self.administer(agent, "unsuspend", "{}"),
+            Step::Review { nth, approves } => {
+                let Some(id) = self.model.held.keys().nth(nth) else { return };
+                let what = if approves { "approve" } else { "reject" };
+                self.administer(&format!("/quarantine/{id}/{what}"), "{}");
+            }
+            Step::Unsuspend { agent } => self.administer(&format!("/agents/agt_{agent}/unsuspend"), "{}"),
             Step::Written { nth, is_written } if nth < self.host.held.len() => {
                 let push = self.host.held.remove(nth);
                 self.host.performed(if is_written { push.written() } else { push.failed() });
@@ -327,8 +364,8 @@ impl Run {
         Some(body_of(&answer))
     }
 
-    fn administer(&mut self, agent: usize, what: &str, body: &str) {
-        let mut parts = RequestParts::new(Method::Post, &format!("/agents/agt_{agent}/{what}"));
+    fn administer(&mut self, path: &str, body: &str) {
+        let mut parts = RequestParts::new(Method::Post, path);
         parts.body = body.as_bytes().to_vec();
         let reply = self.host.call_with(&Call::new(parts).by_admin("root"));
         let answer = reply.and_then(|reply| self.host.finish(reply));
@@ -357,6 +394,7 @@ impl Run {
                 assert!(matches!(basis, Some("socket_written" | "webhook_2xx") | None));
             }
             Some("failed") => assert!(!in_log(&answer["id"])),
+            Some("quarantined") => assert!(in_log(&answer["id"])),
             _ => assert!(answer["error"].is_string(), "{answer}"),
         }
     }
@@ -364,7 +402,8 @@ impl Run {
     /// What holds after every step.
     fn check(&self) {
         let stored: BTreeSet<u64> = self.host.bodies.keys().map(|number| number.get()).collect();
-        let waiting: BTreeSet<u64> = self.model.waiting.keys().copied().collect();
+        let model = &self.model;
+        let waiting: BTreeSet<u64> = model.waiting.keys().chain(model.held.values()).copied().collect();
         assert_eq!(stored, waiting, "the host keeps the bodies of exactly what waits");
         for agent in &self.agents {
             let queue = self.model.waiting.values().filter(|message| message.agent == agent.number).count();
@@ -402,7 +441,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     // rule: RELAY-10
     #[test]
