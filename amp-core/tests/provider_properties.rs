@@ -245,7 +245,13 @@ impl Run {
             },
             &agents.iter().collect::<Vec<_>>(),
         );
-        let mut run = Self { host, agents, model: Model::default(), sockets: Vec::new(), open_tickets: BTreeSet::new() };
+        let mut run = Self {
+            host,
+            agents,
+            model: Model::default(),
+            sockets: Vec::new(),
+            open_tickets: BTreeSet::new(),
+        };
         // One of them has a webhook as well.
         let mut record = run.agents[2].registered();
         record["agent"]["delivery"]["webhook_url"] = json!("https://hooks.example.com/carol");
@@ -320,7 +326,8 @@ impl Run {
                 self.host.network = [Network::Works, Network::Fails, Network::Hangs][usize::from(state)];
             }
             Step::Endpoint(state) => {
-                let states = [Endpoint::Answers(200), Endpoint::Answers(503), Endpoint::Fails, Endpoint::Hangs];
+                let states =
+                    [Endpoint::Answers(200), Endpoint::Answers(503), Endpoint::Fails, Endpoint::Hangs];
                 self.host.endpoint = states[usize::from(state)];
             }
             Step::Suspend { agent, hours } => {
