@@ -1,7 +1,9 @@
 //! Picking messages up: from providers that can much or little, that fail, and that mean harm.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, clippy::std_instead_of_alloc)]
 
 mod pickup_support;
+
+use std::collections::BTreeSet;
 
 use amp_core::connection::{Oddity, PickUp, PickUpEvent, PickUpSettings};
 use amp_core::receive::Via;
@@ -535,7 +537,7 @@ fn an_agent_that_is_suspended_asks_every_five_minutes_and_loses_nothing() {
     queue.fill(3);
     let mut driver = Driver::plain();
     let end = noon().saturating_add(seconds(3_600));
-    let suspended = std::cell::Cell::new(true);
+    let suspended = core::cell::Cell::new(true);
     let mut answer = |parts: &amp_core::wire::RequestParts, endpoint| {
         if suspended.get() && endpoint != Endpoint::GetInfo {
             return refusal(ApiErrorCode::AgentSuspended);
@@ -765,10 +767,10 @@ fn a35_a_clock_that_jumps_stops_no_pick_up() {
             };
             queue.fill(3);
             let jumped = driver.now;
-            drop(driver.call().map(|call| {
+            if let Some(call) = driver.call() {
                 let answer = queue.answer(call.parts(), call.endpoint());
                 driver.pickup.handle_answer(call.ticket(), &answer, driver.now);
-            }));
+            }
             let next = driver.pickup.next_timeout().unwrap_or(jumped);
             assert!(next <= jumped.saturating_add(seconds(86_401)), "{able:?} {next:?}");
             driver.run_for(120, &mut |parts, endpoint| queue.answer(parts, endpoint));
@@ -819,7 +821,7 @@ proptest! {
         let mut queue = Queue::new(ABLE[which]);
         let settings = || PickUpSettings::new(7).with_limit(limit);
         let mut driver = Driver::new(settings());
-        let (mut sent, mut stored) = (Vec::new(), std::collections::BTreeSet::new());
+        let (mut sent, mut stored) = (Vec::new(), BTreeSet::new());
         let (mut calls, mut hand) = (Vec::new(), Vec::new());
         for act in acts {
             match act {

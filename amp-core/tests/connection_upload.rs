@@ -353,8 +353,7 @@ fn a60_an_object_that_describes_another_file_is_not_passed_on() {
 fn a_provider_that_takes_forms_gets_one_and_the_others_never() {
     let mut sent = None;
     let form = &mut |form: &FormCall| {
-        let head = form.head();
-        let mut parts = head.clone();
+        let mut parts = form.head();
         parts.body = [form.form().before().as_bytes(), FILE, form.form().after().as_bytes()].concat();
         assert_eq!(parts.body.len() as u64, form.form().content_length());
         sent = Some(DirectUpload::from_parts(&parts).unwrap());

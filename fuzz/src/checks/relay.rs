@@ -345,7 +345,7 @@ impl World {
     }
 
     /// A shorter log says the same.
-    fn snapshot(&mut self) {
+    fn snapshot(&self) {
         let short: Vec<_> = self.provider.snapshot().iter().map(Effect::to_json).collect();
         let effects = short.iter().map(|line| Effect::from_json(line.as_bytes()).expect("an effect"));
         let restored = builder().restore(effects.collect::<Vec<_>>()).build();
