@@ -91,6 +91,7 @@ fn what_only_changes_its_numbers_is_slowed_down_and_stopped_late() {
     for (name, script) in loops::COUNTING {
         let outcome = play(*script, 300);
         assert!(outcome.delayed.is_some_and(|at| at <= 15), "{}", told(name, &outcome));
+        assert_eq!(outcome.longest, 2, "{}", told(name, &outcome));
         assert!(outcome.stopped.is_some_and(|at| at > 190), "{}", told(name, &outcome));
     }
 }

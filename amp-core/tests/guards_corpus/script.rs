@@ -90,6 +90,8 @@ pub(crate) struct Outcome {
     pub(crate) delayed: Option<usize>,
     pub(crate) warned: Option<usize>,
     pub(crate) delays: usize,
+    /// The longest of them, in seconds.
+    pub(crate) longest: u64,
 }
 
 fn address(agent: usize) -> Address {
@@ -130,6 +132,8 @@ pub(crate) fn play(script: Script, most: usize) -> Outcome {
             LoopVerdict::Delay { until, .. } => {
                 outcome.delayed = outcome.delayed.or(Some(n + 1));
                 outcome.delays += 1;
+                let wait = until.duration_since(now).unwrap().as_secs();
+                outcome.longest = outcome.longest.max(wait);
                 // Whoever waits for an answer gets it later; whoever does not, writes on.
                 if script(n + 1).from == line.to {
                     now = now.max(until);
