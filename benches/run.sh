@@ -38,6 +38,9 @@ say "interleaved rows"
 say "scan"
 "$target/release/scan" >"$work/scan"
 
+say "guards"
+"$target/release/guards" >"$work/guards"
+
 say "criterion"
 cargo bench --locked --bench peers >&2
 
@@ -107,6 +110,19 @@ expressions of the deployed client (regex), and a search for some of the rules' 
 $(cat "$work/scan")
 \`\`\`
 SCAN
+    cat <<GUARDS
+
+## Guards
+
+A million keys each: bytes of memory a key, and nanoseconds of the thread's own time a decision, first while the keys are
+filled in and then once more in another order. That includes the making of the key, and of the address of an agent. "Pairs"
+are pairs of agents whose conversation the loop guard follows; a decision about a message reads its text, of six words
+here and of ten in the last row, which counts twelve messages for a key in its first time.
+
+\`\`\`text
+$(cat "$work/guards")
+\`\`\`
+GUARDS
 } >"$work/page"
 # One line at the end, not two.
 sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/page" >"$root/docs/performance.md"

@@ -146,7 +146,7 @@ impl RateLimits {
 /// do not count. A clock that is set back refills nothing, one that jumps ahead locks nobody out: while the host's clock
 /// is behind where it was, time stands still here, for one window at most.
 ///
-/// Each class holds a bounded number of keys, about 90 bytes each; a key goes when its last call has left the window.
+/// Each class holds a bounded number of keys, about 100 bytes each; a key goes when its last call has left the window.
 /// When there is no room for a new key its call is refused. Keys that are held are never pushed out by new ones, and a
 /// group has an eighth of the room at most.
 ///

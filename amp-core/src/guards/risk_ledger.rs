@@ -57,7 +57,7 @@ impl RiskChange {
 /// Counts what became of agents' messages, and knows each one's risk over the last 24 hours.
 ///
 /// `K` is whatever the host knows its agents by. An outcome counts for a day, and for up to an hour longer. An agent
-/// takes about 150 bytes, and up to 800 if it writes in every hour of the day. When there is no room for a new one, those
+/// takes about 160 bytes, and up to 800 if it writes in every hour of the day. When there is no room for a new one, those
 /// of whom nothing was found are forgotten: that can only raise what is found of them later. Those with findings are
 /// never pushed out. Whoever is not held while there is no room is of high risk. A clock that is set back brings nothing back and forgets nothing.
 ///

@@ -1,7 +1,8 @@
 //! Prints what the guards cost with a million keys: bytes a key, and nanoseconds a decision.
 
 use std::hint::black_box;
-use std::time::Instant;
+
+use amp_benches::measure::timed;
 
 use amp_core::guards::{
     LoopGuard, RateCharge, RateClass, RateKey, RateLimiter, RateLimits, RiskLedger, Suspension, Suspensions,
@@ -22,15 +23,13 @@ fn measure<S>(name: &str, new: impl FnOnce() -> S, mut decide: impl FnMut(&mut S
     let mut fill = 0.0;
     let info = allocation_counter::measure(|| {
         let mut filled = new();
-        let start = Instant::now();
-        (0..KEYS).for_each(|key| decide(&mut filled, key, 0));
-        fill = start.elapsed().as_nanos() as f64 / KEYS as f64;
+        let busy = timed(|| (0..KEYS).for_each(|key| decide(&mut filled, key, 0)));
+        fill = busy.as_nanos() as f64 / KEYS as f64;
         state = Some(filled);
     });
     let mut state = state.expect("it was filled");
-    let start = Instant::now();
-    (0..KEYS).for_each(|n| decide(&mut state, n * 7_919 % KEYS, 1));
-    let again = start.elapsed().as_nanos() as f64 / KEYS as f64;
+    let busy = timed(|| (0..KEYS).for_each(|n| decide(&mut state, n * 7_919 % KEYS, 1)));
+    let again = busy.as_nanos() as f64 / KEYS as f64;
     black_box(&state);
     println!("{name:<24}{:>12}{fill:>12.0}{again:>12.0}", info.bytes_current as usize / KEYS);
 }
