@@ -4,7 +4,10 @@
 use amp_examples::simulation::{Counts, Host, run};
 
 /// Seeds that failed once, and what was wrong then.
-const REGRESSIONS: &[(u64, &str)] = &[];
+const REGRESSIONS: &[(u64, &str)] = &[
+    (84, "a message was called lost that a provider had destroyed by giving its id to another"),
+    (758, "acknowledging what a provider hands out again and again was called hurry"),
+];
 
 #[test]
 fn seeds_that_failed_once_fail_no_more() {
