@@ -686,6 +686,11 @@ fn a_body_that_nobody_signed_is_not_sent() {
     assert_eq!(code(r#","signature":"""#), ApiErrorCode::SignatureMissing);
     assert_eq!(code(r#","signature":null"#), ApiErrorCode::SignatureMissing);
     assert_eq!(code(r#","signature":"%%%""#), ApiErrorCode::SignatureInvalid);
+    for assigned in ["from", "id", "timestamp"] {
+        let said = format!(r#","signature":"AAAA","{assigned}":"x""#);
+        let error = Route::from_body(body(&said).as_bytes(), &me).unwrap_err();
+        assert_eq!((error.code, error.field.as_deref()), (Some(ApiErrorCode::InvalidField), Some(assigned)));
+    }
 }
 
 #[test]

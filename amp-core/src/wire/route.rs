@@ -64,6 +64,10 @@ impl Route {
         let decoded = route.decode(from)?;
         let signature = decoded.unsigned().get("signature").and_then(|signature| signature.as_str());
         let refused = |code, rule| Err(ApiError::new(code, rule).with_field("signature"));
+        if let Some(name) = ASSIGNED.into_iter().find(|name| decoded.unsigned().get(name).is_some()) {
+            let rule = "who sends, when and under which id is the provider's to say";
+            return Err(ApiError::new(ApiErrorCode::InvalidField, rule).with_field(name));
+        }
         match signature.as_deref() {
             None | Some("") => refused(ApiErrorCode::SignatureMissing, "a message is signed"),
             Some(text) if Signature::from_base64(text).is_err() => {
@@ -137,6 +141,9 @@ impl Route {
         JsonValue::read_carrier(&self.body, HTTP_BODY_MAX_BYTES).ok()
     }
 }
+
+/// What a client does not say: the provider does.
+const ASSIGNED: [&str; 3] = ["from", "id", "timestamp"];
 
 /// What of an envelope a forwarded body says, besides the payload.
 const FORWARDED_MEMBERS: [&str; 9] = [

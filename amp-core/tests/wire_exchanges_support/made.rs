@@ -7,7 +7,7 @@ use amp_core::wire::{
     Deregister, Endpoint, GetCard, GetHealth, GetMe, GetPending, GetWellKnown, ListAgents, MarkRead, RawJson,
     Register, Request, RequestParts, Resolve, RevokeApiKey, RotateApiKey, RotateKeys, Route, UpdateMe,
 };
-use amp_core::{Address, AgentName, MessageId, Profile};
+use amp_core::{Address, AgentName, MessageId, Profile, Signature};
 use serde_json::Value;
 
 use super::recorded::{Exchange, sender};
@@ -93,6 +93,18 @@ pub(crate) fn made(exchange: &Exchange) -> Result<RequestParts, String> {
             let key = value.strip_prefix("Bearer ").ok_or("a client writes `Bearer` before its key")?;
             Ok(parts.with_key(&key.parse().map_err(text)?))
         }
+    }
+}
+
+/// What a provider finds in a body before it looks up the sender's key.
+pub(crate) fn check_signature(route: &Route) -> Result<(), ApiError> {
+    let body = route.decode(&sender())?;
+    let signature = body.unsigned().get("signature").and_then(|signature| signature.as_str());
+    let refused = |code| Err(ApiError::new(code, "a message is signed"));
+    match signature.as_deref() {
+        None | Some("") => refused(ApiErrorCode::SignatureMissing),
+        Some(text) if Signature::from_base64(text).is_err() => refused(ApiErrorCode::SignatureInvalid),
+        Some(_) => Ok(()),
     }
 }
 

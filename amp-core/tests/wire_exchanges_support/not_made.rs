@@ -57,6 +57,7 @@ const NOT_MADE: &[NotMade] = &[
     refused("rotate-keys missing key", "missing_field", "a rotation names the new key"),
     refused("rotate-keys missing proof", "missing_field", "the old key vouches for the new one"),
     refused("route >1MB content-length -> 413", "request_too_large", "a body has at most 1 MiB"),
+    read_only("route body.from spoof ignored", "who sends is the provider's to say"),
     refused("route empty message", "signature_missing", UNSIGNED),
     refused("route lowercase bearer", "signature_missing", UNSIGNED),
     refused("route malformed JSON", "invalid_request", JSON),
