@@ -335,15 +335,39 @@ fn an_answer_that_got_lost_makes_another_request_with_the_old_key() {
     assert!(rotation.take_new_key().is_some());
 }
 
+// rule: ROT-16
+#[test]
+fn a_refusal_after_an_unanswered_attempt_says_that_a_key_may_be_lost() {
+    for is_answered in [true, false] {
+        let (mut rotation, mut now) = (ApiKeyRotation::new(7), noon());
+        let (call, _) = rotation.poll_call(now).unwrap();
+        if is_answered {
+            let busy = AnswerParts::new(429).with_header("Retry-After", "1");
+            rotation.handle_answer(call.ticket(), &busy, now);
+        } else {
+            now = rotation.next_timeout().unwrap(); // nothing comes
+            assert!(rotation.poll_call(now).is_none());
+        }
+        now = rotation.next_timeout().unwrap();
+        let (call, _) = rotation.poll_call(now).unwrap();
+        rotation.handle_answer(call.ticket(), &AnswerParts::new(403), now);
+        match rotation.outcome() {
+            Some(ApiKeyOutcome::NotRotated(error)) => assert!(is_answered && error.status == 403),
+            Some(ApiKeyOutcome::KeyMayBeLost(error)) => assert!(!is_answered && error.status == 403),
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+}
+
 // rule: ROT-15
 #[test]
 fn a60_a_rotation_of_the_api_key_ends_whatever_is_answered() {
-    for answer in [
-        AnswerParts::new(503),
-        AnswerParts::new(429).with_header("Retry-After", "99999999"),
-        AnswerParts::new(200).with_body(b"{}".to_vec()),
-        AnswerParts::new(403),
-        AnswerParts::new(404),
+    for (answer, may_be_lost) in [
+        (AnswerParts::new(503), true),
+        (AnswerParts::new(429).with_header("Retry-After", "99999999"), false),
+        (AnswerParts::new(200).with_body(b"{}".to_vec()), true),
+        (AnswerParts::new(403), false),
+        (AnswerParts::new(404), false),
     ] {
         let (mut rotation, mut now, mut calls) = (ApiKeyRotation::new(7), noon(), 0);
         while rotation.outcome().is_none() {
@@ -359,7 +383,12 @@ fn a60_a_rotation_of_the_api_key_ends_whatever_is_answered() {
                 }
             }
         }
-        assert!(calls <= 8 && matches!(rotation.outcome(), Some(ApiKeyOutcome::NotRotated(_))), "{answer:?}");
+        assert!(calls <= 8);
+        match rotation.outcome() {
+            Some(ApiKeyOutcome::NotRotated(_)) => assert!(!may_be_lost, "{answer:?}"),
+            Some(ApiKeyOutcome::KeyMayBeLost(_)) => assert!(may_be_lost, "{answer:?}"),
+            outcome => panic!("{outcome:?}"),
+        }
         assert!(now.duration_since(noon()).unwrap() < Duration::from_secs(3_600), "well within the 24 hours");
     }
     let mut rotation = ApiKeyRotation::new(7);

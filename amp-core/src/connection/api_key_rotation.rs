@@ -37,10 +37,15 @@ pub enum ApiKeyOutcome {
     Rotated,
     /// No new key was handed out. The old one works on.
     NotRotated(ApiError),
+    /// There is no new key here, but an attempt went unanswered: the provider may have made one that nobody knows. The old
+    /// one works until its overlap ends then, 24 hours as a rule. Rotate again within that time; when that is refused
+    /// too, the agent's owner or the provider has to give it a key before the time is over.
+    KeyMayBeLost(ApiError),
     /// A new key was handed out and does not work. The old one works until the time that was given with it, if at all:
     /// keep both, and rotate again.
     NewKeyRefused(ApiError),
-    /// The old key is not accepted, and there is no new one. The agent has to be registered again.
+    /// The old key is not accepted, and there is no new one. Repeating the registration does not help, since a public key
+    /// proves nothing: the agent's owner or the provider has to give it a key.
     LockedOut,
 }
 
@@ -56,7 +61,7 @@ enum State {
     Ended(ApiKeyOutcome),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
     Send,
     Try,
@@ -88,6 +93,8 @@ pub struct ApiKeyRotation {
     state: State,
     requests: u8,
     trials: u8,
+    /// Whether an attempt may have made a key that did not arrive.
+    may_be_lost: bool,
     backoff: Backoff,
     last: Ticket,
 }
@@ -107,7 +114,7 @@ impl ApiKeyRotation {
 
     fn at(state: State, seed: u64) -> Self {
         let backoff = Backoff::new(seed).with_range(Duration::from_secs(1), PAUSE_MAX);
-        Self { state, requests: 0, trials: 0, backoff, last: Ticket::FIRST }
+        Self { state, requests: 0, trials: 0, may_be_lost: false, backoff, last: Ticket::FIRST }
     }
 
     /// The new key, once, when it is here. It exists nowhere else: store it, and then say [`stored`](Self::stored).
@@ -206,9 +213,16 @@ impl ApiKeyRotation {
     fn again(&mut self, next: Next, error: ApiError, now: Timestamp) {
         let retry = error.retry(now);
         let is_final = retry == Retry::Never && !error.is_unreadable();
+        // A refusal says that nothing was done; anything else does not.
+        self.may_be_lost |= next == Next::Send && (error.is_unreadable() || error.status >= 500);
         match next {
             Next::Send if is_final || self.requests >= REQUESTS_MAX => {
-                self.state = State::Ended(ApiKeyOutcome::NotRotated(error));
+                let outcome = if self.may_be_lost {
+                    ApiKeyOutcome::KeyMayBeLost(error)
+                } else {
+                    ApiKeyOutcome::NotRotated(error)
+                };
+                self.state = State::Ended(outcome);
                 return;
             }
             Next::Try if self.trials >= TRIALS_MAX => {
