@@ -65,6 +65,20 @@ impl ForwardSeen {
         self.at
     }
 
+    /// A message that another host of the own provider hands on, by the host's name, and SHA-256 of the body.
+    pub(crate) fn of_host(host: &str, id: &MessageId, digest: &[u8; 32], at: Timestamp) -> Self {
+        Self {
+            // No provider has a blank in its name.
+            provider: alloc::format!("host {host}").into(),
+            id: id_key(id),
+            digest: Base64UrlUnpadded::encode_string(digest).into(),
+            sender: Box::default(),
+            nonce: None,
+            at,
+            answer: Box::default(),
+        }
+    }
+
     /// One line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -195,6 +209,18 @@ impl ForwardLedger {
             return Err(refusal(ForwardReason::ContentReplay, field, "a sender uses a nonce once"));
         }
         self.room_for(&seen).map(|_| ForwardSight::First(seen))
+    }
+
+    /// Judges what another host hands on, by its id and what it is, without remembering it.
+    ///
+    /// # Errors
+    /// `duplicate_message` for an id that names another message, `rate_limited` when there is no room.
+    pub(crate) fn sight_of(&self, seen: ForwardSeen) -> Result<ForwardSight, ForwardRefusal> {
+        match self.seen.get(&seen.key()) {
+            Some(known) if known.digest == seen.digest => Ok(ForwardSight::Again(known.answer.clone())),
+            Some(_) => Err(refusal(ForwardReason::IdConflict, None, "a host uses an id for one message")),
+            None => self.room_for(&seen).map(|_| ForwardSight::First(seen)),
+        }
     }
 
     /// Remembers a forward that is stored. What is remembered already stays as it is.

@@ -8,6 +8,7 @@ use amp_envelope::{AttachmentId, MessageId, QuarantineId, Timestamp};
 
 use super::body::{self, BodyError};
 use super::forwarding::{ForwardOutcome, Forwarding};
+use super::handing_on::HandingOn;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::reply::Reply;
 use super::webhook::WebhookPost;
@@ -37,6 +38,9 @@ pub enum Action {
     LookUp(Box<LookUp>),
     /// Posts a message to another provider, and tells [`Provider::performed`](super::Provider::performed) how that went.
     Forward(Box<Forwarding>),
+    /// Hands a message on to another host of this provider, and tells [`Provider::performed`](super::Provider::performed)
+    /// how that went.
+    HandOn(Box<HandingOn>),
     /// Writes a note on a forward to the host's records.
     Note(Box<FederationEvent>),
     /// Closes a socket.

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use super::mesh::PeerNumber;
 use super::number::{AgentNumber, Ticket};
 use crate::wire::{Authorization, RequestParts};
 
@@ -36,6 +37,8 @@ pub(super) enum Caller<'c> {
     Anybody,
     /// An agent, by its API key.
     Agent(AgentNumber),
+    /// Another host of the provider, by the key that it shares with this one.
+    Host(PeerNumber),
     /// The owner with this id, whom the host has signed in.
     Owner(&'c str),
     /// A person who administers the provider, whom the host has signed in.

@@ -18,7 +18,7 @@ use super::reply::Reply;
 use super::route::Routing;
 use super::settings::{ProviderBuilder, Settings};
 use super::state::State;
-use crate::guards::{RateCharge, RateDecision, RateKey, RateShare, Review};
+use crate::guards::{RateCharge, RateClass, RateDecision, RateKey, RateShare, Review};
 use crate::wire::{
     Answer as _, AnyRequest, ApiError, ApiErrorCode, ApiUrl, Authorization, Endpoint, RateStatus,
 };
@@ -168,6 +168,9 @@ impl Provider {
         plan: &mut Plan,
     ) -> Result<Caller<'c>, ApiError> {
         match endpoint.authorization() {
+            Authorization::Agent if endpoint == Endpoint::Route && self.is_handed_on(call) => {
+                self.calling_host(call).map(Caller::Host).ok_or_else(unauthorized)
+            }
             Authorization::Agent => {
                 let key = call.request().key()?.ok_or_else(unauthorized)?;
                 self.agent_with_key(key.expose(), now, plan).map(Caller::Agent).ok_or_else(unauthorized)
@@ -208,17 +211,20 @@ impl Provider {
         caller: Caller<'_>,
         now: Timestamp,
     ) -> Result<RateStatus, ApiError> {
-        let mut share = RateShare::Full;
+        let (mut share, mut class) = (RateShare::Full, endpoint.rate_class());
         let key = match caller {
             Caller::Agent(number) => {
                 share = self.rate_share(number, now);
                 self.agent(number)?.rate_key()
             }
+            Caller::Host(peer) => {
+                class = RateClass::FederationProvider;
+                RateKey::of(&alloc::format!("host {}", self.peer(peer)?.host))
+            }
             Caller::Owner(name) | Caller::Admin(name) => RateKey::of(name),
             Caller::Anybody => RateKey::of(call.source()),
         };
-        let decision =
-            self.live.limiter.take(&RateCharge::new(endpoint.rate_class(), key).with_share(share), now);
+        let decision = self.live.limiter.take(&RateCharge::new(class, key).with_share(share), now);
         admitted(&decision)
     }
 
@@ -259,6 +265,9 @@ impl Provider {
             (AnyRequest::Deliver(_), _) => self.deliver(call, now, plan),
             (AnyRequest::Route(route), Caller::Agent(caller)) => {
                 self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
+            }
+            (AnyRequest::Route(route), Caller::Host(peer)) => {
+                self.take_handed_on(route, peer, moment, plan).map(Routing::into_reply)
             }
             (AnyRequest::GetPending(request), Caller::Agent(caller)) => {
                 self.get_pending(request, caller, ticket, now, plan)

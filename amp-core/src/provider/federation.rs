@@ -15,7 +15,7 @@ use super::decision::{Decision, Plan};
 use super::effect::Effect;
 use super::engine::Provider;
 use super::moment::Moment;
-use super::outbox::Outbox;
+use super::outbox::{Outbound, Outbox};
 use super::peers::{PeerChange, Peers};
 use super::reply::Reply;
 use super::state::State;
@@ -164,9 +164,12 @@ impl PeerState {
 
 impl Peers {
     /// Takes up what was remembered when the provider stopped.
-    pub(super) fn restore(&mut self, federation: &Federation, state: &PeerState) {
-        self.discovery = federation.discovery(&state.known);
-        for outbound in state.outbox.iter() {
+    pub(super) fn restore(&mut self, federation: Option<&Federation>, state: &PeerState) {
+        if let Some(federation) = federation {
+            self.discovery = federation.discovery(&state.known);
+        }
+        let goes_on = |outbound: &&Outbound| federation.is_some() || outbound.forward.host.is_some();
+        for outbound in state.outbox.iter().filter(goes_on) {
             if let Some(provider) = outbound.forward.domain() {
                 self.resume(outbound.forward.number, provider);
             }

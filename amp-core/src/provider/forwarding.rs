@@ -15,6 +15,7 @@ use super::body::{self, BodyError, MessageBody};
 use super::decision::Plan;
 use super::effect::{AcceptedAs, Effect};
 use super::engine::{Provider, admitted};
+use super::handing_on::HandingOn;
 use super::live::{Awaited, Change, HANDOVER_WITHIN};
 use super::moment::Moment;
 use super::number::{MessageNumber, Ticket};
@@ -26,8 +27,8 @@ use crate::federation::{AttachmentRoom, FederationEvent, FederationEventKind, Fi
 use crate::guards::{RateCharge, RateClass};
 use crate::webhook::Target;
 use crate::wire::{
-    Answer as _, AnswerParts, ApiError, ApiErrorCode, Deliver, Delivered, DeliveredFrame, DeliveryMethod,
-    DeliveryStatus, ErrorFrame, Routed, ServerFrame,
+    Answer as _, AnswerParts, ApiError, ApiErrorCode, Deliver, Delivered, DeliveredFrame, DeliveryStatus,
+    ErrorFrame, Routed, ServerFrame,
 };
 
 /// How many messages are seen to in one decision at most.
@@ -105,15 +106,7 @@ impl Forwarding {
         self.performed(match Delivered::from_parts(answer) {
             Ok(delivered) if delivered.is_delivered => ForwardOutcome::Delivered,
             Ok(_) => ForwardOutcome::Accepted,
-            // Whoever is too busy may have time later; what cannot be read says nothing.
-            Err(error) if error.is_unreadable() || error.status == 429 || error.status >= 500 => {
-                ForwardOutcome::Failed
-            }
-            Err(error) => {
-                let stated = error.code.as_ref().map(ApiErrorCode::as_str).unwrap_or_default();
-                let code = CODES.into_iter().find(|code| *code == stated);
-                ForwardOutcome::Refused(code.unwrap_or("forward_refused"))
-            }
+            Err(error) => refused(&error),
         })
     }
 
@@ -134,29 +127,42 @@ impl Forwarding {
 pub(super) enum ForwardOutcome {
     Delivered,
     Accepted,
+    Held,
     Refused(&'static str),
     Failed,
 }
 
-/// Where a message goes that is for another provider, and what else holds for it.
-pub(super) struct Onward {
+/// What a refusal means: whoever is too busy may have time later; what cannot be read says nothing.
+pub(super) fn refused(error: &ApiError) -> ForwardOutcome {
+    if error.is_unreadable() || error.status == 429 || error.status >= 500 {
+        return ForwardOutcome::Failed;
+    }
+    let stated = error.code.as_ref().map(ApiErrorCode::as_str).unwrap_or_default();
+    let code = CODES.into_iter().find(|code| *code == stated);
+    ForwardOutcome::Refused(code.unwrap_or("forward_refused"))
+}
+
+/// Where a message goes that is not for an agent of this host, and what else holds for it.
+pub(super) struct Onward<'h> {
     pub(super) to: Address,
+    /// The host of this provider that it goes to; none when it goes to another provider.
+    pub(super) host: Option<&'h str>,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) accepted_as: Option<AcceptedAs>,
 }
 
 impl Provider {
     /// Whether a message to another provider may be sent there at all.
-    fn check_departure(&self, to: &Address, sender: &Agent, payload: &Payload<'_>) -> Result<(), ApiError> {
-        let external = |rule: &str| Err(ApiError::new(ApiErrorCode::ExternalProvider, rule).with_field("to"));
-        let Some(federation) = &self.settings.federation else {
-            return external("the recipient is at another provider, and this one does not forward");
-        };
-        let (_, _, provider) = to.to_parts();
-        if federation.trust(&self.settings.domain).consider(&provider).is_err() {
-            return external("the recipient is at a provider that this one does not forward to");
+    fn check_departure(
+        &self,
+        onward: &Onward<'_>,
+        sender: &Agent,
+        payload: &Payload<'_>,
+    ) -> Result<(), ApiError> {
+        if onward.host.is_none() {
+            self.check_provider(&onward.to)?;
         }
-        if let Err(refused) = sender.policy.check(to) {
+        if let Err(refused) = sender.policy.check(&onward.to) {
             let code = ApiErrorCode::RecipientNotAllowed;
             return Err(ApiError::new(code, &refused.to_string()).with_field("to"));
         }
@@ -169,18 +175,31 @@ impl Provider {
         })
     }
 
+    /// Whether this provider forwards to the one of an address.
+    fn check_provider(&self, to: &Address) -> Result<(), ApiError> {
+        let external = |rule: &str| Err(ApiError::new(ApiErrorCode::ExternalProvider, rule).with_field("to"));
+        let Some(federation) = &self.settings.federation else {
+            return external("the recipient is at another provider, and this one does not forward");
+        };
+        let (_, _, provider) = to.to_parts();
+        if federation.trust(&self.settings.domain).consider(&provider).is_err() {
+            return external("the recipient is at a provider that this one does not forward to");
+        }
+        Ok(())
+    }
+
     /// Routes a message of an agent's to another provider: it is put into the outbox, and the first attempt is made.
     pub(super) fn route_onward(
         &self,
         body: &Verified<RouteBody>,
         sender: &Agent,
-        onward: Onward,
+        onward: Onward<'_>,
         ticket: Option<Ticket>,
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Routing, ApiError> {
         let now = moment.now();
-        self.check_departure(&onward.to, sender, &body.payload())?;
+        self.check_departure(&onward, sender, &body.payload())?;
         let attached = self.check_attachments(&body.payload(), sender.record.number, now)?;
         let charge = RateCharge::new(RateClass::Sent, sender.rate_key());
         admitted(&self.live.limiter.look(&charge, now))?;
@@ -205,6 +224,7 @@ impl Provider {
             sender: caller,
             to: onward.to,
             provider: provider.as_str().into(),
+            host: onward.host.map(Into::into),
             queued_at: now,
             expires_at: onward.expires_at,
             receipt: wants_receipt(body),
@@ -253,6 +273,9 @@ impl Provider {
         if outbound.forward.expires_at.is_some_and(|at| now > at) {
             return self.end(outbound, ForwardEnd::Expired, "expired", now, plan);
         }
+        if outbound.forward.host.is_some() {
+            return self.post_onward(outbound, now, plan);
+        }
         let Some(provider) = outbound.forward.domain() else {
             return self.end(outbound, ForwardEnd::Unreachable, "provider_unreachable", now, plan);
         };
@@ -273,6 +296,9 @@ impl Provider {
         let message = outbound.forward.number;
         let made = outbound.attempts.saturating_add(1);
         plan.effects.push(Effect::ForwardTried { message, attempts: made });
+        if let Some(host) = &outbound.forward.host {
+            return self.post_to_host(host, outbound, made, now, plan);
+        }
         let found = outbound.forward.domain().map(|provider| self.live.peers.discovery.look(&provider));
         let policy = self.live.peers.discovery.policy();
         let target = match found {
@@ -282,6 +308,16 @@ impl Provider {
         let Some(target) = target else { return self.try_again(outbound, made, now, plan) };
         let forwarding = Forwarding { message, attempt: made, target };
         plan.actions.push(Action::Forward(Box::new(forwarding)));
+        plan.peer(PeerChange::Sends(message));
+    }
+
+    /// Sends a message to another host of this provider.
+    fn post_to_host(&self, host: &str, outbound: &Outbound, attempt: u8, now: Timestamp, plan: &mut Plan) {
+        let message = outbound.forward.number;
+        let peer = self.settings.mesh.as_ref().and_then(|mesh| mesh.named(host));
+        let Some(peer) = peer else { return self.try_again(outbound, attempt, now, plan) };
+        let (host, api) = (peer.host.clone(), peer.api.clone());
+        plan.actions.push(Action::HandOn(Box::new(HandingOn { message, attempt, host, api })));
         plan.peer(PeerChange::Sends(message));
     }
 
@@ -308,6 +344,7 @@ impl Provider {
         match outcome {
             ForwardOutcome::Delivered => self.end(outbound, ForwardEnd::Delivered, "", now, plan),
             ForwardOutcome::Accepted => self.end(outbound, ForwardEnd::Accepted, "", now, plan),
+            ForwardOutcome::Held => self.end(outbound, ForwardEnd::Held, "", now, plan),
             ForwardOutcome::Refused(code) => self.end(outbound, ForwardEnd::Refused, code, now, plan),
             // What an earlier attempt says late changes nothing about the present one.
             ForwardOutcome::Failed if attempt == outbound.attempts => {
@@ -332,15 +369,20 @@ impl Provider {
                 if is_delivered {
                     // The other provider says so; on what ground, it does not.
                     routed = Routed::new(forward.id.clone(), DeliveryStatus::Delivered);
-                    routed.method = Some(DeliveryMethod::Relay);
                     routed.delivered_at = Some(now);
                     self.tell_forwarded(forward, now, plan);
                 }
+                routed.method = Some(forward.method());
+                routed.remote_host.clone_from(&forward.host);
+            }
+            ForwardEnd::Held => {
+                routed = super::routed::quarantined(&forward.id);
+                routed.remote_host.clone_from(&forward.host);
             }
             ForwardEnd::Refused | ForwardEnd::Unreachable | ForwardEnd::Expired => {
                 routed.warnings = Some(alloc::vec![code.into()]);
-                let mut frame = ErrorFrame::new(ApiErrorCode::read(code))
-                    .with_message("the message was not delivered to the other provider");
+                let mut frame =
+                    ErrorFrame::new(ApiErrorCode::read(code)).with_message("the message was not delivered");
                 frame.id = Some(forward.id.clone());
                 self.send_to_all(forward.sender, &ServerFrame::Error(frame), plan);
             }
@@ -364,7 +406,7 @@ impl Provider {
         let mut frame = DeliveredFrame::new(forward.id.clone());
         frame.to = Some(forward.to.clone());
         frame.delivered_at = Some(now);
-        frame.method = Some(DeliveryMethod::Relay);
+        frame.method = Some(forward.method());
         self.send_to_all(forward.sender, &ServerFrame::MessageDelivered(frame), plan);
     }
 

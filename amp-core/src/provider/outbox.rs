@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::codec;
 use super::effect::AcceptedAs;
 use super::number::{AgentNumber, MessageNumber};
+use crate::wire::DeliveryMethod;
 
-/// A message for another provider: what this one keeps of it. The host keeps its body.
+/// A message for another provider, or another host of this one: what is kept of it here. The host keeps its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueuedForward {
     pub(super) number: MessageNumber,
@@ -22,6 +23,9 @@ pub struct QueuedForward {
     pub(super) to: Address,
     /// The provider that it goes to.
     pub(super) provider: String,
+    /// The host that it goes to, when that is one of this provider's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) host: Option<String>,
     pub(super) queued_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<Timestamp>,
@@ -49,6 +53,11 @@ impl QueuedForward {
         self.queued_at
     }
 
+    /// The way that it takes.
+    pub(super) const fn method(&self) -> DeliveryMethod {
+        if self.host.is_some() { DeliveryMethod::Mesh } else { DeliveryMethod::Relay }
+    }
+
     /// The provider that it goes to.
     pub(super) fn domain(&self) -> Option<Domain> {
         Domain::parse_with(&self.provider, Profile::Deployed).ok()
@@ -64,6 +73,8 @@ pub enum ForwardEnd {
     Delivered,
     /// The other provider has it, and keeps it for its recipient.
     Accepted,
+    /// The other host has it, and holds it for review.
+    Held,
     /// The other provider refused it.
     Refused,
     /// The other provider was not found, or did not answer in three attempts.

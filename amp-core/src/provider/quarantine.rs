@@ -30,7 +30,7 @@ const PAGE_MAX: usize = 100;
 
 impl Provider {
     /// What the scan says about a message, if the provider scans.
-    pub(super) fn scan(&self, body: &Verified<RouteBody>) -> Option<(Verdict, ScanReport)> {
+    pub(super) fn scan(&self, body: &RouteBody) -> Option<(Verdict, ScanReport)> {
         let scanner = self.settings.scanner.as_deref()?;
         let report = Content::of_payload(body.subject(), &body.payload()).scan(scanner);
         Some((report.verdict(&Overrides::new()), report))
@@ -40,7 +40,7 @@ impl Provider {
     pub(super) fn hold(
         &self,
         arrival: Arrival,
-        (sender, digest): (&Agent, [u8; 32]),
+        (sender, digest): (&Address, [u8; 32]),
         report: &ScanReport,
         moment: &Moment,
         plan: &mut Plan,
@@ -64,7 +64,7 @@ impl Provider {
             accepted_as: arrival.accepted_as,
         };
         let id = QuarantineId::from_parts(now, moment.bytes("quarantine"));
-        let about = (sender.record.address.clone(), arrival.id.clone(), digest);
+        let about = (sender.clone(), arrival.id.clone(), digest);
         let severity = report.severity().unwrap_or(Severity::High);
         let entry = QuarantineEntry::new(id, QuarantineReason::InjectionDetected, severity, now, about)
             .with_rules(report.rules());

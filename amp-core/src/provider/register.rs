@@ -57,6 +57,10 @@ impl Provider {
                 Err(self.name_taken(&request.name, request.scope.as_ref(), &tenant))
             };
         }
+        if self.other_host_of(&address).is_some() {
+            let rule = "agents of this tenant are registered on another host of the provider";
+            return Err(ApiError::new(ApiErrorCode::TenantAccessDenied, rule).with_field("tenant"));
+        }
         let record = self.new_record(request, registrant, &tenant, address, moment)?;
         let (api_key, hash) = new_api_key("amp_live_sk_", moment)?;
         let record = AgentRecord { api_key: Some(hash), ..record };

@@ -70,7 +70,11 @@ impl Provider {
             self.count_risk(caller, RiskOutcome::Blocked, moment.now(), plan);
         }
         if to.provider() != self.settings.domain.as_str() {
-            let onward = Onward { to, expires_at, accepted_as };
+            let onward = Onward { to, host: None, expires_at, accepted_as };
+            return self.route_onward(&body, sender, onward, ticket, moment, plan);
+        }
+        if let Some(peer) = self.other_host_of(&to).filter(|_| self.state.agents.at(&to).is_none()) {
+            let onward = Onward { to, host: Some(&peer.host), expires_at, accepted_as };
             return self.route_onward(&body, sender, onward, ticket, moment, plan);
         }
         let recipient = self.recipient(&to, sender, moment.now())?;
@@ -96,7 +100,8 @@ impl Provider {
         }
         if let Some(report) = self.inspect(&body, sender, moment.now(), plan)? {
             let (id, number) = (arrival.id.clone(), arrival.recipient);
-            let reply = self.hold(arrival, (sender, body.signing_digest()), &report, moment, plan)?;
+            let reply =
+                self.hold(arrival, (&sender.record.address, body.signing_digest()), &report, moment, plan)?;
             self.count_risk(caller, RiskOutcome::Quarantined, moment.now(), plan);
             self.use_attachments(&attached, &id, Some(number), plan);
             return Ok(Routing::Done(reply));
@@ -229,7 +234,7 @@ pub(super) fn refused(error: &MessageError) -> ApiError {
 }
 
 /// When the message expires: the earlier of the signed time and the unsigned one. Both are still ahead.
-fn check_times(body: &RouteBody, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+pub(super) fn check_times(body: &RouteBody, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
     let freshness = body.payload().freshness().map_err(|error| refused(&error))?;
     if freshness.as_ref().is_some_and(|fresh| fresh.sent_at() > now.saturating_add(FUTURE_MAX)) {
         let rule = "the message is signed more than a minute ahead of the provider's clock";

@@ -11,6 +11,7 @@ use super::effect::Effect;
 use super::engine::Provider;
 use super::federation::Federation;
 use super::live::Live;
+use super::mesh::Mesh;
 use super::registration::Registration;
 use super::state::State;
 use crate::guards::{LoopGuard, RateLimits};
@@ -37,6 +38,8 @@ pub(super) struct Settings {
     /// None when messages are not scanned.
     pub(super) scanner: Option<Box<Scanner>>,
     pub(super) federation: Option<Federation>,
+    /// None when it has no other hosts.
+    pub(super) mesh: Option<Mesh>,
 }
 
 /// What a sender is told of a recipient that does not take its message.
@@ -76,6 +79,7 @@ impl ProviderBuilder {
             registration: Registration::default(),
             scanner: None,
             federation: None,
+            mesh: None,
         };
         Self { settings, state: State::default(), limits: RateLimits::default(), loops: None }
     }
@@ -141,6 +145,14 @@ impl ProviderBuilder {
         self
     }
 
+    /// Lets it hand messages on to other hosts of the same provider, and take theirs; it has none unless told so. What
+    /// [`Federation`] says concerns other providers alone.
+    #[must_use]
+    pub fn mesh(mut self, mesh: Mesh) -> Self {
+        self.settings.mesh = Some(mesh);
+        self
+    }
+
     /// Sets the rate limits; the protocol's unless told otherwise.
     #[must_use]
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
@@ -172,9 +184,7 @@ impl ProviderBuilder {
         for (agent, message, attempts, due) in self.state.mail.postings() {
             live.resume(message, agent, RetrySchedule::resume(attempts, due));
         }
-        if let Some(federation) = &self.settings.federation {
-            live.peers.restore(federation, &self.state.peers);
-        }
+        live.peers.restore(self.settings.federation.as_ref(), &self.state.peers);
         Provider { settings: self.settings, state: self.state, live }
     }
 }
