@@ -11,7 +11,7 @@ mod threads;
 use core::time::Duration;
 
 use amp_core::guards::{LoopGuard, LoopSign, LoopVerdict, Turn};
-use amp_core::{Address, Timestamp};
+use amp_core::{Address, MessageType, Timestamp};
 use proptest::prelude::*;
 use script::{Outcome, play};
 
@@ -112,6 +112,22 @@ fn few_threads_that_get_somewhere_are_slowed_down() {
         .filter(|(_, delays)| *delays > 0)
         .collect();
     assert!(slowed.len() <= 8, "{slowed:?}");
+}
+
+// rule: LOOP-2
+#[test]
+fn news_that_come_late_are_no_answer_though_they_name_a_message() {
+    let mut guard = LoopGuard::default();
+    let mut now = 0;
+    for n in 0..200_usize {
+        let is_news = n.is_multiple_of(2);
+        now += if is_news { 30 } else { 1 };
+        let kind = if is_news { MessageType::Status } else { MessageType::Ack };
+        let step =
+            guard.judge(&turn(n, if is_news { "All is well here." } else { "ok" }).kind(&kind), at(now));
+        assert!(!step.verdict().is_stop(), "{n}");
+        guard.remember(step, at(now));
+    }
 }
 
 // rule: LOOP-4
