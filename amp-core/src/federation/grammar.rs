@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::record_error::DiscoveryError;
+use crate::wire::ApiUrl;
 
 /// Longest endpoint, in bytes.
 pub(super) const ENDPOINT_MAX_BYTES: usize = 2048;
@@ -15,24 +16,20 @@ const ENDPOINT_RULE: &str =
 
 /// The base URL of a provider's API, as other providers may call it. Where it leads is judged apart from this.
 pub(super) fn check_endpoint(url: &str) -> Result<(), DiscoveryError> {
-    check_below(url, url.strip_prefix("https://"))
+    check_below(url, &["https://"])
 }
 
 /// The same, also with `http`, as deployed providers state it.
 pub(super) fn check_any_endpoint(url: &str) -> Result<(), DiscoveryError> {
-    check_below(url, url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")))
+    check_below(url, &["https://", "http://"])
 }
 
-fn check_below(url: &str, rest: Option<&str>) -> Result<(), DiscoveryError> {
-    let rest = rest.unwrap_or_default();
-    let authority = rest.split('/').next().unwrap_or_default();
-    let is_plain =
-        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'\\' | b'"' | b'<' | b'>');
-    let is_endpoint = !authority.is_empty()
-        && !authority.starts_with(':')
-        && !authority.contains('@')
+fn check_below(url: &str, schemes: &[&str]) -> Result<(), DiscoveryError> {
+    let is_plain = |byte: u8| !matches!(byte, b'"' | b'<' | b'>');
+    let is_endpoint = schemes.iter().any(|scheme| url.starts_with(scheme))
         && url.len() <= ENDPOINT_MAX_BYTES
-        && url.bytes().all(is_plain);
+        && url.bytes().all(is_plain)
+        && ApiUrl::parse(url).is_ok_and(|url| !url.host().split('.').any(str::is_empty));
     if is_endpoint { Ok(()) } else { Err(DiscoveryError::Invalid { field: "endpoint", rule: ENDPOINT_RULE }) }
 }
 

@@ -130,13 +130,15 @@ fn ends_in_number(host: &str) -> bool {
     (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())) || hex.is_some_and(is_hex)
 }
 
-/// RFC 1123: labels of letters, digits and hyphens, 1 to 63 bytes each, 253 in all, without a dot at the end.
+/// RFC 1123: labels of letters, digits and hyphens, 1 to 63 bytes each, 253 in all, without a dot at the end. Below a
+/// registered name, the underscores that some hosts have there stand too.
 fn is_domain_name(name: &str) -> bool {
-    let is_label = |label: &str| {
+    let is_label = |(place, label): (usize, &str)| {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || (place > 1 && byte == b'_');
         (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label.bytes().all(is_plain)
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    name.len() <= 253 && name.split('.').all(is_label)
+    name.len() <= 253 && name.rsplit('.').enumerate().all(is_label)
 }

@@ -10,6 +10,8 @@ use super::{Input, Outcome, Refusal, output};
 
 pub(super) fn webhook(input: Input<'_>) -> Outcome {
     let refusal = |error: amp_core::webhook::WebhookError| match error.field() {
+        Some("X-AMP-Timestamp") => Refusal::of(error.code(), "timestamp"),
+        Some("X-AMP-Signature") => Refusal::of(error.code(), "signature"),
         Some(field) => Refusal::of(error.code(), field),
         None => Refusal::new(error.code()),
     };
