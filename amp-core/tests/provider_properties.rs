@@ -275,16 +275,11 @@ impl Run {
             }
             Step::Fetch { agent } => {
                 let expected = self.model.of(self.agents[agent].number, self.host.now);
-                if let Some(page) = self.ask(agent, RequestParts::new(Method::Get, "/messages/pending")) {
-                    if page["error"] != "agent_suspended" {
-                        let ids: Vec<_> = page["messages"]
-                            .as_array()
-                            .unwrap()
-                            .iter()
-                            .map(|item| item["id"].as_str().unwrap().to_owned())
-                            .collect();
-                        assert_eq!(ids, expected, "a page has what waits, oldest first");
-                    }
+                let page = self.ask(agent, RequestParts::new(Method::Get, "/messages/pending"));
+                if let Some(page) = page.filter(|page| page["error"] != "agent_suspended") {
+                    let messages = page["messages"].as_array().unwrap().iter();
+                    let ids: Vec<_> = messages.map(|item| item["id"].as_str().unwrap().to_owned()).collect();
+                    assert_eq!(ids, expected, "a page has what waits, oldest first");
                 }
             }
             Step::Poll { agent } => {
