@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use amp_core::provider::{
     Action, Call, Decision, Effect, HandingOn, Mesh, MeshMode, MeshPeer, MessageNumber, Moment, Provider,
-    ProviderBuilder, Reply, SocketId, Ticket,
+    ProviderBuilder, Refusals, Reply, SocketId, Ticket,
 };
 use amp_core::receive::{Context, Disposition, Receiver, SenderKey, Via};
 use amp_core::scan::Scanner;
@@ -597,6 +597,36 @@ fn what_the_other_host_holds_for_review_is_not_called_queued() {
     assert_eq!(again.status, 202);
     world.restart(0);
     world.restart(1);
+}
+
+#[test]
+fn a_message_of_another_host_is_refused_after_its_time() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]);
+    let message = alice.writes(&bob, "Hello", world.now);
+    let mut parts = with_key_of(handed_on(&message, 0, 1), &alice.identity);
+    let mut body: Value = serde_json::from_slice(&parts.body).unwrap();
+    body["expires_at"] = "2026-01-31T10:00:01Z".into();
+    parts.body = body.to_string().into_bytes();
+    world.now = world.now.saturating_add(Duration::from_secs(1));
+    assert_eq!(code(&world.take(1, parts.clone())), refusal(400, "timestamp_expired"));
+    world.now = START.parse().unwrap();
+    assert_eq!(world.take(1, parts).status, 200);
+}
+
+#[test]
+fn another_host_is_not_told_either_who_is_suspended() {
+    let (alice, bob) = (alice(), bob());
+    let mut world =
+        World::with(&[&alice, &bob], |builder, mesh| builder.mesh(mesh).refusals(Refusals::Uniform));
+    let mut suspend = RequestParts::new(Method::Post, "/agents/agt_bob/suspend");
+    suspend.body = br#"{"reason":"spam","duration_hours":1}"#.to_vec();
+    let call = Call::new(suspend).by_admin("root");
+    world.decide(1, |provider, moment| provider.handle(&call, moment));
+    for to in [&bob, &agent(1, "nobody")] {
+        let answer = world.route(&alice, &alice.writes(to, "Hello", world.now));
+        assert_eq!(answer["warnings"][0], "recipient_not_found");
+    }
 }
 
 // rule: MESH-9
