@@ -5,6 +5,7 @@ mod provider_support;
 
 use core::time::Duration;
 
+use amp_core::connection::{ApiKeyOutcome, ApiKeyRotation};
 use amp_core::guards::{RateClass, RateLimit};
 use amp_core::identity::{ProviderAssertedCard, RotationRequest};
 use amp_core::provider::{Call, Moment, Provider, ProviderBuilder, Registration};
@@ -114,6 +115,72 @@ fn a_public_key_is_no_proof_of_who_registers_again() {
     let bob = key_of(&register(&mut host, &request("bob", 2)));
     assert_eq!(refusal(&ask_with(&mut host, &bob, &request("alice", 1))).1, "key_already_registered");
     assert_eq!(refusal(&ask_with(&mut host, "amp_live_sk_unknown", &request("alice", 1))).0, 401);
+}
+
+fn again_from(host: &mut Host, source: &str) -> u16 {
+    let call = Call::new(request("alice", 1).to_parts());
+    send(host, &if source.is_empty() { call } else { call.with_source(source) }).status
+}
+
+// rule: REG-2
+#[test]
+fn a_first_api_key_is_given_again_for_ten_minutes_and_to_the_same_place() {
+    let mut host = open();
+    assert_eq!(again_from(&mut host, "192.0.2.1"), 201);
+    for other in ["192.0.2.2", ""] {
+        assert_eq!(again_from(&mut host, other), 409, "{other:?}");
+    }
+    host.pass(599);
+    assert_eq!(again_from(&mut host, "192.0.2.1"), 201, "not used, and within the time");
+    host.restart();
+    assert_eq!(again_from(&mut host, "192.0.2.1"), 201, "though the provider crashed meanwhile");
+    host.pass(1);
+    assert_eq!(again_from(&mut host, "192.0.2.1"), 409);
+    assert_eq!(again_from(&mut host, "192.0.2.2"), 409);
+}
+
+// rule: REG-2
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_registration() {
+    let start = provider_support::START.parse().unwrap();
+    for restarts in [false, true] {
+        let mut host = open();
+        assert_eq!(again_from(&mut host, ""), 201);
+        host.pass(300);
+        if restarts {
+            host.restart_from_snapshot();
+        }
+        assert_eq!(again_from(&mut host, ""), 201);
+        host.pass(299);
+        host.tick();
+        host.now = start; // set back by ten minutes, of which one second is left
+        assert_eq!(again_from(&mut host, ""), 201);
+        host.pass(1);
+        assert_eq!(again_from(&mut host, ""), 409, "{restarts}");
+        // Who is registered later, by the clock that was set back, has their own ten minutes.
+        let bob = request("bob", 2);
+        register(&mut host, &bob);
+        host.pass(599);
+        register(&mut host, &bob);
+        host.pass(1);
+        assert_eq!(ask(&mut host, &bob).status, 409);
+    }
+}
+
+// rule: REG-2
+#[test]
+fn nobody_takes_an_owned_agent_over_with_its_public_key() {
+    let mut host = with(Registration::open().with_owner("user-7", "acme").unwrap());
+    let by_owner = || Call::new(request("alice", 1).to_parts()).by_owner("user-7");
+    let first = send(&mut host, &by_owner());
+    assert_eq!(first.status, 201);
+    assert_eq!(again_from(&mut host, ""), 409, "nobody signed in, no key");
+    host.pass(30 * 24 * 3600);
+    assert_eq!(again_from(&mut host, ""), 409);
+    let key = body_of(&first)["api_key"].as_str().unwrap().to_owned();
+    assert_eq!(status_with(&mut host, &key), 200);
+    assert_eq!(send(&mut host, &by_owner()).status, 201, "the owner may");
+    assert_eq!(status_with(&mut host, &key), 401);
 }
 
 // rule: REG-3
@@ -284,6 +351,49 @@ fn a_replaced_api_key_is_taken_for_a_day_and_asks_for_no_other() {
     assert_eq!((status_with(&mut host, &old), status_with(&mut host, &new)), (401, 200));
 }
 
+// rule: REG-7
+#[test]
+fn an_answer_to_a_rotation_that_got_lost_locks_nobody_out() {
+    let mut host = open();
+    let old = key_of(&register(&mut host, &request("alice", 1)));
+    let mut rotation = ApiKeyRotation::new(7);
+    let (call, _) = rotation.poll_call(host.now).unwrap();
+    let lost = send(&mut host, &Call::new(call.parts().clone().with_key(&old.parse().unwrap())));
+    assert_eq!(lost.status, 200);
+    let lost = body_of(&lost)["api_key"].as_str().unwrap().to_owned();
+    rotation.handle_failure(call.ticket(), host.now);
+    host.pass(600);
+    host.restart_from_snapshot();
+    let (call, _) = rotation.poll_call(host.now).unwrap();
+    let answer = send(&mut host, &Call::new(call.parts().clone().with_key(&old.parse().unwrap())));
+    assert_eq!(body_of(&answer)["previous_key_valid_until"], "2026-02-01T10:00:00Z", "nothing is prolonged");
+    rotation.handle_answer(call.ticket(), &answer, host.now);
+    let new = rotation.take_new_key().unwrap().api_key.expose().to_owned();
+    rotation.stored();
+    assert_eq!((status_with(&mut host, &lost), status_with(&mut host, &old)), (401, 200), "not used yet");
+    let (call, _) = rotation.poll_call(host.now).unwrap();
+    let answer = send(&mut host, &Call::new(call.parts().clone().with_key(&new.parse().unwrap())));
+    rotation.handle_answer(call.ticket(), &answer, host.now);
+    assert_eq!(rotation.outcome(), Some(&ApiKeyOutcome::Rotated));
+    // Its successor was used: the old key asks for nothing any more, whatever else is done with either.
+    assert_eq!(refusal(&ask_with(&mut host, &old, &RotateApiKey)).1, "forbidden");
+    host.pass(24 * 3600);
+    assert_eq!((status_with(&mut host, &old), status_with(&mut host, &new)), (401, 200));
+}
+
+// rule: REG-7
+#[test]
+fn a_key_that_changes_something_with_its_first_call_is_used() {
+    let mut host = open();
+    let old = key_of(&register(&mut host, &request("alice", 1)));
+    let new = body_of(&ask_with(&mut host, &old, &RotateApiKey))["api_key"].as_str().unwrap().to_owned();
+    let mut update = UpdateMe::default();
+    update.alias = Some("Alice".into());
+    assert_eq!(ask_with(&mut host, &old, &update).status, 200);
+    assert_eq!(ask_with(&mut host, &new, &update).status, 200);
+    assert_eq!(refusal(&ask_with(&mut host, &old, &RotateApiKey)).1, "forbidden");
+}
+
 // rule: REG-8
 #[test]
 fn a_revoked_api_key_ends_at_once() {
@@ -383,6 +493,17 @@ fn a_registration_that_ends_leaves_nothing_behind() {
     assert!(host.pending_ids(&second).is_empty());
     host.restart();
     assert_eq!(status_with(&mut host, &alice.api_key), 401);
+}
+
+// rule: REG-10
+#[test]
+fn a_body_that_is_overdue_when_its_recipient_leaves_is_released_once() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(builder, &[&alice, &bob]);
+    host.send(&alice, &bob, "Hello");
+    host.pass(8 * 86_400);
+    assert_eq!(host.request(&bob, &Deregister).status, 200);
+    assert!(host.bodies.is_empty());
 }
 
 // rule: REG-11

@@ -38,6 +38,12 @@ pub struct AgentRecord {
     /// Whether the first API key was never used: its answer may have been lost.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(super) unclaimed: bool,
+    /// SHA-256 of where the registration came from, as the host names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) registered_from: Option<Sha256Hash>,
+    /// Whether the present API key replaced another one and was never used: its answer may have been lost.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(super) unused: bool,
     /// Keys that the address had before, by SHA-256 of their DER. They stay its own.
     #[serde(default, skip_serializing_if = "alloc::vec::Vec::is_empty")]
     pub(super) retired_keys: alloc::vec::Vec<Sha256Hash>,
@@ -114,6 +120,8 @@ impl AgentRecord {
             owner: None,
             tenant: None,
             unclaimed: false,
+            registered_from: None,
+            unused: false,
             retired_keys: alloc::vec::Vec::new(),
         }
     }

@@ -21,7 +21,9 @@ use crate::wire::{Answer as _, ApiError, ApiErrorCode, ApiKeyRevoked, ApiKeyRota
 const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Provider {
-    /// Gives a new API key. The key before it cannot ask for one: who found an old key has it for a day at most.
+    /// Gives a new API key. The key before it asks for another only while the new one was never used, since its answer
+    /// may have been lost; that takes the unused key's place and prolongs nothing. Otherwise, who found an old key has it
+    /// for a day at most.
     pub(super) fn rotate_api_key(
         &self,
         call: &Call,
@@ -29,16 +31,21 @@ impl Provider {
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        if !self.calls_with_present_key(call, moment)? {
-            return Err(ApiError::new(ApiErrorCode::Forbidden, "a key that was replaced asks for no other"));
-        }
-        let mut record = self.claimed(caller)?;
+        let mut record = self.planned_record(caller, plan)?;
         let (key, hash) = new_api_key("amp_live_sk_", moment)?;
-        let until = moment.now().saturating_add(OVERLAP);
-        record.former_api_key = record.api_key.map(|hash| FormerApiKey { hash, until });
+        let former = if self.calls_with_present_key(call, moment)? {
+            let until = moment.now().saturating_add(OVERLAP);
+            record.api_key.map(|hash| FormerApiKey { hash, until })
+        } else {
+            record.former_api_key.filter(|_| record.unused)
+        };
+        let rule = "a key that was replaced asks for no other, once its successor was used";
+        let former = former.ok_or_else(|| ApiError::new(ApiErrorCode::Forbidden, rule))?;
+        record.former_api_key = Some(former);
         record.api_key = Some(hash);
+        record.unused = true;
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
-        Ok(Reply::Now(ApiKeyRotated::new(key, until).to_parts()))
+        Ok(Reply::Now(ApiKeyRotated::new(key, former.until).to_parts()))
     }
 
     /// Ends the API key that the call is made with; the present one takes the one before it along.
@@ -49,7 +56,7 @@ impl Provider {
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        let mut record = self.claimed(caller)?;
+        let mut record = self.planned_record(caller, plan)?;
         record.former_api_key = None;
         if self.calls_with_present_key(call, moment)? {
             record.api_key = None;

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use super::codec::Sha256Hash;
 use super::mesh::PeerNumber;
 use super::number::{AgentNumber, Ticket};
 use crate::wire::{Authorization, RequestParts};
@@ -102,5 +103,10 @@ impl Call {
 
     pub(super) fn source(&self) -> &str {
         self.source.as_deref().unwrap_or_default()
+    }
+
+    /// What is kept of where the call comes from.
+    pub(super) fn source_hash(&self) -> Option<Sha256Hash> {
+        self.source.as_deref().map(|source| Sha256Hash::of(&[b"source ", source.as_bytes()]))
     }
 }

@@ -29,6 +29,8 @@ impl Running {
 pub(super) struct Clock {
     running: Running,
     wall: Option<Timestamp>,
+    /// What the wall clock said first.
+    started: Option<Timestamp>,
 }
 
 impl Clock {
@@ -37,6 +39,13 @@ impl Clock {
         let passed = self.wall.and_then(|before| now.duration_since(before)).unwrap_or_default();
         self.running = self.running.plus(passed);
         self.wall = Some(now);
+        self.started = self.started.or(Some(now));
+    }
+
+    /// How long something lasts from the start on that began before it, if it lasts at all.
+    pub(super) fn left_at_start(&self, began: Timestamp, lasts: Duration) -> Option<Running> {
+        let gone = self.started?.duration_since(began)?;
+        lasts.checked_sub(gone).map(Running)
     }
 
     pub(super) const fn now(&self) -> Running {

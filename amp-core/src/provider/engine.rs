@@ -190,10 +190,11 @@ impl Provider {
         plan: &mut Plan,
     ) -> Option<AgentNumber> {
         match self.state.agents.holder_of(api_key, now)? {
-            KeyHolder::Present(number) | KeyHolder::Former(number) => {
+            KeyHolder::Present(number) => {
                 self.note_first_use(number, plan);
                 Some(number)
             }
+            KeyHolder::Former(number) => Some(number),
             KeyHolder::Ended(number) => {
                 // Forgotten for good, so that a clock that is set back does not bring it to life again.
                 let mut record = self.state.agents.get(number)?.record.clone();

@@ -19,6 +19,8 @@ use crate::webhook::RetrySchedule;
 pub(super) const AUTH_WITHIN: Duration = Duration::from_secs(10);
 /// After how much silence a socket is dead.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(5 * 60);
+/// For how long whoever has registered may ask for their first API key again.
+const REGISTERED_LATELY: Duration = Duration::from_secs(10 * 60);
 /// How long an answer waits for a message to be handed over.
 pub(super) const HANDOVER_WITHIN: Duration = Duration::from_secs(5);
 /// The most sockets in all, about 300 bytes each.
@@ -85,6 +87,8 @@ pub(super) enum Due {
 /// A change in memory.
 #[derive(Debug)]
 pub(super) enum Change {
+    /// An agent is new, and its answer may get lost.
+    Registered(AgentNumber),
     Opened(SocketId),
     Bound(SocketId, AgentNumber),
     Heard(SocketId),
@@ -126,6 +130,10 @@ pub(super) struct Live {
     polls_of: BTreeMap<AgentNumber, BTreeSet<Ticket>>,
     due: BTreeSet<(Running, Due)>,
     pub(super) last_seen: BTreeMap<AgentNumber, Timestamp>,
+    /// Who was registered lately, in the order in which they were. The oldest are dropped when somebody is added.
+    registered: BTreeMap<AgentNumber, Running>,
+    /// The first agent that was registered since the start.
+    first_registered: Option<AgentNumber>,
     pub(super) peers: Peers,
 }
 
@@ -144,6 +152,18 @@ impl Live {
 
     pub(super) fn polls_of(&self, agent: AgentNumber) -> impl Iterator<Item = Ticket> {
         self.polls_of.get(&agent).into_iter().flatten().copied()
+    }
+
+    /// Whether an agent was registered at most ten minutes ago. A clock that is set back does not prolong them, and of
+    /// whoever registered before the start it must have said so then.
+    pub(super) fn is_just_registered(&self, agent: AgentNumber, at: Timestamp, now: Timestamp) -> bool {
+        let running = self.clock.now();
+        if self.first_registered.is_some_and(|first| first <= agent) {
+            let since = self.registered.get(&agent).map(|began| running.since(*began));
+            return since.is_some_and(|since| since < REGISTERED_LATELY);
+        }
+        let end = self.clock.left_at_start(at, REGISTERED_LATELY);
+        at <= now && end.is_some_and(|end| running < end)
     }
 
     /// The message under this key whose handing over is awaited.
@@ -174,6 +194,15 @@ impl Live {
     pub(super) fn apply(&mut self, change: Change) {
         let now = self.clock.now();
         match change {
+            Change::Registered(agent) => {
+                self.first_registered = self.first_registered.or(Some(agent));
+                while let Some(oldest) = self.registered.first_entry()
+                    && now.since(*oldest.get()) >= REGISTERED_LATELY
+                {
+                    oldest.remove();
+                }
+                self.registered.insert(agent, now);
+            }
             Change::Opened(socket) => {
                 let due = now.plus(AUTH_WITHIN);
                 self.sockets.insert(socket, Socket { agent: None, heard: now, due });
@@ -289,6 +318,7 @@ impl Live {
     /// Forgets an agent that is not registered any more. Its sockets and requests end by themselves.
     pub(super) fn forget(&mut self, agent: AgentNumber) {
         self.last_seen.remove(&agent);
+        self.registered.remove(&agent);
     }
 
     pub(super) fn end_poll(&mut self, ticket: Ticket) {

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -14,7 +15,7 @@ use super::decision::Plan;
 use super::effect::Effect;
 use super::engine::Provider;
 use super::moment::Moment;
-use super::number::AgentNumber;
+use super::number::{AgentNumber, MessageNumber};
 use super::reply::Reply;
 use super::sockets::CLOSE_UNAUTHORIZED;
 use crate::admission::CommunicationPolicy;
@@ -70,7 +71,7 @@ impl Provider {
         caller: AgentNumber,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        let mut record = self.claimed(caller)?;
+        let mut record = self.planned_record(caller, plan)?;
         if request.alias.is_some() {
             record.alias = checked_alias(request.alias.as_deref())?;
         }
@@ -97,10 +98,11 @@ impl Provider {
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
         let address = self.agent(agent)?.record.address.clone();
-        let held: alloc::vec::Vec<_> =
-            self.state.held.bodies_of(agent).filter(|number| !plan.released.contains(number)).collect();
-        let waiting = self.state.mail.queue(agent).into_iter().flat_map(|queue| queue.entries.keys());
-        plan.released.extend(waiting.chain(&held));
+        let waiting =
+            self.state.mail.queue(agent).into_iter().flat_map(|queue| queue.entries.keys().copied());
+        let already: BTreeSet<MessageNumber> = plan.released.iter().copied().collect();
+        let stored = waiting.chain(self.state.held.bodies_of(agent));
+        plan.released.extend(stored.filter(|number| !already.contains(number)));
         self.close_all(agent, CLOSE_UNAUTHORIZED, plan);
         plan.effects.push(Effect::AgentRemoved { agent, at: moment.now() });
         Ok(Reply::Now(Deregistered::new(address).to_parts()))
@@ -129,10 +131,13 @@ impl Provider {
         Ok(Reply::Now(card.to_parts()))
     }
 
-    /// The record of an agent that has used its API key, to be changed.
-    pub(super) fn claimed(&self, caller: AgentNumber) -> Result<AgentRecord, ApiError> {
-        let record = self.agent(caller)?.record.clone();
-        Ok(AgentRecord { unclaimed: false, ..record })
+    /// An agent's record as the plan leaves it so far, to be changed further.
+    pub(super) fn planned_record(&self, caller: AgentNumber, plan: &Plan) -> Result<AgentRecord, ApiError> {
+        let planned = plan.effects.iter().rev().find_map(|effect| match effect {
+            Effect::AgentSet { agent } if agent.number == caller => Some((**agent).clone()),
+            _ => None,
+        });
+        planned.map_or_else(|| Ok(self.agent(caller)?.record.clone()), Ok)
     }
 }
 

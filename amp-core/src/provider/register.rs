@@ -15,6 +15,7 @@ use super::call::{Call, Caller};
 use super::decision::Plan;
 use super::effect::Effect;
 use super::engine::{Provider, unauthorized};
+use super::live::Change;
 use super::moment::Moment;
 use super::number::AgentNumber;
 use super::own_registration::{
@@ -52,7 +53,7 @@ impl Provider {
         let address = self.address_for(&request.name, request.scope.as_ref(), &tenant)?;
         if let Some(agent) = self.state.agents.at(&address) {
             return if agent.record.key == *request.public_key() {
-                self.register_again(agent, registrant, moment, plan)
+                self.register_again(agent, registrant, call, moment, plan)
             } else {
                 Err(self.name_taken(&request.name, request.scope.as_ref(), &tenant))
             };
@@ -63,8 +64,10 @@ impl Provider {
         }
         let record = self.new_record(request, registrant, &tenant, address, moment)?;
         let (api_key, hash) = new_api_key("amp_live_sk_", moment)?;
-        let record = AgentRecord { api_key: Some(hash), ..record };
+        let registered_from = call.source_hash();
+        let record = AgentRecord { api_key: Some(hash), registered_from, ..record };
         let reply = self.registered(&record, api_key);
+        plan.changes.push(Change::Registered(record.number));
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         Ok(reply)
     }
@@ -133,18 +136,24 @@ impl Provider {
 
     /// The name and the key are registered already.
     ///
-    /// A public key is no secret, so whoever sends it again is not thereby the agent. A new API key is given only when
-    /// the first one was never used, since then its answer may have been lost; and to the agent itself or its owner.
+    /// A public key is no secret, so whoever sends it again is not thereby the agent. A new API key is given to the agent
+    /// itself and to its owner; and, since the first answer may have been lost, for ten minutes to whoever calls from the
+    /// same place, as long as the first key was never used and there is no owner.
     fn register_again(
         &self,
         agent: &Agent,
         registrant: Registrant<'_>,
+        call: &Call,
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
         let old = &agent.record;
         let may = match registrant {
-            Registrant::Anybody => old.unclaimed,
+            Registrant::Anybody => {
+                let is_open =
+                    old.unclaimed && old.owner.is_none() && old.registered_from == call.source_hash();
+                is_open && self.live.is_just_registered(old.number, old.registered_at, moment.now())
+            }
             Registrant::Owner(owner) => old.owner.as_deref() == Some(owner),
             Registrant::Agent(number) => number == old.number,
         };
@@ -153,17 +162,18 @@ impl Provider {
             return Err(ApiError::new(ApiErrorCode::KeyAlreadyRegistered, rule));
         }
         let (api_key, hash) = new_api_key("amp_live_sk_", moment)?;
-        let record = AgentRecord { api_key: Some(hash), former_api_key: None, ..old.clone() };
+        let record = AgentRecord { api_key: Some(hash), former_api_key: None, unused: false, ..old.clone() };
         let reply = self.registered(&record, api_key);
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         Ok(reply)
     }
 
-    /// An agent calls with its API key: from now on nobody else is given one for its name and key.
+    /// An agent calls with its present API key: from now on nobody else is given one for its name and key, and the key
+    /// before asks for no other.
     pub(super) fn note_first_use(&self, agent: AgentNumber, plan: &mut Plan) {
-        if self.state.agents.get(agent).is_some_and(|agent| agent.record.unclaimed)
-            && let Ok(record) = self.claimed(agent)
-        {
+        let Some(agent) = self.state.agents.get(agent) else { return };
+        if agent.record.unclaimed || agent.record.unused {
+            let record = AgentRecord { unclaimed: false, unused: false, ..agent.record.clone() };
             plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         }
     }

@@ -23,7 +23,7 @@ impl Provider {
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        let mut record = self.claimed(caller)?;
+        let mut record = self.planned_record(caller, plan)?;
         let pin = PinView::new(&record.address, &record.key);
         let standing = |key: &VerifyingKey| match self.state.agents.with_key(key) {
             Some(_) => NewKeyStanding::PinnedElsewhere,
