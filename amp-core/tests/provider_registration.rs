@@ -8,7 +8,7 @@ use core::time::Duration;
 use amp_core::connection::{ApiKeyOutcome, ApiKeyRotation};
 use amp_core::guards::{RateClass, RateLimit};
 use amp_core::identity::{ProviderAssertedCard, RotationRequest};
-use amp_core::provider::{Call, Moment, Provider, ProviderBuilder, Registration};
+use amp_core::provider::{Call, Moment, Provider, ProviderBuilder, Registration, Reply, SocketId, Ticket};
 use amp_core::webhook::TargetPolicy;
 use amp_core::wire::{
     AgentScope, AnswerParts, ApiError, Deregister, GetCard, GetMe, GetUserKey, ListAgents, ListOwned, Method,
@@ -414,6 +414,98 @@ fn a_revoked_api_key_ends_at_once() {
     }
     assert_eq!(host.closed.get(&socket), Some(&4001));
     assert_eq!(refusal(&ask(&mut host, &request("alice", 1))).1, "key_already_registered");
+}
+
+fn new_key(host: &mut Host, key: &str) -> String {
+    body_of(&ask_with(host, key, &RotateApiKey))["api_key"].as_str().unwrap().to_owned()
+}
+
+fn connect(host: &mut Host, key: &str) -> SocketId {
+    let socket = host.open();
+    host.frame(socket, &json!({"type": "auth", "token": key}));
+    assert!(!host.closed.contains_key(&socket));
+    host.frames_of(socket);
+    socket
+}
+
+fn wait(host: &mut Host, key: &str, ticket: u64) -> Ticket {
+    let mut parts = RequestParts::new(Method::Get, "/messages/pending").with_key(&key.parse().unwrap());
+    parts.query = vec![("wait".into(), "30".into())];
+    let ticket = Ticket(ticket);
+    assert!(matches!(host.call_with(&Call::new(parts).with_ticket(ticket)), Some(Reply::Later)));
+    ticket
+}
+
+// rule: REG-16
+#[test]
+fn a_socket_and_a_waiting_request_end_with_the_api_key_that_opened_them() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(builder, &[&alice, &bob]);
+    let old = alice.api_key.clone();
+    let thief = connect(&mut host, &old);
+    let new = new_key(&mut host, &old);
+    let own = connect(&mut host, &new);
+    let (thiefs, owns) = (wait(&mut host, &old, 501), wait(&mut host, &new, 502));
+    // The key before ends itself, and what it opened, alone.
+    assert_eq!(ask_with(&mut host, &old, &RevokeApiKey).status, 200);
+    assert_eq!((host.closed.get(&thief), host.closed.get(&own)), (Some(&4001), None));
+    assert_eq!(host.answers.get(&thiefs).map(|answer| answer.status), Some(401));
+    assert!(!host.answers.contains_key(&owns));
+    let id = host.send(&bob, &alice, "secret");
+    assert!(host.frames_of(thief).is_empty());
+    assert!(host.frames_of(own).iter().any(|frame| frame["data"]["id"] == id.as_str()));
+    assert_eq!(body_of(&host.answers[&owns])["messages"][0]["id"], id.as_str());
+    // A replaced key that is replaced again is over, though its day is not.
+    let newer = new_key(&mut host, &new);
+    let newer_one = connect(&mut host, &newer);
+    let newest = new_key(&mut host, &newer);
+    assert_eq!((host.closed.get(&own), host.closed.get(&newer_one)), (Some(&4001), None));
+    // Whoever registers again with the key has the only one.
+    host.ack(&Agent { api_key: newest.clone(), ..Agent::new(0, "alice") }, &id);
+    let waiting = wait(&mut host, &newest, 503);
+    let register = Register::new("alice".parse().unwrap(), alice.identity.verifying_key()).in_tenant("acme");
+    let again = ask_with(&mut host, &newest, &register);
+    let only = key_of(&register.read_answer(&again).unwrap());
+    assert_eq!(host.closed.get(&newer_one), Some(&4001));
+    assert_eq!(host.answers[&waiting].status, 401);
+    // The end of the registration ends all.
+    let (last, waiting) = (connect(&mut host, &only), wait(&mut host, &only, 504));
+    assert_eq!(ask_with(&mut host, &only, &Deregister).status, 200);
+    assert_eq!((host.closed.get(&last), host.answers[&waiting].status), (Some(&4001), 401));
+}
+
+// rule: REG-16
+#[test]
+fn a_socket_is_written_nothing_once_its_key_is_over() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    for speaks in [true, false] {
+        let mut host = Host::new(builder, &[&alice, &bob]);
+        let new = new_key(&mut host, &alice.api_key);
+        let (silent, moved) = (connect(&mut host, &alice.api_key), connect(&mut host, &alice.api_key));
+        // The same socket may go over to the new key.
+        host.frame(moved, &json!({"type": "auth", "token": new}));
+        let mut left = 24 * 3600;
+        while left > 0 {
+            host.pass(240);
+            left -= 240;
+            host.frame(silent, &json!({"type": "ping"}));
+            host.frame(moved, &json!({"type": "ping"}));
+        }
+        host.frames_of(silent);
+        let id = host.send(&bob, &alice, "secret");
+        assert!(!host.frames_of(silent).iter().any(|frame| frame["data"]["id"] == id.as_str()));
+        assert!(host.frames_of(moved).iter().any(|frame| frame["data"]["id"] == id.as_str()));
+        if speaks {
+            host.frame(silent, &json!({"type": "ack", "id": id}));
+        } else {
+            host.pass(299);
+            host.frame(moved, &json!({"type": "ping"}));
+            host.pass(1);
+            host.tick();
+        }
+        assert_eq!((host.closed.get(&silent), host.closed.get(&moved)), (Some(&4001), None), "{speaks}");
+        assert_eq!(host.bodies.len(), 1, "and nothing was acknowledged");
+    }
 }
 
 // rule: REG-9

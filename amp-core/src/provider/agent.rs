@@ -131,6 +131,12 @@ impl AgentRecord {
         self.tenant.as_deref().unwrap_or_else(|| self.address.tenant())
     }
 
+    /// Whether an API key is taken: the present one, or the one before it within its time.
+    pub(super) fn takes(&self, key: &ApiKeyHash, now: Timestamp) -> bool {
+        let former = self.former_api_key.filter(|former| now < former.until).map(|former| former.hash);
+        self.api_key.into_iter().chain(former).any(|own| own.matches(key))
+    }
+
     /// Goes over to another key.
     pub(super) fn retire_for(&mut self, key: &VerifyingKey) {
         self.retired_keys.push(key_hash(&self.key));

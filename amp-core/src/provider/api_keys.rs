@@ -14,7 +14,6 @@ use super::moment::Moment;
 use super::number::AgentNumber;
 use super::register::new_api_key;
 use super::reply::Reply;
-use super::sockets::CLOSE_UNAUTHORIZED;
 use crate::wire::{Answer as _, ApiError, ApiErrorCode, ApiKeyRevoked, ApiKeyRotated, UserKey};
 
 /// For how long the API key before the present one is taken.
@@ -44,6 +43,7 @@ impl Provider {
         record.former_api_key = Some(former);
         record.api_key = Some(hash);
         record.unused = true;
+        self.end_with_keys(&record, moment.now(), plan);
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         Ok(Reply::Now(ApiKeyRotated::new(key, former.until).to_parts()))
     }
@@ -60,8 +60,8 @@ impl Provider {
         record.former_api_key = None;
         if self.calls_with_present_key(call, moment)? {
             record.api_key = None;
-            self.close_all(caller, CLOSE_UNAUTHORIZED, plan);
         }
+        self.end_with_keys(&record, moment.now(), plan);
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         Ok(Reply::Now(ApiKeyRevoked::new(moment.now()).to_parts()))
     }

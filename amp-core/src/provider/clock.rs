@@ -42,6 +42,11 @@ impl Clock {
         self.started = self.started.or(Some(now));
     }
 
+    /// What the wall clock said last.
+    pub(super) const fn wall(&self) -> Option<Timestamp> {
+        self.wall
+    }
+
     /// How long something lasts from the start on that began before it, if it lasts at all.
     pub(super) fn left_at_start(&self, began: Timestamp, lasts: Duration) -> Option<Running> {
         let gone = self.started?.duration_since(began)?;

@@ -199,6 +199,7 @@ impl Provider {
                 // Forgotten for good, so that a clock that is set back does not bring it to life again.
                 let mut record = self.state.agents.get(number)?.record.clone();
                 record.former_api_key = None;
+                self.end_with_keys(&record, now, plan);
                 plan.effects.push(Effect::AgentSet { agent: record.into() });
                 None
             }
@@ -271,7 +272,7 @@ impl Provider {
                 self.take_handed_on(route, peer, moment, plan).map(Routing::into_reply)
             }
             (AnyRequest::GetPending(request), Caller::Agent(caller)) => {
-                self.get_pending(request, caller, ticket, now, plan)
+                self.get_pending(request, caller, call, now, plan)
             }
             (AnyRequest::CountPending(_), Caller::Agent(caller)) => Ok(self.count_pending(caller, now)),
             (AnyRequest::Acknowledge(request), Caller::Agent(caller)) => {

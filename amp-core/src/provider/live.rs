@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use amp_envelope::{MessageId, Timestamp};
 
+use super::agent::ApiKeyHash;
 use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
@@ -34,6 +35,8 @@ pub(super) const POLLS_OF_AGENT_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Socket {
     pub(super) agent: Option<AgentNumber>,
+    /// The API key that it was authenticated with.
+    pub(super) key: Option<ApiKeyHash>,
     /// When it last said something.
     pub(super) heard: Running,
     /// When it is looked at next.
@@ -70,6 +73,8 @@ impl Posting {
 #[derive(Debug, Clone)]
 pub(super) struct Poll {
     pub(super) agent: AgentNumber,
+    /// The API key that it was made with.
+    pub(super) key: ApiKeyHash,
     pub(super) limit: usize,
     pub(super) from: MessageNumber,
     pub(super) due: Running,
@@ -90,7 +95,7 @@ pub(super) enum Change {
     /// An agent is new, and its answer may get lost.
     Registered(AgentNumber),
     Opened(SocketId),
-    Bound(SocketId, AgentNumber),
+    Bound(SocketId, AgentNumber, ApiKeyHash),
     Heard(SocketId),
     Closed(SocketId),
     /// Looks at a socket again after its silence.
@@ -205,10 +210,10 @@ impl Live {
             }
             Change::Opened(socket) => {
                 let due = now.plus(AUTH_WITHIN);
-                self.sockets.insert(socket, Socket { agent: None, heard: now, due });
+                self.sockets.insert(socket, Socket { agent: None, key: None, heard: now, due });
                 self.due.insert((due, Due::Socket(socket)));
             }
-            Change::Bound(socket, agent) => self.bind(socket, agent, now),
+            Change::Bound(socket, agent, key) => self.bind(socket, (agent, key), now),
             Change::Heard(socket) => {
                 if let Some(socket) = self.sockets.get_mut(&socket) {
                     socket.heard = now;
@@ -286,9 +291,9 @@ impl Live {
         self.due.insert((due, Due::Post(message)));
     }
 
-    fn bind(&mut self, id: SocketId, agent: AgentNumber, now: Running) {
+    fn bind(&mut self, id: SocketId, (agent, key): (AgentNumber, ApiKeyHash), now: Running) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        socket.agent = Some(agent);
+        (socket.agent, socket.key) = (Some(agent), Some(key));
         socket.heard = now;
         self.of_agent.entry(agent).or_default().insert(id);
         self.watch(id);

@@ -25,6 +25,7 @@ mod decision;
 mod deliver;
 mod directory;
 mod effect;
+mod ended_keys;
 mod engine;
 mod federation;
 mod files;

@@ -17,7 +17,6 @@ use super::engine::Provider;
 use super::moment::Moment;
 use super::number::{AgentNumber, MessageNumber};
 use super::reply::Reply;
-use super::sockets::CLOSE_UNAUTHORIZED;
 use crate::admission::CommunicationPolicy;
 use crate::webhook::{Target, TargetPolicy, WebhookSecret};
 use crate::wire::{
@@ -90,7 +89,7 @@ impl Provider {
         Ok(Reply::Now(answer))
     }
 
-    /// Ends a registration: its sockets are closed, and what waits for it is released.
+    /// Ends a registration: its sockets are closed, its waiting requests refused, and what waits for it is released.
     pub(super) fn deregister(
         &self,
         agent: AgentNumber,
@@ -103,7 +102,7 @@ impl Provider {
         let already: BTreeSet<MessageNumber> = plan.released.iter().copied().collect();
         let stored = waiting.chain(self.state.held.bodies_of(agent));
         plan.released.extend(stored.filter(|number| !already.contains(number)));
-        self.close_all(agent, CLOSE_UNAUTHORIZED, plan);
+        self.end_all(agent, plan);
         plan.effects.push(Effect::AgentRemoved { agent, at: moment.now() });
         Ok(Reply::Now(Deregistered::new(address).to_parts()))
     }

@@ -10,9 +10,12 @@ use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
 use amp_envelope::{MessageId, Timestamp};
 
 use super::action::Action;
+use super::agent::ApiKeyHash;
+use super::call::Call;
 use super::decision::Plan;
 use super::effect::{Departure, Effect, Way};
-use super::engine::Provider;
+use super::ended_keys::ended;
+use super::engine::{Provider, unauthorized};
 use super::live::{Change, POLLS_OF_AGENT_MAX, Poll};
 use super::number::{AgentNumber, MessageNumber, Ticket};
 use super::reply::{MessagesReply, PageEntry, Reply};
@@ -44,10 +47,12 @@ impl Provider {
         &self,
         request: &GetPending,
         caller: AgentNumber,
-        ticket: Option<Ticket>,
+        call: &Call,
         now: Timestamp,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
+        let key = call.request().key()?.ok_or_else(unauthorized)?;
+        let key = ApiKeyHash::of(key.expose());
         let from = match &request.after {
             None => MessageNumber(0),
             Some(cursor) => self.place_of(cursor, caller)?,
@@ -56,10 +61,10 @@ impl Provider {
         let limit = limit.unwrap_or(PAGE_MAX).min(PAGE_MAX);
         let page = self.page(caller, from, limit, now);
         let may_wait = page.entries.is_empty() && self.live.polls_of(caller).count() < POLLS_OF_AGENT_MAX;
-        match (request.wait.filter(|wait| !wait.is_zero()), ticket) {
+        match (request.wait.filter(|wait| !wait.is_zero()), call.ticket()) {
             (Some(wait), Some(ticket)) if may_wait => {
                 let due = self.live.clock.now().plus(wait);
-                plan.changes.push(Change::Polls(ticket, Poll { agent: caller, limit, from, due }));
+                plan.changes.push(Change::Polls(ticket, Poll { agent: caller, key, limit, from, due }));
                 Ok(Reply::Later)
             }
             _ => Ok(Reply::Messages(page)),
@@ -202,8 +207,12 @@ impl Provider {
     /// Answers a request that waits with what is there.
     pub(super) fn end_poll(&mut self, ticket: Ticket, now: Timestamp, actions: &mut Vec<Action>) {
         let Some(poll) = self.live.polls.get(&ticket).cloned() else { return };
-        let page = self.page(poll.agent, poll.from, poll.limit, now);
-        actions.push(Action::Answer { ticket, reply: Box::new(Reply::Messages(page)) });
+        let reply = if self.is_taken(poll.agent, &poll.key) {
+            Reply::Messages(self.page(poll.agent, poll.from, poll.limit, now))
+        } else {
+            ended()
+        };
+        actions.push(Action::Answer { ticket, reply: Box::new(reply) });
         self.live.end_poll(ticket);
     }
 }

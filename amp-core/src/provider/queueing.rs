@@ -96,7 +96,7 @@ impl Provider {
         plan: &mut Plan,
     ) -> usize {
         let before = plan.actions.len();
-        plan.actions.extend(self.live.sockets_of(agent).map(|socket| {
+        plan.actions.extend(self.served_sockets(agent).map(|socket| {
             Action::PushMessage(Push {
                 socket,
                 agent,

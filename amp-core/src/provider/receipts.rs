@@ -11,8 +11,8 @@ use super::mail::Entry;
 use super::number::AgentNumber;
 use super::reply::Reply;
 use crate::wire::{
-    Answer as _, ApiError, ApiErrorCode, DeliveredFrame, MarkRead, ReadFrame, ReadReceipt,
-    ReceiptOutcome, ServerFrame,
+    Answer as _, ApiError, ApiErrorCode, DeliveredFrame, MarkRead, ReadFrame, ReadReceipt, ReceiptOutcome,
+    ServerFrame,
 };
 
 impl Provider {
@@ -66,7 +66,7 @@ impl Provider {
     pub(super) fn send_to_all(&self, agent: AgentNumber, frame: &ServerFrame, plan: &mut Plan) -> bool {
         let text = frame.encode(self.settings.frame_shape);
         let before = plan.actions.len();
-        let sockets = self.live.sockets_of(agent);
+        let sockets = self.served_sockets(agent);
         plan.actions.extend(sockets.map(|socket| Action::SendFrame { socket, text: text.clone() }));
         plan.actions.len() > before
     }

@@ -164,6 +164,7 @@ impl Provider {
         let (api_key, hash) = new_api_key("amp_live_sk_", moment)?;
         let record = AgentRecord { api_key: Some(hash), former_api_key: None, unused: false, ..old.clone() };
         let reply = self.registered(&record, api_key);
+        self.end_with_keys(&record, moment.now(), plan);
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
         Ok(reply)
     }

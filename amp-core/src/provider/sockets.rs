@@ -4,6 +4,7 @@
 use amp_envelope::Timestamp;
 
 use super::action::Action;
+use super::agent::ApiKeyHash;
 use super::agents::Agent;
 use super::decision::Plan;
 use super::engine::{Provider, admitted};
@@ -42,6 +43,7 @@ impl Provider {
             (Ok(ClientFrame::Auth(auth)), _) => {
                 self.authenticate(socket, agent, &auth.token, moment.now(), plan)
             }
+            (_, Some(_)) if !self.is_served(socket) => self.refuse_socket(socket, CLOSE_UNAUTHORIZED, plan),
             (_, None) => self.refuse_socket(socket, CLOSE_FIRST_FRAME, plan),
             (Ok(frame), Some(agent)) => self.follow(socket, agent, &frame, moment, plan),
             (Err(_), Some(_)) => {
@@ -51,7 +53,8 @@ impl Provider {
         }
     }
 
-    /// The agent says who it is. A frame that is sent twice, because the answer was slow, changes nothing.
+    /// The agent says who it is. A frame that is sent twice, because the answer was slow, changes nothing. With another
+    /// API key of the same agent, the socket lasts as long as that.
     fn authenticate(
         &self,
         socket: SocketId,
@@ -81,7 +84,9 @@ impl Provider {
         self.send(socket, &ServerFrame::Connected(connected), plan);
         if bound.is_none() {
             self.make_room_for_socket(number, plan);
-            plan.changes.push(Change::Bound(socket, number));
+        }
+        plan.changes.push(Change::Bound(socket, number, ApiKeyHash::of(key.expose())));
+        if bound.is_none() {
             plan.changes.push(Change::Seen(number, now));
             self.replay_to(socket, number, now, plan);
         }
@@ -159,6 +164,10 @@ impl Provider {
     }
 
     pub(super) fn close(&self, socket: SocketId, code: u16, plan: &mut Plan) {
+        let is_it = |change: &Change| matches!(change, Change::Closed(other) if *other == socket);
+        if plan.changes.iter().any(is_it) {
+            return;
+        }
         plan.actions.push(Action::CloseSocket { socket, code });
         plan.changes.push(Change::Closed(socket));
     }
@@ -184,7 +193,7 @@ impl Provider {
 
     fn look_at(&self, id: SocketId, plan: &mut Plan) {
         let Some(socket) = self.live.sockets.get(&id) else { return };
-        if socket.agent.is_none() {
+        if socket.agent.is_none() || !self.is_served(id) {
             self.refuse_socket(id, CLOSE_UNAUTHORIZED, plan);
         } else if self.live.clock.now().since(socket.heard) >= SILENCE_MAX {
             self.close(id, CLOSE_GOING_AWAY, plan);
