@@ -1,5 +1,6 @@
 //! What one source says of a provider, and what several say together (federation, discovery).
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -118,6 +119,18 @@ impl Claim {
     pub const fn at(&self) -> Timestamp {
         self.at
     }
+
+    /// Whether another endpoint is named than by the other, however the two are spelled.
+    pub(super) fn is_elsewhere(&self, other: &Self) -> bool {
+        let parts = |endpoint: &'_ str| {
+            let after = endpoint.find("://").map_or(0, |at| at.saturating_add(3));
+            let rest = endpoint.get(after..).unwrap_or_default().trim_end_matches('/');
+            let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = host.to_ascii_lowercase();
+            (host.strip_suffix(":443").unwrap_or(&host).to_owned(), path.to_owned())
+        };
+        parts(&self.endpoint) != parts(&other.endpoint)
+    }
 }
 
 /// What is known of a provider: an endpoint and the key that the same source names.
@@ -139,7 +152,7 @@ impl Discovered {
         &self.provider
     }
 
-    /// The source that names both endpoint and key. [`Source::LastKnown`] when no other has anything to say now.
+    /// The first source that names both endpoint and key. [`Source::LastKnown`] when no other has anything to say now.
     #[must_use]
     pub const fn source(&self) -> Source {
         self.source
@@ -190,7 +203,7 @@ impl Discovered {
     }
 }
 
-/// Sources that name different keys for one provider. It is for a person to decide: see
+/// Sources that name different keys or endpoints for one provider. It is for a person to decide: see
 /// [`Discovery::confirm`](super::Discovery::confirm).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryConflict {
@@ -215,7 +228,11 @@ impl DiscoveryConflict {
 /// Shows who says what; the endpoints are left out.
 impl fmt::Display for DiscoveryConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "key_conflict: the sources name different keys for {}:", self.provider.as_str())?;
+        write!(
+            f,
+            "key_conflict: the sources name different keys or endpoints for {}:",
+            self.provider.as_str()
+        )?;
         for claim in &self.claims {
             match claim.fingerprint() {
                 Some(fingerprint) => write!(f, " {} {fingerprint}", claim.source)?,
@@ -230,7 +247,7 @@ impl fmt::Display for DiscoveryConflict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// All that name a key name this one.
+    /// All that name a key name this one, and one endpoint.
     Found(Box<Discovered>),
     /// They do not agree.
     Conflict(DiscoveryConflict),

@@ -66,9 +66,10 @@ pub enum Query {
 
 /// What is known of other providers, and what is to be asked.
 ///
-/// Sources are the DNS, the provider's own document, a registry, and what was last known; they are taken in that order,
-/// endpoint and key from one and the same. When two of them name different keys, that is a [`Finding::Conflict`], also
-/// when one is what was last known: a changed key is a matter for a person ([`confirm`](Self::confirm)).
+/// Sources are the DNS, the provider's own document, a registry, and what was last known. Endpoint and key come from one
+/// and the same: what a person has confirmed, else the document, else the first that names the key by its fingerprint.
+/// When two of them name different keys or endpoints, that is a [`Finding::Conflict`], also when one is what was last
+/// known: a changed key is a matter for a person ([`confirm`](Self::confirm)).
 ///
 /// An answer from the DNS is kept for its TTL, 5 minutes at least and a day at most; the document for an hour; the registry's
 /// record for a day; the news that a source has nothing for 5 minutes. 10,000 providers are remembered unless told
@@ -483,20 +484,37 @@ fn merged(provider: &Provider, entry: &Entry, time: Duration) -> Finding {
     // A whole key is known by either form of its fingerprint, so it is what the others are held against.
     let whole = named.iter().find_map(|claim| claim.key.key());
     let key = whole.map_or_else(|| first.key.clone(), |key| ClaimedKey::Key(key.clone()));
-    if !named.iter().all(|claim| claim.key.agrees(&key)) {
+    let leading = leading(&named, confirmed.is_some()).unwrap_or(first);
+    let is_other = |claim: &&Claim| claim.is_elsewhere(leading) && !gives_way(claim, leading);
+    let differs = confirmed.is_none() && named.iter().any(is_other);
+    if differs || !named.iter().all(|claim| claim.key.agrees(&key)) {
         let provider = provider.clone();
         return Finding::Conflict(DiscoveryConflict { provider, claims: all });
     }
-    let Some(fingerprint) = first.key.fingerprint() else { return Finding::Nothing };
+    // Whoever comes first and says the same has said it.
+    let told = named.iter().find(|claim| !claim.is_elsewhere(leading)).unwrap_or(&leading);
+    let Some(fingerprint) = told.key.fingerprint() else { return Finding::Nothing };
     Finding::Found(Box::new(Discovered {
         provider: provider.clone(),
-        source: first.source,
-        endpoint: first.endpoint.clone(),
+        source: told.source,
+        endpoint: leading.endpoint.clone(),
         fingerprint,
         key: whole.cloned(),
         is_registered: entry.is_registered(&key, time),
         is_confirmed: confirmed.is_some(),
     }))
+}
+
+/// Whose endpoint counts. A fingerprint is public, and whoever repeats it proves nothing by that: what a person has
+/// confirmed comes first, then who gives the whole key, then the others in their order.
+fn leading<'c>(named: &[&'c Claim], is_confirmed: bool) -> Option<&'c Claim> {
+    let known = named.iter().find(|claim| claim.source == Source::LastKnown).filter(|_| is_confirmed);
+    known.or_else(|| named.iter().find(|claim| claim.key.key().is_some())).copied()
+}
+
+/// Whether a claim says where the provider was before: it has moved, and says so with its whole key, or never gave one.
+fn gives_way(claim: &Claim, to: &Claim) -> bool {
+    claim.source == Source::LastKnown && (to.key.key().is_some() || claim.key.key().is_none())
 }
 
 /// Keeps what the sources agree on as last known, if it says more than what was.
