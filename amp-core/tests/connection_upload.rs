@@ -328,6 +328,9 @@ fn a60_an_object_that_describes_another_file_is_not_passed_on() {
     let cases = [
         ("digest", json!(Sha256Digest::of(b"other").to_string()), UploadError::Swapped { field: "digest" }),
         ("size", json!(9), UploadError::Swapped { field: "size" }),
+        ("filename", json!("pay-now.html"), UploadError::Swapped { field: "filename" }),
+        ("filename", json!("../a.csv"), UploadError::Swapped { field: "filename" }),
+        ("content_type", json!("text/html"), UploadError::Swapped { field: "content_type" }),
         ("url", Value::Null, UploadError::Incomplete),
     ];
     for (member, value, error) in cases {
@@ -338,6 +341,14 @@ fn a60_an_object_that_describes_another_file_is_not_passed_on() {
         });
         assert_eq!(outcome, Err(error), "{member}");
     }
+    // What nobody asked for is not signed.
+    let mut scanned = state(ID, "clean");
+    scanned["note"] = json!("signed by you");
+    scanned["content_type"] = json!("Text/CSV");
+    let (outcome, _) = with_api(&mut |endpoint, _| {
+        Some(if endpoint == Endpoint::GetAttachment { answer(200, &scanned) } else { honest(endpoint) })
+    });
+    assert!(!outcome.unwrap().object().contains("note"));
     // An answer about another attachment is none.
     let (outcome, _) = with_api(&mut |endpoint, _| {
         Some(match endpoint {

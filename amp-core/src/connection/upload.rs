@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-use amp_envelope::{Attachment, AttachmentId, ScanStatus, Timestamp};
+use amp_envelope::{Attachment, AttachmentId, ScanStatus, Timestamp, safe_filename};
 
 use super::backoff::Backoff;
 use super::call::{Call, Ticket};
@@ -16,8 +16,8 @@ use super::upload_step::{
 };
 use crate::webhook::{Target, TargetError};
 use crate::wire::{
-    Answer as _, AnswerParts, ApiError, ApiErrorCode, AttachmentState, ConfirmUpload, GetAttachment, Request,
-    Retry, StartUpload, UploadStarted,
+    Answer as _, AnswerParts, ApiError, ApiErrorCode, AttachmentState, ConfirmUpload, Extra, GetAttachment,
+    Request, Retry, StartUpload, UploadStarted,
 };
 
 /// Longest wait for an answer, and longest time without a byte.
@@ -70,7 +70,8 @@ struct Scan {
 /// ([`ContentHasher`](super::ContentHasher)), and when it is sent. It is never in memory as a whole.
 ///
 /// The API key goes to the provider's API and nowhere else. What the provider says of the attachment in the end is
-/// compared with what was sent; then its object goes into the payload as it is.
+/// compared with what was sent: size, digest, name and type. Then its object goes into the payload, without members that
+/// this version does not know.
 ///
 /// ```
 /// use amp_core::connection::{ContentHasher, Upload, UploadSettings, UploadStep};
@@ -363,7 +364,16 @@ impl Upload {
         if state.digest.is_some_and(|digest| !digest.equals(&self.about.digest)) {
             return Err(UploadError::Swapped { field: "digest" });
         }
-        let object = state.payload_object().ok_or(UploadError::Incomplete)?;
+        if state.filename.as_ref().is_some_and(|name| !is_name_of(name, &self.about.filename)) {
+            return Err(UploadError::Swapped { field: "filename" });
+        }
+        let stated = state.content_type.as_ref();
+        if stated.is_some_and(|stated| !stated.trim().eq_ignore_ascii_case(self.about.content_type.trim())) {
+            return Err(UploadError::Swapped { field: "content_type" });
+        }
+        // Nobody signs what they cannot read.
+        let known = AttachmentState { extra: Extra::default(), ..state.clone() };
+        let object = known.payload_object().ok_or(UploadError::Incomplete)?;
         Ok(Uploaded { id: state.attachment_id.clone(), status: state.scan_status, object })
     }
 
@@ -440,6 +450,11 @@ impl Upload {
             }
         }
     }
+}
+
+/// Whether a stated name is the file's, or the one that it is made where names are kept safe for a disk.
+fn is_name_of(stated: &str, filename: &str) -> bool {
+    stated == filename || safe_filename(filename).is_ok_and(|safe| safe.as_str() == stated)
 }
 
 /// Shows how far it is, not where it goes.
