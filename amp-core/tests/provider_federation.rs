@@ -232,25 +232,27 @@ fn a24_a_header_outside_the_signature_changes_nothing_at_a_provider() {
 
 // rule: FWD-8
 #[test]
-fn a_key_that_is_revoked_or_an_agents_of_our_own_signs_for_nobody_else() {
+fn a_key_that_is_revoked_signs_for_nobody() {
     let (alice, bob) = (alice(), bob());
-    let mut impostor = agent(0, 2, "mallory");
-    impostor.identity = Identity::from_seed(&[42 + 2; 32]);
-    let mut world = World::new(&[&alice, &bob, &impostor]).acquainted();
-    // A's agent registers with the key of an agent of B: B knows whose it is.
-    let stolen = agent(0, 3, "thief");
-    let stolen = Agent { identity: Identity::from_seed(&[44; 32]), ..stolen };
-    assert_eq!(bob.identity.verifying_key(), stolen.identity.verifying_key());
-    let mut world_with = World::new(&[&stolen, &bob]).acquainted();
-    let (_, answer) = world_with.route_waiting(&stolen, &stolen.writes(&bob, "I am Bob", world_with.now));
-    assert_eq!(answer.unwrap()["warnings"][0], "key_conflict");
-
+    let mut world = World::new(&[&alice, &bob]).acquainted();
     let key = alice.identity.verifying_key().clone();
     world.with(1, |provider, moment| provider.revoke_peer_key(&key, moment).unwrap());
     world.restart(1);
     let (_, answer) = world.route_waiting(&alice, &alice.writes(&bob, "Hello", world.now));
     assert_eq!(answer.unwrap()["warnings"][0], "key_revoked");
     assert!(world.pending(&bob).is_empty());
+}
+
+// rule: FWD-8
+#[test]
+fn whoever_registers_the_public_key_of_another_providers_agent_shuts_it_out_of_nothing() {
+    let (alice, bob) = (alice(), bob());
+    let mut mallory = agent(1, 2, "mallory");
+    mallory.identity = self::alice().identity; // the public key alone goes into the registration
+    let mut world = World::new(&[&alice, &bob, &mallory]).acquainted();
+    let (_, answer) = world.route_waiting(&alice, &alice.writes(&bob, "Hello", world.now));
+    assert_ne!(answer.unwrap()["status"], "failed");
+    assert_eq!(world.texts(&bob), ["Hello"]);
 }
 
 // rule: FWD-4
@@ -320,6 +322,42 @@ fn unknown_providers_make_us_ask_ten_times_a_minute_at_most() {
 }
 
 #[test]
+fn a_question_about_a_provider_whose_answer_is_lost_is_asked_again() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]).acquainted();
+    world.route(&alice, &alice.writes(&bob, "Hello", world.now));
+    let mut request = world.sent[0].clone();
+    for (name, value) in &mut request.headers {
+        if name.eq_ignore_ascii_case("x-amp-provider") {
+            *value = "agents.unknown.example".to_owned();
+        }
+    }
+    world.loses_look_ups = true;
+    for round in 1..4 {
+        let before = world.sites[1].look_ups;
+        for _ in 0..3 {
+            assert_eq!(code(&world.deliver(1, request.clone())), (503, "provider_not_known".into()));
+        }
+        assert_eq!(world.sites[1].look_ups - before, 2, "once in round {round}");
+        world.run_for(30);
+    }
+}
+
+// rule: FWD-17
+#[test]
+fn what_is_said_of_another_message_is_no_answer() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]).acquainted();
+    world.sites[1].link = Link::Confuses;
+    let (ticket, answer) = world.route_waiting(&alice, &alice.writes(&bob, "Hello", world.now));
+    assert_ne!(answer.unwrap()["status"], "delivered", "{ticket:?}");
+    assert!(!world.sites[0].bodies.is_empty(), "it is kept for the next attempt");
+    world.sites[1].link = Link::Works;
+    world.run_for(60);
+    assert_eq!(world.texts(&bob), ["Hello"]);
+}
+
+#[test]
 fn whom_a_provider_does_not_trust_it_does_not_forward_to_either() {
     let (alice, bob) = (alice(), bob());
     let mut world = World::with_mode(&[&alice, &bob], FederationMode::Closed);
@@ -347,6 +385,38 @@ fn a_message_for_another_provider_is_accepted_once_under_its_key() {
     assert_eq!(first.unwrap(), second.unwrap());
     world.run_for(600);
     assert_eq!(world.texts(&bob), ["Hello"]);
+}
+
+// rule: FWD-17
+#[test]
+fn a_message_that_was_given_up_is_not_answered_as_queued_under_its_key() {
+    let (alice, bob) = (alice(), bob());
+    for restarts in [false, true] {
+        let mut world = World::new(&[&alice, &bob]).acquainted();
+        world.sites[1].link = Link::Down;
+        let draft = Draft::request(bob.address.clone(), "Hi", "Hello").from(&alice.address);
+        let message = draft
+            .idempotency_key("idk_0b8b3f5e-3a51-4c5a-9d2e-0a1b2c3d4e5f".parse().unwrap())
+            .sign(&alice.identity, world.now)
+            .unwrap();
+        assert_eq!(world.route(&alice, &message).1["status"], "queued");
+        if restarts {
+            world.restart(0);
+            world.restart_from_snapshot(0);
+        }
+        world.run_for(600);
+        assert!(world.sites[0].bodies.is_empty(), "it is gone");
+        world.restart(0);
+        world.sites[1].link = Link::Works;
+        for _ in 0..2 {
+            let (_, answer) = world.route(&alice, &message);
+            assert_eq!(answer["status"], "failed");
+            assert_eq!(answer["warnings"][0], "provider_unreachable");
+            world.restart_from_snapshot(0);
+        }
+        world.run_for(600);
+        assert!(world.pending(&bob).is_empty());
+    }
 }
 
 #[test]

@@ -422,8 +422,7 @@ fn a_message_is_signed_with_the_key_that_its_host_names() {
         (other, refusal(403, "signature_invalid")),
         (changed("Hello", "Hallo"), refusal(403, "signature_invalid")),
         (changed("alice@", "alina@"), refusal(403, "signature_invalid")),
-        // A key of an agent of this host's is nobody else's.
-        (own, refusal(409, "key_conflict")),
+        (own, refusal(403, "signature_invalid")),
     ] {
         assert_eq!(code(&world.take(1, parts)), expected);
     }

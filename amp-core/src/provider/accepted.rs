@@ -9,6 +9,7 @@ use amp_envelope::{IdempotencyKey, MessageId, Timestamp};
 use super::codec::Sha256Hash;
 use super::effect::Way;
 use super::number::AgentNumber;
+use super::outbox::ForwardEnd;
 
 /// For how long the first answer is given again.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -25,6 +26,8 @@ pub(super) struct Accepted {
     pub(super) queued_at: Timestamp,
     /// How the message was handed over, if the answer said so.
     pub(super) handed_over: Option<(Way, Timestamp)>,
+    /// Why it was given up, if it was to be forwarded.
+    pub(super) given_up: Option<ForwardEnd>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -85,6 +88,18 @@ impl AcceptedKeys {
         }
     }
 
+    /// Notes that a message was given up, of which the first answer said that it waits.
+    pub(super) fn given_up(&mut self, agent: AgentNumber, id: &MessageId, how: ForwardEnd) {
+        let Some(own) = self.agents.get_mut(&agent) else { return };
+        // It was accepted minutes ago: it is among the last.
+        let key = own.order.iter().rev().find(|(at, key)| {
+            own.by_key.get(key).is_some_and(|accepted| accepted.queued_at == *at && accepted.id == *id)
+        });
+        if let Some(accepted) = key.and_then(|(_, key)| own.by_key.get_mut(key)) {
+            accepted.given_up = Some(how);
+        }
+    }
+
     pub(super) fn remove(&mut self, agent: AgentNumber) {
         self.agents.remove(&agent);
     }
@@ -121,7 +136,7 @@ mod tests {
 
     fn accepted(queued_at: Timestamp) -> Accepted {
         let id = MessageId::from_parts(queued_at, [0; 8]);
-        Accepted { digest: Sha256Hash::of(&[]), id, queued_at, handed_over: None }
+        Accepted { digest: Sha256Hash::of(&[]), id, queued_at, handed_over: None, given_up: None }
     }
 
     #[test]

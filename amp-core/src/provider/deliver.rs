@@ -113,15 +113,10 @@ impl Provider {
         !is_enough && !self.live.peers.discovery.queries(provider, now).is_empty()
     }
 
-    /// What is known of the key that is named for the sender: a key of an agent of this provider is nobody else's.
+    /// What is known of the key that is named for the sender. That an agent was registered here with the same key says
+    /// nothing: a public key is enough for that, and whoever signs the message has the private one.
     fn standing(&self, forward: &DecodedForward) -> KeyStanding {
-        if self.state.peers.is_revoked(forward.key()) {
-            KeyStanding::Revoked
-        } else if self.state.agents.with_key(forward.key()).is_some() {
-            KeyStanding::Conflict
-        } else {
-            KeyStanding::Clear
-        }
+        if self.state.peers.is_revoked(forward.key()) { KeyStanding::Revoked } else { KeyStanding::Clear }
     }
 
     fn take_forward(&self, judged: Judged, now: Timestamp, plan: &mut Plan) -> Reply {
@@ -154,7 +149,7 @@ impl Provider {
 
     /// Asks the sources of a provider again whose time is over, while others still hold: no message waits for that.
     fn ask_in_time(&self, provider: &Domain, now: Timestamp, plan: &mut Plan) {
-        if self.live.peers.is_asking(provider) {
+        if self.live.peers.is_asking(provider, self.live.clock.now()) {
             return;
         }
         let count = self.look_up(provider, now, plan);
@@ -170,7 +165,7 @@ impl Provider {
         if !self.live.limiter.look(&charge, now).is_admitted() {
             return Reply::Now(ForwardRefusal::rate_limited().to_answer());
         }
-        if !self.live.peers.is_asking(provider) {
+        if !self.live.peers.is_asking(provider, self.live.clock.now()) {
             plan.changes.push(Change::Charged(charge, now));
             let count = self.look_up(provider, now, plan);
             plan.peer(PeerChange::Asked(provider.clone(), count));

@@ -282,6 +282,8 @@ pub struct FirstAnswer {
     pub(super) id: MessageId,
     pub(super) queued_at: Timestamp,
     pub(super) handed_over: Option<(Way, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) given_up: Option<ForwardEnd>,
 }
 
 /// How a message was handed over.

@@ -207,12 +207,18 @@ impl State {
                         id: forward.id.clone(),
                         queued_at: forward.queued_at,
                         handed_over: None,
+                        given_up: None,
                     };
                     self.accepted.insert(forward.sender, own.key.clone(), accepted);
                 }
             }
             Effect::ForwardTried { message, attempts } => peers.outbox.tried(*message, *attempts),
-            Effect::ForwardEnded { message, .. } => peers.outbox.ended(*message),
+            Effect::ForwardEnded { message, how, .. } => {
+                let ended = peers.outbox.ended(*message).filter(|_| how.is_given_up());
+                if let Some(forward) = ended {
+                    self.accepted.given_up(forward.sender, &forward.id, *how);
+                }
+            }
             _ => {}
         }
     }

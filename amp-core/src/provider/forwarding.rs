@@ -76,6 +76,7 @@ const CODES: [&str; 16] = [
 #[derive(Clone, Debug)]
 pub struct Forwarding {
     message: MessageNumber,
+    id: MessageId,
     attempt: u8,
     target: Target,
 }
@@ -100,10 +101,11 @@ impl Forwarding {
         &self.target
     }
 
-    /// The other provider answered.
+    /// The other provider answered. What it says of another message is no answer.
     #[must_use]
     pub fn answered(&self, answer: &AnswerParts) -> Performed {
         self.performed(match Delivered::from_parts(answer) {
+            Ok(delivered) if delivered.id != self.id => ForwardOutcome::Failed,
             Ok(delivered) if delivered.is_delivered => ForwardOutcome::Delivered,
             Ok(_) => ForwardOutcome::Accepted,
             Err(error) => refused(&error),
@@ -279,7 +281,7 @@ impl Provider {
         let Some(provider) = outbound.forward.domain() else {
             return self.end(outbound, ForwardEnd::Unreachable, "provider_unreachable", now, plan);
         };
-        if self.live.peers.is_asking(&provider) {
+        if self.live.peers.is_asking(&provider, self.live.clock.now()) {
             return plan.peer(PeerChange::Asks(outbound.forward.number));
         }
         match self.look_up(&provider, now, plan) {
@@ -306,7 +308,7 @@ impl Provider {
             _ => None,
         };
         let Some(target) = target else { return self.try_again(outbound, made, now, plan) };
-        let forwarding = Forwarding { message, attempt: made, target };
+        let forwarding = Forwarding { message, id: outbound.forward.id.clone(), attempt: made, target };
         plan.actions.push(Action::Forward(Box::new(forwarding)));
         plan.peer(PeerChange::Sends(message));
     }
@@ -316,8 +318,8 @@ impl Provider {
         let message = outbound.forward.number;
         let peer = self.settings.mesh.as_ref().and_then(|mesh| mesh.named(host));
         let Some(peer) = peer else { return self.try_again(outbound, attempt, now, plan) };
-        let (host, api) = (peer.host.clone(), peer.api.clone());
-        plan.actions.push(Action::HandOn(Box::new(HandingOn { message, attempt, host, api })));
+        let (host, api, id) = (peer.host.clone(), peer.api.clone(), outbound.forward.id.clone());
+        plan.actions.push(Action::HandOn(Box::new(HandingOn { message, id, attempt, host, api })));
         plan.peer(PeerChange::Sends(message));
     }
 
@@ -361,7 +363,7 @@ impl Provider {
         plan.effects.push(Effect::ForwardEnded { message: forward.number, how, at: now });
         plan.released.push(forward.number);
         plan.peer(PeerChange::Ended(forward.number));
-        let mut routed = Routed::new(forward.id.clone(), DeliveryStatus::Failed);
+        let mut routed = super::routed::given_up(&forward.id, code);
         match how {
             ForwardEnd::Delivered | ForwardEnd::Accepted => {
                 let is_delivered = how == ForwardEnd::Delivered;
@@ -380,7 +382,6 @@ impl Provider {
                 routed.remote_host.clone_from(&forward.host);
             }
             ForwardEnd::Refused | ForwardEnd::Unreachable | ForwardEnd::Expired => {
-                routed.warnings = Some(alloc::vec![code.into()]);
                 let mut frame =
                     ErrorFrame::new(ApiErrorCode::read(code)).with_message("the message was not delivered");
                 frame.id = Some(forward.id.clone());

@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use amp_crypto::Signature;
-use amp_envelope::JsonValue;
 use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
+use amp_envelope::{JsonValue, MessageId};
 
 use super::action::{Performed, PerformedKind};
 use super::body::{self, BodyError};
@@ -37,6 +37,7 @@ use crate::wire::{
 #[derive(Clone, Debug)]
 pub struct HandingOn {
     pub(super) message: MessageNumber,
+    pub(super) id: MessageId,
     pub(super) attempt: u8,
     pub(super) host: Box<str>,
     pub(super) api: ApiUrl,
@@ -62,10 +63,11 @@ impl HandingOn {
         &self.api
     }
 
-    /// The other host answered.
+    /// The other host answered. What it says of another message is no answer.
     #[must_use]
     pub fn answered(&self, answer: &AnswerParts) -> Performed {
         self.performed(match Routed::from_parts(answer) {
+            Ok(routed) if routed.id.as_ref().is_some_and(|id| *id != self.id) => ForwardOutcome::Failed,
             Ok(routed) => match routed.status {
                 DeliveryStatus::Delivered => ForwardOutcome::Delivered,
                 DeliveryStatus::Queued => ForwardOutcome::Accepted,

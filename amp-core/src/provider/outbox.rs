@@ -83,6 +83,22 @@ pub enum ForwardEnd {
     Expired,
 }
 
+impl ForwardEnd {
+    /// Whether nobody has it.
+    pub(super) const fn is_given_up(self) -> bool {
+        matches!(self, Self::Refused | Self::Unreachable | Self::Expired)
+    }
+
+    /// What a sender is told of it by name.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::Unreachable => "provider_unreachable",
+            Self::Expired => "expired",
+            Self::Delivered | Self::Accepted | Self::Held | Self::Refused => "forward_refused",
+        }
+    }
+}
+
 /// One message that waits, and how often it was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outbound {
@@ -125,14 +141,15 @@ impl Outbox {
         }
     }
 
-    pub(super) fn ended(&mut self, message: MessageNumber) {
-        let Some(outbound) = self.entries.remove(&message) else { return };
-        let sender = outbound.forward.sender;
+    pub(super) fn ended(&mut self, message: MessageNumber) -> Option<QueuedForward> {
+        let forward = self.entries.remove(&message)?.forward;
+        let sender = forward.sender;
         if let Some(count) = self.of_sender.get_mut(&sender) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.of_sender.remove(&sender);
             }
         }
+        Some(forward)
     }
 }

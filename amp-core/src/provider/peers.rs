@@ -68,8 +68,8 @@ pub(super) struct Peers {
     pub(super) discovery: Discovery,
     attempts: BTreeMap<MessageNumber, Attempt>,
     due: BTreeSet<(Running, MessageNumber)>,
-    /// How many questions about a provider are open.
-    asked: BTreeMap<Domain, usize>,
+    /// How many questions about a provider are open, and until when their answers are waited for.
+    asked: BTreeMap<Domain, (usize, Running)>,
 }
 
 impl Peers {
@@ -87,9 +87,9 @@ impl Peers {
         due.take(most).map(|(_, message)| *message).collect()
     }
 
-    /// Whether questions about a provider are open.
-    pub(super) fn is_asking(&self, provider: &Domain) -> bool {
-        self.asked.contains_key(provider)
+    /// Whether answers about a provider are waited for. A question that the host lost is asked again.
+    pub(super) fn is_asking(&self, provider: &Domain, now: Running) -> bool {
+        self.asked.get(provider).is_some_and(|(_, until)| now < *until)
     }
 
     /// Takes up what was waiting when the provider stopped.
@@ -106,8 +106,9 @@ impl Peers {
             }
             PeerChange::Answered(provider) => self.answered(&provider, now),
             PeerChange::Asked(provider, count) => {
-                let open = self.asked.entry(provider).or_default();
-                *open = open.saturating_add(count);
+                self.asked.retain(|_, (_, until)| now < *until);
+                let (open, until) = self.asked.entry(provider).or_default();
+                (*open, *until) = (open.saturating_add(count), now.plus(PATIENCE));
             }
             PeerChange::Waits(message, provider, made) => {
                 let began = self.attempts.get(&message).map_or(now, |attempt| attempt.began);
@@ -123,7 +124,7 @@ impl Peers {
 
     /// A question was answered. When it was the last one, whoever waits for it goes on at once.
     fn answered(&mut self, provider: &Domain, now: Running) {
-        if let Some(open) = self.asked.get_mut(provider) {
+        if let Some((open, _)) = self.asked.get_mut(provider) {
             *open = open.saturating_sub(1);
             if *open > 0 {
                 return;

@@ -201,10 +201,11 @@ impl Provider {
             plan.changes.push(Change::AwaitedBy(message, ticket));
             return Some(Reply::Later);
         }
-        let answer = match first.handed_over {
-            Some((way, at)) => super::routed::delivered(&first.id, way, at),
-            None if self.state.held.holds(&first.id) => super::routed::quarantined(&first.id),
-            None => super::routed::queued(&first.id, first.queued_at),
+        let answer = match (first.handed_over, first.given_up) {
+            (Some((way, at)), _) => super::routed::delivered(&first.id, way, at),
+            (None, Some(how)) => super::routed::given_up(&first.id, how.code()),
+            (None, None) if self.state.held.holds(&first.id) => super::routed::quarantined(&first.id),
+            (None, None) => super::routed::queued(&first.id, first.queued_at),
         };
         Some(Reply::Now(answer.to_parts()))
     }

@@ -37,6 +37,13 @@ pub(super) fn failed(id: MessageId) -> Routed {
     routed
 }
 
+/// It was accepted to be forwarded, and nobody has it any more.
+pub(super) fn given_up(id: &MessageId, code: &str) -> Routed {
+    let mut routed = Routed::new(id.clone(), DeliveryStatus::Failed);
+    routed.warnings = Some(alloc::vec![code.into()]);
+    routed
+}
+
 pub(super) const fn method(way: Way) -> DeliveryMethod {
     match way {
         Way::Socket => DeliveryMethod::WebSocket,

@@ -118,6 +118,7 @@ impl State {
                 id: message.id.clone(),
                 queued_at: message.queued_at,
                 handed_over: None,
+                given_up: None,
             };
             self.accepted.insert(sender, accepted_as.key.clone(), accepted);
         }
@@ -174,6 +175,7 @@ impl State {
                 id: accepted.id.clone(),
                 queued_at: accepted.queued_at,
                 handed_over: accepted.handed_over,
+                given_up: accepted.given_up,
             };
             Effect::Accepted { answer: Box::new(answer) }
         }));
@@ -208,6 +210,7 @@ fn accepted(answer: &FirstAnswer) -> Accepted {
         id: answer.id.clone(),
         queued_at: answer.queued_at,
         handed_over: answer.handed_over,
+        given_up: answer.given_up,
     }
 }
 

@@ -9,7 +9,7 @@ use amp_core::provider::{
     Action, Call, Decision, Effect, Federation, Forwarding, MessageNumber, Moment, Performed, Provider,
     Reply, SocketId, Ticket,
 };
-use amp_core::wire::{AnswerParts, Method, Request, RequestParts};
+use amp_core::wire::{Answer as _, AnswerParts, Method, Request, RequestParts};
 use amp_core::{Address, Draft, Identity, SignedMessage, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -27,6 +27,8 @@ pub enum Link {
     LosesAnswers,
     /// What is sent arrives twice.
     Doubles,
+    /// What is sent is thrown away, and answered with what was said of another message.
+    Confuses,
 }
 
 /// An agent as its own program knows it.
@@ -120,6 +122,8 @@ pub struct World {
     pub attempts: Vec<(usize, String, Timestamp)>,
     /// Requests as they went over the wire.
     pub sent: Vec<RequestParts>,
+    /// What is asked about providers is not answered.
+    pub loses_look_ups: bool,
     moments: u64,
     tickets: u64,
 }
@@ -155,6 +159,7 @@ impl World {
             now: START.parse().unwrap(),
             attempts: Vec::new(),
             sent: Vec::new(),
+            loses_look_ups: false,
             moments: 0,
             tickets: 0,
         }
@@ -195,6 +200,12 @@ impl World {
         assert_eq!(Site::memory(&again), live, "a snapshot makes the same");
     }
 
+    /// The site as it is after its log was replaced by a snapshot, and it was started from that.
+    pub fn restart_from_snapshot(&mut self, site: usize) {
+        self.sites[site].log = Site::memory(&self.sites[site].provider);
+        self.restart(site);
+    }
+
     /// Decides, stores, commits, performs.
     pub fn with(
         &mut self,
@@ -228,6 +239,7 @@ impl World {
                     assert!(self.sites[site].answers.insert(ticket, answer).is_none());
                 }
                 Action::Note(event) => self.sites[site].events.push(*event),
+                Action::LookUp(_) if self.loses_look_ups => self.sites[site].look_ups += 1,
                 Action::LookUp(look_up) => {
                     self.sites[site].look_ups += 1;
                     let learned = self.look_up(&look_up);
@@ -275,6 +287,11 @@ impl World {
         let performed = match self.sites[to].link {
             Link::Down => forward.failed(),
             Link::Works => forward.answered(&self.deliver(to, parts)),
+            Link::Confuses => {
+                let other = amp_core::MessageId::from_parts(self.now, [9; 8]);
+                let status = amp_core::wire::DeliveryStatus::Delivered;
+                forward.answered(&amp_core::wire::Delivered::new(other, &status).to_parts())
+            }
             Link::LosesAnswers => {
                 self.deliver(to, parts);
                 forward.failed()
