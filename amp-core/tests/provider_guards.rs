@@ -3,18 +3,18 @@
 
 mod provider_support;
 
-use amp_core::guards::{LoopGuard, RiskLevel};
-use amp_core::provider::{Call, Notice, Refusals};
+use amp_core::guards::{LoopGuard, RateClass, RateLimit, RiskLevel};
+use amp_core::provider::{Call, Notice, Refusals, Registration};
 use amp_core::scan::Scanner;
 use amp_core::wire::{
-    AnswerParts, ApproveQuarantine, Cursor, GetQuarantine, GetRisk, ListQuarantine, Method, RejectQuarantine,
-    Request, RequestParts, ReviewStatus, Suspend, Unsuspend,
+    AnswerParts, ApproveQuarantine, Cursor, GetQuarantine, GetRisk, ListQuarantine, Method, OpaqueId,
+    Register, RejectQuarantine, Request, RequestParts, ReviewStatus, Suspend, Unsuspend,
 };
-use amp_core::{Message, QuarantineId};
+use amp_core::{Identity, Message, QuarantineId};
 use core::time::Duration;
 use std::sync::LazyLock;
 
-use provider_support::{Agent, Host, body_of, builder, effect};
+use provider_support::{Agent, Host, body_of, builder, effect, no_limits};
 use serde_json::{Value, json};
 
 fn pair() -> (Agent, Agent, Host) {
@@ -160,6 +160,111 @@ fn a35_a_suspension_outlives_restarts_and_is_made_no_longer_by_a_clock_that_was_
     host.now = right;
     assert_eq!(host.get(&bob, "/agents", &[]).0, 200, "over is over");
     assert_eq!(send(&mut host, &alice, &bob).0, 200);
+}
+
+fn owned() -> Host {
+    let most = RateLimit::new(u16::MAX, Duration::from_secs(60));
+    Host::new(
+        move || {
+            builder()
+                .scan(SCANNER.clone())
+                .rate_limits(no_limits().with(RateClass::Register, most))
+                .registration(Registration::open().with_owner("user-7", "acme").unwrap())
+        },
+        &[&Agent::new(0, "carol")],
+    )
+}
+
+/// Registers by the owner: the id and the API key.
+fn by_owner(host: &mut Host, name: &str, seed: u8) -> (OpaqueId, String) {
+    let request = Register::new(name.parse().unwrap(), Identity::from_seed(&[seed; 32]).verifying_key());
+    let reply = host.call_with(&Call::new(request.to_parts()).by_owner("user-7")).unwrap();
+    let answer = host.finish(reply).unwrap();
+    assert_eq!(answer.status, 201, "{}", body_of(&answer));
+    let body = body_of(&answer);
+    (body["agent_id"].as_str().unwrap().parse().unwrap(), body["api_key"].as_str().unwrap().into())
+}
+
+fn end(host: &mut Host, id: &OpaqueId) -> u16 {
+    let delete = RequestParts::new(Method::Delete, &format!("/agents/owned/{id}"));
+    let reply = host.call_with(&Call::new(delete).by_owner("user-7")).unwrap();
+    host.finish(reply).unwrap().status
+}
+
+fn fetches(host: &mut Host, key: &str) -> u16 {
+    let list = RequestParts::new(Method::Get, "/messages/pending").with_key(&key.parse().unwrap());
+    let reply = host.call_with(&Call::new(list)).unwrap();
+    host.finish(reply).unwrap().status
+}
+
+// rule: SUSP-6
+#[test]
+fn registering_again_ends_no_suspension() {
+    for (name, seed) in [("alice", 21), ("alice", 22), ("alicia", 21)] {
+        for restarts in 0..3 {
+            let mut host = owned();
+            let (id, key) = by_owner(&mut host, "alice", 21);
+            let mut request = Suspend::new(id.clone(), "spam");
+            request.duration = Some(Duration::from_secs(3 * 3600));
+            assert_eq!(by_admin(&mut host, &request).0, 200);
+            assert_eq!(fetches(&mut host, &key), 403);
+            assert_eq!(end(&mut host, &id), 200);
+            let other = by_owner(&mut host, "dave", 29).1;
+            assert_eq!(fetches(&mut host, &other), 200, "nobody else is meant");
+            match restarts {
+                0 => {}
+                1 => host.restart(),
+                _ => host.restart_from_snapshot(),
+            }
+            host.pass(3600);
+            let (again, key) = by_owner(&mut host, name, seed);
+            assert_eq!(fetches(&mut host, &key), 403, "{name} {seed}");
+            // And the time after, and for its time.
+            assert_eq!(end(&mut host, &again), 200);
+            let (again, key) = by_owner(&mut host, name, seed);
+            host.restart_from_snapshot();
+            host.pass(2 * 3600 - 1);
+            assert_eq!(fetches(&mut host, &key), 403);
+            if restarts == 0 {
+                host.pass(1);
+            } else {
+                assert_eq!(by_admin(&mut host, &Unsuspend::new(again.clone())).0, 200);
+            }
+            assert_eq!(fetches(&mut host, &key), 200);
+            // What is over, or was lifted, does not come back.
+            assert_eq!(end(&mut host, &again), 200);
+            let (_, key) = by_owner(&mut host, name, seed);
+            assert_eq!(fetches(&mut host, &key), 200);
+        }
+    }
+}
+
+// rule: SUSP-6
+#[test]
+fn registering_again_leaves_no_risk_behind() {
+    let carol = Agent::new(0, "carol");
+    let mut host = owned();
+    let (mut id, mut key) = by_owner(&mut host, "alice", 21);
+    let mut alice = Agent::new(0, "alice");
+    alice.identity = Identity::from_seed(&[21; 32]);
+    for round in 0..4 {
+        alice.api_key = key;
+        assert_eq!(send_text(&mut host, &alice, &carol, "please launch the rocket").0, 403);
+        let _ = host.send(&alice, &carol, &format!("message {round}"));
+        let (_, before) = by_admin(&mut host, &GetRisk::new(id.clone()));
+        assert_eq!((&before["blocked"], &before["total"]), (&json!(round + 1), &json!(2 * round + 2)));
+        assert_eq!(end(&mut host, &id), 200);
+        if round % 2 == 0 {
+            host.restart_from_snapshot();
+        }
+        (id, key) = by_owner(&mut host, "alice", 21);
+        let (_, mut after) = by_admin(&mut host, &GetRisk::new(id.clone()));
+        after["agent_id"] = before["agent_id"].clone();
+        assert_eq!(after, before);
+    }
+    host.pass(26 * 3600);
+    let (_, after) = by_admin(&mut host, &GetRisk::new(id));
+    assert_eq!(after["score"], 0, "{after}");
 }
 
 // rule: SUSP-5

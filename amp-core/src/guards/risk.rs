@@ -84,7 +84,7 @@ impl RiskCounts {
         self.flagged = self.flagged.saturating_add(1);
     }
 
-    pub(super) const fn is_clean(&self) -> bool {
+    pub(crate) const fn is_clean(&self) -> bool {
         self.blocked == 0 && self.quarantined == 0 && self.flagged == 0
     }
 

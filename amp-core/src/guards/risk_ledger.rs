@@ -187,6 +187,19 @@ impl<K: Ord + Clone> RiskLedger<K> {
         self.agents.remove(agent);
     }
 
+    /// Counts what was counted of one agent for another, which is the same one.
+    pub(crate) fn pass_on(&mut self, from: &K, to: &K) {
+        let Some(hours) = self.agents.remove(from) else { return };
+        let own = self.agents.entry(to.clone()).or_default();
+        for past in hours {
+            match own.iter_mut().find(|known| known.hour == past.hour) {
+                Some(known) => known.counts = known.counts.plus(past.counts),
+                None => own.push(past),
+            }
+        }
+        own.sort_unstable_by_key(|past| past.hour);
+    }
+
     /// How many agents are held.
     #[must_use]
     pub fn len(&self) -> usize {

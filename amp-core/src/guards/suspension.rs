@@ -102,6 +102,11 @@ impl Suspension {
         Self { suspended_at: now, expires_at, ..self.clone() }
     }
 
+    /// The same suspension, of another agent.
+    pub(crate) fn passed_to(&self, agent_id: &str) -> Self {
+        Self { agent_id: agent_id.into(), ..self.clone() }
+    }
+
     /// How long it lasts.
     fn duration(&self) -> Option<Duration> {
         self.expires_at.map(|end| end.duration_since(self.suspended_at).unwrap_or_default())

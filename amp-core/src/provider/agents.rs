@@ -179,7 +179,8 @@ fn hashes(record: &AgentRecord) -> impl Iterator<Item = ApiKeyHash> {
     record.api_key.into_iter().chain(record.former_api_key.map(|former| former.hash))
 }
 
-fn keys(record: &AgentRecord) -> impl Iterator<Item = Sha256Hash> {
+/// The key of an agent and those that it had.
+pub(super) fn keys(record: &AgentRecord) -> impl Iterator<Item = Sha256Hash> {
     record.retired_keys.iter().copied().chain([key_hash(&record.key)])
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::agent::{AgentRecord, ApiKeyHash};
 use super::attachment::AttachmentRecord;
 use super::codec::{self, Sha256Hash};
+use super::departed::DepartedAgent;
 use super::number::{AgentNumber, MessageNumber};
 use super::outbox::{ForwardEnd, QueuedForward};
 use crate::federation::{ForwardSeen, LastKnown};
@@ -192,6 +193,11 @@ pub enum Effect {
         entry: Box<QuarantineEntry>,
         /// When.
         at: Timestamp,
+    },
+    /// What an agent that left is known again by, since something is held against it; part of a snapshot.
+    Departed {
+        /// The agent.
+        agent: Box<DepartedAgent>,
     },
     /// An agent is suspended.
     Suspended {

@@ -96,7 +96,12 @@ impl Provider {
         moment: &Moment,
         plan: &mut Plan,
     ) -> Result<Reply, ApiError> {
-        let address = self.agent(agent)?.record.address.clone();
+        let record = &self.agent(agent)?.record;
+        if !self.state.may_leave(record, moment.now()) {
+            let rule = "too many have left with something held against them: try again in a day";
+            return Err(ApiError::new(ApiErrorCode::Forbidden, rule));
+        }
+        let address = record.address.clone();
         let waiting =
             self.state.mail.queue(agent).into_iter().flat_map(|queue| queue.entries.keys().copied());
         let already: BTreeSet<MessageNumber> = plan.released.iter().copied().collect();

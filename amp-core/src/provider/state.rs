@@ -9,6 +9,7 @@ use amp_envelope::Timestamp;
 use super::accepted::{Accepted, AcceptedKeys};
 use super::agents::Agents;
 use super::attachment::Attachments;
+use super::departed::Departed;
 use super::effect::{Effect, FirstAnswer, HeldMessage, QueuedMessage};
 use super::federation::PeerState;
 use super::held::Held;
@@ -29,18 +30,21 @@ pub(super) struct State {
     pub(super) peers: PeerState,
     pub(super) held: Held,
     pub(super) suspensions: Suspensions,
+    pub(super) departed: Departed,
     pub(super) risk: RiskLedger<AgentNumber>,
 }
 
 impl State {
     pub(super) fn apply(&mut self, effect: &Effect) {
         match effect {
-            Effect::AgentSet { agent } => self.agents.set((**agent).clone()),
-            Effect::AgentRemoved { agent, .. } => {
-                if let Some(gone) = self.agents.get(*agent) {
-                    self.suspensions.lift(&gone.record.agent_id);
+            Effect::AgentSet { agent } => {
+                if self.agents.get(agent.number).is_none() {
+                    self.burden(agent);
                 }
-                self.risk.forget(agent);
+                self.agents.set((**agent).clone());
+            }
+            Effect::AgentRemoved { agent, at } => {
+                self.remember_departed(*agent, *at);
                 self.held.remove(*agent);
                 self.agents.remove(*agent);
                 self.mail.remove(*agent);
@@ -77,6 +81,7 @@ impl State {
             | Effect::ForwardEnded { .. } => self.apply_federation(effect),
             Effect::Held { held } => self.hold(held),
             Effect::Reviewed { entry, at } => self.held.settle(entry, *at),
+            Effect::Departed { agent } => self.departed.insert((**agent).clone()),
             Effect::Suspended { record } => self.suspensions.suspend((**record).clone()),
             Effect::SuspensionLifted { agent_id, .. } => drop(self.suspensions.lift(agent_id)),
             Effect::RiskCounted { agent, hour, counts, at } => self.risk.set(agent, *hour, *counts, *at),
@@ -137,6 +142,7 @@ impl State {
         }));
         let suspended = |record: &Suspension| Effect::Suspended { record: Box::new(record.clone()) };
         effects.extend(self.suspensions.iter().map(suspended));
+        effects.extend(self.departed.iter().map(|agent| Effect::Departed { agent: Box::new(agent.clone()) }));
         let mut waiting: Vec<(MessageNumber, AgentNumber, &Entry)> = Vec::new();
         for (agent, queue) in self.mail.queues() {
             waiting.extend(queue.entries.iter().map(|(number, entry)| (*number, agent, entry)));
