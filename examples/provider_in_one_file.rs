@@ -134,7 +134,7 @@ impl Host {
     fn open(path: &Path, api: ApiUrl) -> Result<Self> {
         let (store, effects) = Store::open(path)?;
         let provider = Provider::builder("crabmail.ai".parse()?, api);
-        let provider = provider.registration(Registration::open()).restore(effects).build();
+        let provider = provider.registration(Registration::open()).restore(effects)?.build();
         Ok(Self { provider, store, waiting: HashMap::new(), tickets: 0 })
     }
 
@@ -144,7 +144,7 @@ impl Host {
         let ticket = Ticket(self.tickets);
         self.waiting.insert(ticket, answer_to);
         let call = Call::new(request).with_ticket(ticket).with_source(source);
-        let decision = self.provider.handle(&call, &moment()?);
+        let decision = self.provider.handle(&call, moment()?);
         if let Err(error) = self.store.store(&decision) {
             // Not stored, so never decided: the caller hears of it and tries again.
             self.waiting.remove(&ticket);
@@ -158,7 +158,7 @@ impl Host {
     }
 
     fn tick(&mut self) -> Result {
-        let decision = self.provider.tick(&moment()?);
+        let decision = self.provider.tick(moment()?);
         self.store.store(&decision)?;
         let actions = decision.commit().actions;
         self.perform(actions)
@@ -176,7 +176,11 @@ impl Host {
 
     /// Completes an answer with bodies from the store. One that comes later finds its caller by the ticket.
     fn answer(&mut self, ticket: Ticket, reply: Reply) -> Result {
-        if let Some(answer) = reply.into_answer(|number| self.store.body(number))?
+        let answer = reply.into_answer(|number| self.store.body(number)).unwrap_or_else(|missing| {
+            eprintln!("{missing}");
+            Some(missing.into_answer())
+        });
+        if let Some(answer) = answer
             && let Some(caller) = self.waiting.remove(&ticket)
         {
             // A caller that is gone wants no answer.

@@ -84,17 +84,17 @@ fn start_as(make: fn() -> ProviderBuilder) -> (Agent, Agent, Host) {
 impl Host {
     fn restart(&mut self) {
         let effects = self.log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
-        self.provider = (self.make)().restore(effects).build();
+        self.provider = (self.make)().restore(effects).unwrap().build();
     }
 
     fn pass(&mut self, seconds: u64) {
         self.now = self.now.saturating_add(Duration::from_secs(seconds));
     }
 
-    fn with(&mut self, decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>) -> Outcome {
+    fn with(&mut self, decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>) -> Outcome {
         self.moments += 1;
         let moment = Moment::new(self.now, Sha256::digest(self.moments.to_be_bytes()).into());
-        let decision = decide(&mut self.provider, &moment);
+        let decision = decide(&mut self.provider, moment);
         self.log.extend(decision.effects().iter().map(Effect::to_json));
         for file in decision.files() {
             self.files.insert(file.id().clone(), file.as_bytes().to_vec());
@@ -670,10 +670,10 @@ fn a_provider_that_is_restored_goes_on_where_it_stopped() {
         let live: Vec<_> = host.provider.snapshot().iter().map(Effect::to_json).collect();
         let log = host.log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
         let doubled: Vec<_> = log.flat_map(|effect| [effect.clone(), effect]).collect();
-        let replayed = with_host_checks().restore(doubled).build();
+        let replayed = with_host_checks().restore(doubled).unwrap().build();
         assert_eq!(replayed.snapshot().iter().map(Effect::to_json).collect::<Vec<_>>(), live);
         let lines = live.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
-        let restored = with_host_checks().restore(lines).build();
+        let restored = with_host_checks().restore(lines).unwrap().build();
         assert_eq!(restored.snapshot().iter().map(Effect::to_json).collect::<Vec<_>>(), live);
         for started in &opened {
             let token = token_of(started.upload_url.as_str());

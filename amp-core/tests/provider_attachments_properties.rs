@@ -146,17 +146,17 @@ impl World {
 
     fn restart_from(&mut self, lines: &[String]) {
         let effects = lines.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
-        self.provider = configured(self.host_checks).restore(effects).build();
+        self.provider = configured(self.host_checks).restore(effects).unwrap().build();
     }
 
     /// The answer, unless the host stopped.
     fn with(
         &mut self,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+        decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>,
     ) -> Option<(u16, Vec<u8>)> {
         self.moments += 1;
         let moment = Moment::new(self.now, Sha256::digest(self.moments.to_be_bytes()).into());
-        let decision = decide(&mut self.provider, &moment);
+        let decision = decide(&mut self.provider, moment);
         self.log.extend(decision.effects().iter().map(Effect::to_json));
         self.files.extend(decision.files().iter().map(|file| file.id().clone()));
         for id in decision.released_files() {
@@ -339,7 +339,7 @@ impl World {
         let live: Vec<_> = self.provider.snapshot().iter().map(Effect::to_json).collect();
         for lines in [&self.log, &live] {
             let effects = lines.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
-            let restored = configured(self.host_checks).restore(effects).build();
+            let restored = configured(self.host_checks).restore(effects).unwrap().build();
             assert_eq!(restored.snapshot().iter().map(Effect::to_json).collect::<Vec<_>>(), live);
         }
     }

@@ -708,7 +708,7 @@ fn a34_a_decision_that_was_not_stored_was_never_made() {
     let body = keyed(&alice, &bob, &host, "one");
     let parts = Host::route_body(&body).with_key(&alice.api_key.parse().unwrap());
     let moment = host.moment();
-    drop(host.provider.handle(&Call::new(parts.clone()).with_ticket(Ticket(900)), &moment));
+    drop(host.provider.handle(&Call::new(parts.clone()).with_ticket(Ticket(900)), moment));
     assert_eq!(host.snapshot(), before);
     let answer = host.call_with(&Call::new(parts)).unwrap();
     assert_eq!(body_of(&host.finish(answer).unwrap())["status"], "queued");
@@ -731,7 +731,7 @@ fn an_effect_that_is_given_twice_changes_nothing_the_second_time() {
             [effect.clone(), effect]
         })
         .collect();
-    let twice = builder().restore(doubled).build();
+    let twice = builder().restore(doubled).unwrap().build();
     let lines: Vec<String> = twice.snapshot().iter().map(Effect::to_json).collect();
     assert_eq!(lines, host.snapshot());
 }

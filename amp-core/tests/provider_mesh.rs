@@ -106,7 +106,7 @@ fn make(site: usize, log: &[String], settings: fn(ProviderBuilder, Mesh) -> Prov
     let effects = log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
     let builder =
         Provider::builder("crabmail.ai".parse().unwrap(), "https://api.crabmail.ai/v1".parse().unwrap());
-    settings(builder, mesh).restore(effects).build()
+    settings(builder, mesh).restore(effects).unwrap().build()
 }
 
 impl World {
@@ -144,12 +144,12 @@ impl World {
     fn decide(
         &mut self,
         site: usize,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+        decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>,
     ) -> Option<Reply> {
         self.moments += 1;
         let moment = Moment::new(self.now, Sha256::digest(self.moments.to_be_bytes()).into());
         let Host { provider, log, bodies, .. } = &mut self.hosts[site];
-        let decision = decide(provider, &moment);
+        let decision = decide(provider, moment);
         log.extend(decision.effects().iter().map(Effect::to_json));
         for body in decision.bodies() {
             assert!(bodies.insert(body.number(), body.as_bytes().to_vec()).is_none());

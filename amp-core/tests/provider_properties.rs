@@ -412,7 +412,7 @@ impl Run {
             assert!(queue <= RELAY_MAX);
         }
         let effects = self.host.log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
-        let restored = builder().restore(effects).build();
+        let restored = builder().restore(effects).unwrap().build();
         let restored: Vec<String> = restored.snapshot().iter().map(Effect::to_json).collect();
         assert_eq!(restored, self.host.snapshot(), "restored equals live");
     }
@@ -422,7 +422,8 @@ impl Run {
         for lines in [&self.host.log, &self.host.snapshot()] {
             let once = lines.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap());
             let twice = once.clone().flat_map(|effect| [effect.clone(), effect]);
-            let [once, twice] = [builder().restore(once).build(), builder().restore(twice).build()];
+            let [once, twice] =
+                [builder().restore(once).unwrap().build(), builder().restore(twice).unwrap().build()];
             assert_eq!(once.snapshot(), twice.snapshot());
         }
     }

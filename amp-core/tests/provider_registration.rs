@@ -898,7 +898,7 @@ fn the_same_moment_gives_the_same_answer() {
     let answer = || {
         let mut provider: Provider = builder().build();
         let moment = Moment::new(provider_support::START.parse().unwrap(), [7; 32]);
-        let outcome = provider.handle(&Call::new(request("alice", 1).to_parts()), &moment).commit();
+        let outcome = provider.handle(&Call::new(request("alice", 1).to_parts()), moment).commit();
         outcome.reply.unwrap().into_answer(|_| None).unwrap().unwrap()
     };
     assert_eq!(answer(), answer());

@@ -65,7 +65,7 @@ fn full_provider() -> Provider {
     // Everybody's queue is filled but the two that are measured.
     let messages = (0..AGENTS * WAITING_OF_EACH).map(|number| queued(number, 2 + number % (AGENTS - 2)));
     let builder = Provider::builder("crabmail.ai".parse().expect("a domain"), api).rate_limits(no_limits());
-    builder.relay_limit(usize::MAX).restore(agents.chain(messages)).build()
+    builder.relay_limit(usize::MAX).restore(agents.chain(messages)).expect("one log").build()
 }
 
 /// A clock that takes a millisecond for each call, so that no window fills.
@@ -149,7 +149,7 @@ fn run(
     ticker: &mut Ticker,
     store: &mut HashMap<u64, Vec<u8>>,
 ) -> amp_core::wire::AnswerParts {
-    let decision = provider.handle(call, &ticker.moment());
+    let decision = provider.handle(call, ticker.moment());
     for effect in decision.effects() {
         black_box(effect.to_json());
     }

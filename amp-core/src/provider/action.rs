@@ -142,9 +142,9 @@ impl Push {
     /// The text of the frame, made of the body that the host keeps.
     ///
     /// # Errors
-    /// When the body is not the one that was stored.
+    /// When the body is not the one that was stored: tell [`failed`](Self::failed) then. The message stays in the queue.
     pub fn frame(&self, body: &[u8]) -> Result<String, BodyError> {
-        let (message, key) = body::read(self.message, body)?;
+        let (message, key) = body::read(self.message, &self.id, body)?;
         let mut frame = MessageFrame::new(self.id.clone(), message);
         frame.replay = self.replay;
         frame.sender_public_key = key;

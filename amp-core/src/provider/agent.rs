@@ -65,7 +65,7 @@ impl ApiKeyHash {
 
     /// The first eight bytes, by which it is looked for.
     pub(super) fn beginning(&self) -> [u8; 8] {
-        self.0.0.first_chunk().copied().unwrap_or_default()
+        self.0.beginning()
     }
 
     /// Compares in constant time.

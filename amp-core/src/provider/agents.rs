@@ -69,6 +69,10 @@ impl Agents {
     pub(super) fn set(&mut self, record: AgentRecord) {
         let number = record.number;
         self.remove(number);
+        // A registration that was stored, and made again by a host that did not know: nobody holds the former one's key.
+        if let Some(former) = self.by_address.get(record.address.as_str()).copied() {
+            self.remove(former);
+        }
         self.next = self.next.max(number.0.saturating_add(1));
         self.by_address.insert(record.address.as_str().into(), number);
         self.by_agent_id.insert(record.agent_id.as_str().into(), number);

@@ -44,14 +44,14 @@ impl Provider {
         id: &AttachmentId,
         token: &str,
         checked: Result<&CheckedFile, &FileRefusal>,
-        moment: &Moment,
+        moment: Moment,
     ) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+        let mut plan = self.begin(&moment);
         let reply = match self.open_upload(id, token, moment.now()) {
             None => Reply::Now(unknown().to_parts()),
             Some(record) => received(record, checked, moment.now(), &mut plan),
         };
-        self.decide(plan, Some(reply), moment)
+        self.decide(plan, Some(reply), &moment)
     }
 
     /// The host has checked a file as [`Action::CheckFile`] asked for.
@@ -59,9 +59,9 @@ impl Provider {
         &mut self,
         id: &AttachmentId,
         verdict: FileVerdict,
-        moment: &Moment,
+        moment: Moment,
     ) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+        let mut plan = self.begin(&moment);
         if let Some(record) = self.live_record(id, moment.now())
             && let Stage::Checking { found } = record.stage
         {
@@ -82,7 +82,7 @@ impl Provider {
                 None => reject(record, now, &mut plan),
             }
         }
-        self.decide(plan, None, moment)
+        self.decide(plan, None, &moment)
     }
 
     /// The checks that the host has begun, or was asked for, and not finished: to be done again after a restart.

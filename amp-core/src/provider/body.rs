@@ -2,13 +2,14 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
-use amp_envelope::JsonValue;
 use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
+use amp_envelope::{JsonValue, MessageId};
 
 use super::number::MessageNumber;
-use crate::wire::{CarriedKey, CarriedMessage};
+use crate::wire::{AnswerParts, CarriedKey, CarriedMessage};
 
 /// A message as the host keeps it: `{"envelope":…,"payload":…,"sender_public_key":…}`, envelope and payload byte for byte
 /// as they were accepted. The provider itself keeps none of it.
@@ -79,12 +80,54 @@ impl BodyError {
     }
 }
 
-/// Takes a stored body apart.
+/// Bodies of a page are missing in the host's store, or are not those that were stored.
+///
+/// The page goes out without their messages, which stay in the queue for as long as they would anyway: those behind them
+/// are not held up. Somebody should look at the store.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("internal_error: the bodies of {} messages of a page are not what was stored, the first of them of message {}", .missing.len(), .first)]
+pub struct MissingBodies {
+    first: MessageNumber,
+    missing: Vec<MessageNumber>,
+    answer: AnswerParts,
+}
+
+impl MissingBodies {
+    /// The answer, or what is missing in it.
+    pub(super) fn check(missing: Vec<MessageNumber>, answer: AnswerParts) -> Result<AnswerParts, Self> {
+        match missing.first().copied() {
+            None => Ok(answer),
+            Some(first) => Err(Self { first, missing, answer }),
+        }
+    }
+
+    /// The messages that are not in the answer, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> &[MessageNumber] {
+        &self.missing
+    }
+
+    /// The answer without them. It is to be sent.
+    #[must_use]
+    pub fn into_answer(self) -> AnswerParts {
+        self.answer
+    }
+
+    /// The protocol's code: `internal_error`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "internal_error"
+    }
+}
+
+/// Takes a stored body apart. It has to be the message's own: what another message said is not handed out as this one.
 pub(super) fn read(
     number: MessageNumber,
+    id: &MessageId,
     body: &[u8],
 ) -> Result<(CarriedMessage, Option<CarriedKey>), BodyError> {
     let value = JsonValue::read_carrier(body, HTTP_BODY_MAX_BYTES).map_err(|_| BodyError { number })?;
-    let message = CarriedMessage::read(&value).ok_or(BodyError { number })?;
+    let message = CarriedMessage::read(&value).filter(|message| message.id() == Some(id));
+    let message = message.ok_or(BodyError { number })?;
     Ok((message, CarriedKey::read(&value)))
 }

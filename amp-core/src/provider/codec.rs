@@ -57,6 +57,11 @@ impl Sha256Hash {
         Self(hasher.finalize().into())
     }
 
+    /// The first eight bytes.
+    pub(super) fn beginning(&self) -> [u8; 8] {
+        self.0.first_chunk().copied().unwrap_or_default()
+    }
+
     /// Compares in a time that says nothing about where the two differ.
     pub(super) fn matches(&self, other: &Self) -> bool {
         let difference = self.0.iter().zip(&other.0).fold(0, |all, (one, another)| all | (one ^ another));

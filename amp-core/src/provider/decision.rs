@@ -18,8 +18,15 @@ use super::reply::Reply;
 ///
 /// The host puts the [`effects`](Self::effects) and the [`bodies`](Self::bodies) into one transaction of its database,
 /// and deletes the [`released`](Self::released) bodies in it. Once that holds, [`commit`](Self::commit) lets the provider
-/// remember the effects, and hands out the answer and the actions. If it fails, the decision is dropped, and it was never
-/// made: answer 500 then.
+/// remember the effects, and hands out the answer and the actions.
+///
+/// If the transaction certainly failed, the decision is dropped, and it was never made: answer 500 then. Three things have
+/// happened all the same: calls count against their limits, clocks have moved on, and the numbers that the decision gave to
+/// agents and messages are not given again. If the transaction may have held (a lost connection, a timeout), this provider
+/// does not know any more what is stored: let it go before the next call, and
+/// [`restore`](super::ProviderBuilder::restore) another one from the log. One that goes on without that loses no message
+/// and gives no number twice, but until it is restored it hands out nothing of that decision, and a snapshot of
+/// it must not replace the log.
 ///
 /// ```
 /// use amp_core::provider::{Call, Effect, Moment, Provider, Reply};
@@ -31,7 +38,7 @@ use super::reply::Reply;
 /// let request = Register::new("alice".parse()?, alice.verifying_key()).in_tenant("acme");
 /// let moment = Moment::new("2026-01-31T10:00:00Z".parse()?, [7; 32]);
 ///
-/// let decision = provider.handle(&Call::new(request.to_parts()), &moment);
+/// let decision = provider.handle(&Call::new(request.to_parts()), moment);
 /// let lines: Vec<String> = decision.effects().iter().map(Effect::to_json).collect();
 /// let bodies: Vec<_> = decision.bodies().iter().map(|body| (body.number().get(), body.as_bytes())).collect();
 /// let released: Vec<u64> = decision.released().iter().map(|number| number.get()).collect();
@@ -41,7 +48,7 @@ use super::reply::Reply;
 /// assert_eq!((answer.status, outcome.actions.len()), (201, 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing is remembered, answered or done until the decision is committed"]
+#[must_use = "store its effects and commit it: nothing is remembered, answered or done before"]
 pub struct Decision<'p> {
     pub(super) provider: &'p mut Provider,
     pub(super) plan: Plan,

@@ -27,7 +27,7 @@ const VERSION: u64 = 1;
 /// The host writes the effects of a decision in one transaction, together with the bodies that the decision stores and
 /// releases. A provider that is given all effects again, in that order, remembers the same: see
 /// [`ProviderBuilder::restore`](super::ProviderBuilder::restore). An effect that is given twice in a row changes nothing
-/// the second time.
+/// the second time. A log that gives one number to two messages or agents is refused.
 ///
 /// ```
 /// use amp_core::provider::Effect;

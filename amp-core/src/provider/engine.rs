@@ -39,7 +39,7 @@ const OVERDUE_MAX: usize = 256;
 /// let call = Call::new(RequestParts::new(Method::Get, "/health"));
 /// let moment = Moment::new("2026-01-31T10:00:00Z".parse()?, [7; 32]); // `Moment::generate(now)` with `getrandom`
 ///
-/// let decision = provider.handle(&call, &moment);
+/// let decision = provider.handle(&call, moment);
 /// // ... decision.effects() and decision.bodies() go into one transaction of the host's database ...
 /// let outcome = decision.commit();
 /// let Some(Reply::Now(answer)) = outcome.reply else { return Err("no answer".into()) };
@@ -61,11 +61,11 @@ impl Provider {
     }
 
     /// Decides about a request.
-    pub fn handle(&mut self, call: &Call, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn handle(&mut self, call: &Call, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         let reply =
-            self.answer(call, moment, &mut plan).unwrap_or_else(|refusal| Reply::Now(refusal.to_parts()));
-        Decision { provider: self, plan, reply: Some(reply), now: moment.now() }
+            self.answer(call, &moment, &mut plan).unwrap_or_else(|refusal| Reply::Now(refusal.to_parts()));
+        self.decide(plan, Some(reply), &moment)
     }
 
     /// Tells that a caller that waits for its answer is gone.
@@ -74,46 +74,46 @@ impl Provider {
     }
 
     /// A WebSocket was opened. It has ten seconds to say who it is.
-    pub fn socket_opened(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn socket_opened(&mut self, socket: SocketId, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         self.open_socket(socket, &mut plan);
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+        self.decide(plan, None, &moment)
     }
 
     /// A text frame came in over a WebSocket.
-    pub fn socket_frame(&mut self, socket: SocketId, frame: &[u8], moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
-        self.read_frame(socket, frame, moment, &mut plan);
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+    pub fn socket_frame(&mut self, socket: SocketId, frame: &[u8], moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
+        self.read_frame(socket, frame, &moment, &mut plan);
+        self.decide(plan, None, &moment)
     }
 
     /// A sign of life of the WebSocket protocol itself: its ping or pong.
-    pub fn socket_alive(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn socket_alive(&mut self, socket: SocketId, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         plan.changes.push(Change::Heard(socket));
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+        self.decide(plan, None, &moment)
     }
 
     /// A WebSocket is closed, by whichever side.
-    pub fn socket_closed(&mut self, socket: SocketId, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn socket_closed(&mut self, socket: SocketId, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         plan.changes.push(Change::Closed(socket));
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+        self.decide(plan, None, &moment)
     }
 
     /// An action was performed, or failed.
-    pub fn performed(&mut self, performed: Performed, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn performed(&mut self, performed: Performed, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         self.note(performed, moment.now(), &mut plan);
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+        self.decide(plan, None, &moment)
     }
 
     /// Does what is due: see [`next_timeout`](Self::next_timeout).
-    pub fn tick(&mut self, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn tick(&mut self, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         self.meet_deadlines(OVERDUE_MAX, moment.now(), &mut plan);
         self.meet_forward_deadlines(moment.now(), &mut plan);
-        Decision { provider: self, plan, reply: None, now: moment.now() }
+        self.decide(plan, None, &moment)
     }
 
     /// When [`tick`](Self::tick) is wanted next. Look again after every decision, and when the clock was set.
@@ -142,7 +142,9 @@ impl Provider {
         plan
     }
 
-    pub(super) const fn decide(&mut self, plan: Plan, reply: Option<Reply>, moment: &Moment) -> Decision<'_> {
+    /// The decision, whose numbers are used up from now on, whatever becomes of it.
+    pub(super) fn decide(&mut self, plan: Plan, reply: Option<Reply>, moment: &Moment) -> Decision<'_> {
+        self.live.unused.use_up(&plan.effects);
         Decision { provider: self, plan, reply, now: moment.now() }
     }
 

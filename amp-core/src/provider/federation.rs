@@ -226,14 +226,14 @@ impl State {
 
 impl Provider {
     /// Takes the answer to a [`LookUp`](crate::federation::LookUp). Messages that wait for it go on.
-    pub fn learned(&mut self, learned: &Learned, moment: &Moment) -> Decision<'_> {
-        let mut plan = self.begin(moment);
+    pub fn learned(&mut self, learned: &Learned, moment: Moment) -> Decision<'_> {
+        let mut plan = self.begin(&moment);
         match self.live.peers.discovery.consider(learned, moment.now()) {
             Ok(lesson) => plan.learn(lesson),
             // There is no room for another provider: what waits for it is tried later, and then given up.
             Err(_) => plan.peer(PeerChange::Answered(learned.provider().clone())),
         }
-        self.decide(plan, None, moment)
+        self.decide(plan, None, &moment)
     }
 
     /// A person says which endpoint and key are another provider's: a peer by configuration, or the end of a conflict.
@@ -245,22 +245,22 @@ impl Provider {
         peer: &Domain,
         endpoint: &str,
         key: &VerifyingKey,
-        moment: &Moment,
+        moment: Moment,
     ) -> Result<Decision<'_>, DiscoveryError> {
-        let mut plan = self.begin(moment);
+        let mut plan = self.begin(&moment);
         plan.learn(self.live.peers.discovery.consider_word(peer, endpoint, key, moment.now())?);
-        Ok(self.decide(plan, None, moment))
+        Ok(self.decide(plan, None, &moment))
     }
 
     /// Refuses the messages of a key from now on, whichever provider forwards them: an authenticated source says that it
     /// is revoked. None when no more keys can be remembered.
-    pub fn revoke_peer_key(&mut self, key: &VerifyingKey, moment: &Moment) -> Option<Decision<'_>> {
+    pub fn revoke_peer_key(&mut self, key: &VerifyingKey, moment: Moment) -> Option<Decision<'_>> {
         if !self.state.peers.has_room() {
             return None;
         }
-        let mut plan = self.begin(moment);
+        let mut plan = self.begin(&moment);
         plan.effects.push(Effect::PeerKeyRevoked { key: key.clone(), at: moment.now() });
-        Some(self.decide(plan, None, moment))
+        Some(self.decide(plan, None, &moment))
     }
 
     /// `GET /.well-known/agent-messaging.json`: where this provider is, and which key it has.

@@ -217,7 +217,7 @@ impl Provider {
             return Err(ApiError::new(ApiErrorCode::RequestTooLarge, rule));
         }
         plan.changes.push(Change::Charged(charge, now));
-        let number = self.state.mail.next_number();
+        let number = self.next_message();
         plan.bodies.push(MessageBody::new(number, &envelope, payload, carried_key(sender).as_ref()));
         let (_, _, provider) = onward.to.to_parts();
         let forward = QueuedForward {
@@ -422,7 +422,7 @@ impl Provider {
         now: Timestamp,
     ) -> Result<Deliver, BodyError> {
         let number = forwarding.message;
-        let (message, key) = body::read(number, body)?;
+        let (message, key) = body::read(number, &forwarding.id, body)?;
         let key = key.and_then(|key| key.key()).ok_or(BodyError::of(number))?;
         let federation = self.settings.federation.as_ref().ok_or(BodyError::of(number))?;
         let body = ForwardBody::new(&message, &key);

@@ -100,7 +100,7 @@ impl Provider {
     /// When the body is not the one that was stored, or the other host is not known any more.
     pub fn hand_on_request(&self, handing: &HandingOn, body: &[u8]) -> Result<RequestParts, BodyError> {
         let number = handing.message;
-        let (message, key) = body::read(number, body)?;
+        let (message, key) = body::read(number, &handing.id, body)?;
         let request = self.settings.mesh.as_ref().and_then(|mesh| {
             let mut forwarded = Forwarded::by(&mesh.host)?.with_message_id(message.id()?.clone());
             if let Some(key) = key {

@@ -12,6 +12,7 @@ use super::agent::ApiKeyHash;
 use super::clock::{Clock, Running};
 use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
+use super::numbering::Unused;
 use super::peers::{PeerChange, Peers};
 use crate::guards::{LoopGuard, LoopStep, RateCharge, RateLimiter, RateLimits};
 use crate::webhook::RetrySchedule;
@@ -140,6 +141,7 @@ pub(super) struct Live {
     /// The first agent that was registered since the start.
     first_registered: Option<AgentNumber>,
     pub(super) peers: Peers,
+    pub(super) unused: Unused,
 }
 
 impl Live {

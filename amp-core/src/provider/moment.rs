@@ -13,8 +13,8 @@ use zeroize::Zeroize;
 /// The time of a call, and 32 bytes of randomness that are used for it alone.
 ///
 /// Every id, API key and name that the provider makes in a call comes from these bytes, so the same state, call and
-/// moment always give the same decision. A moment that is used twice gives two agents the same API key: make a new one
-/// for each call.
+/// moment always give the same decision. The same bytes in two calls would give two agents the same API key: a moment is
+/// used up by the call that it is given to, and cannot be copied.
 ///
 /// ```
 /// use amp_core::provider::Moment;
@@ -22,6 +22,13 @@ use zeroize::Zeroize;
 /// let moment = Moment::new("2026-01-31T10:00:00Z".parse()?, [7; 32]); // `Moment::generate` with `getrandom`
 /// assert_eq!(moment.now().to_string(), "2026-01-31T10:00:00Z");
 /// # Ok::<(), amp_core::TimestampError>(())
+/// ```
+///
+/// ```compile_fail,E0382
+/// # fn twice(provider: &mut amp_core::provider::Provider, call: &amp_core::provider::Call, moment: amp_core::provider::Moment) {
+/// let _ = provider.handle(call, moment).commit();
+/// let _ = provider.handle(call, moment).commit(); // the moment is gone
+/// # }
 /// ```
 pub struct Moment {
     now: Timestamp,

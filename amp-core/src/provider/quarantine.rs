@@ -49,7 +49,7 @@ impl Provider {
         let recipient = self.state.agents.get(arrival.recipient).ok_or_else(super::engine::unauthorized)?;
         let full = |_| ApiError::new(ApiErrorCode::RateLimited, "too many messages are held");
         self.state.held.queue().check_room(&recipient.record.address).map_err(full)?;
-        let number = self.state.mail.next_number();
+        let number = self.next_message();
         let body = MessageBody::new(number, &arrival.envelope, &arrival.payload, arrival.key.as_ref());
         let latest = now.saturating_add(RELAY_FOR);
         let message = QueuedMessage {

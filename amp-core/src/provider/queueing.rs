@@ -61,7 +61,7 @@ impl Provider {
         if waiting.saturating_sub(plan.leaving(arrival.recipient)) >= self.settings.relay_max {
             return Queueing::Full(arrival.id);
         }
-        let number = self.state.mail.next_number();
+        let number = self.next_message();
         let body = MessageBody::new(number, &arrival.envelope, &arrival.payload, arrival.key.as_ref());
         let latest = now.saturating_add(RELAY_FOR);
         let queued = QueuedMessage {

@@ -221,7 +221,7 @@ impl Provider {
             Some(id) => id.as_str().into(),
             None => new_agent_id(moment),
         };
-        let mut record = AgentRecord::new(agents.next_number(), agent_id, address, key.clone(), moment.now());
+        let mut record = AgentRecord::new(self.next_agent(), agent_id, address, key.clone(), moment.now());
         record.tenant = Some(tenant.into());
         record.unclaimed = true;
         record.owner = match registrant {

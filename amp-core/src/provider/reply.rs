@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use amp_envelope::{MessageId, Timestamp};
 
-use super::body::{self, BodyError};
+use super::body::{self, MissingBodies};
 use super::number::MessageNumber;
 use crate::wire::{
     Answer as _, AnswerParts, CarriedKey, CarriedMessage, Cursor, Pending, PendingMessage, RateStatus,
@@ -14,16 +14,18 @@ use crate::wire::{
 /// The answer to a request.
 ///
 /// ```
-/// use amp_core::provider::{BodyError, MessageNumber, Reply};
+/// use amp_core::provider::{MessageNumber, Reply};
 /// # use std::collections::HashMap;
 /// use amp_core::wire::AnswerParts;
 ///
 /// /// What goes out now; none when the answer comes later.
-/// fn finish(reply: Reply, store: &HashMap<MessageNumber, Vec<u8>>) -> Result<Option<AnswerParts>, BodyError> {
-///     reply.into_answer(|number| store.get(&number).cloned())
+/// fn finish(reply: Reply, store: &HashMap<MessageNumber, Vec<u8>>) -> Option<AnswerParts> {
+///     reply.into_answer(|number| store.get(&number).cloned()).unwrap_or_else(|missing| {
+///         eprintln!("{missing}"); // look at the store; the rest of the page goes out
+///         Some(missing.into_answer())
+///     })
 /// }
-/// assert!(finish(Reply::Later, &HashMap::new())?.is_none());
-/// # Ok::<(), BodyError>(())
+/// assert!(finish(Reply::Later, &HashMap::new()).is_none());
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
@@ -49,11 +51,12 @@ impl Reply {
     /// The answer, with bodies from the host's store. None for [`Reply::Later`].
     ///
     /// # Errors
-    /// When a body is missing, or is not the one that was stored: answer 500 then, and look at the store.
+    /// When a body is missing, or is not the one that was stored: the error holds the answer without these messages, which
+    /// goes out all the same.
     pub fn into_answer(
         self,
         mut body_of: impl FnMut(MessageNumber) -> Option<Vec<u8>>,
-    ) -> Result<Option<AnswerParts>, BodyError> {
+    ) -> Result<Option<AnswerParts>, MissingBodies> {
         match self {
             Self::Now(parts) => Ok(Some(parts)),
             Self::Messages(page) => page.into_answer(&mut body_of).map(Some),
@@ -61,6 +64,7 @@ impl Reply {
         }
     }
 }
+
 /// A page of a relay queue without the messages' bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessagesReply {
@@ -88,25 +92,29 @@ impl MessagesReply {
     /// The answer, made of the bodies that the host keeps.
     ///
     /// # Errors
-    /// When a body is missing, or is not the one that was stored.
+    /// When a body is missing, or is not the one that was stored: the error holds the answer without these messages, which
+    /// goes out all the same.
     pub fn into_answer(
         self,
         body_of: &mut dyn FnMut(MessageNumber) -> Option<Vec<u8>>,
-    ) -> Result<AnswerParts, BodyError> {
-        let mut messages = Vec::with_capacity(self.entries.len());
+    ) -> Result<AnswerParts, MissingBodies> {
+        let (mut messages, mut missing) = (Vec::with_capacity(self.entries.len()), Vec::new());
         for entry in &self.entries {
             let body = body_of(entry.number).unwrap_or_default();
-            let (message, key) = body::read(entry.number, &body)?;
-            messages.push(pending_message(entry, message, key));
+            match body::read(entry.number, &entry.id, &body) {
+                Ok((message, key)) => messages.push(pending_message(entry, message, key)),
+                Err(_) => missing.push(entry.number),
+            }
         }
         let mut pending = Pending::new(messages);
         pending.remaining = Some(self.remaining);
         pending.next_cursor = self.next_cursor;
         let parts = pending.to_parts();
-        Ok(match self.rate {
+        let parts = match self.rate {
             Some(rate) => rate.put_on(parts),
             None => parts,
-        })
+        };
+        MissingBodies::check(missing, parts)
     }
 }
 

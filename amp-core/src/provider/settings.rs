@@ -12,6 +12,7 @@ use super::engine::Provider;
 use super::federation::Federation;
 use super::live::Live;
 use super::mesh::Mesh;
+use super::numbering::{Given, RestoreError};
 use super::registration::Registration;
 use super::state::State;
 use crate::guards::{LoopGuard, RateLimits};
@@ -61,6 +62,7 @@ pub struct ProviderBuilder {
     state: State,
     limits: RateLimits,
     loops: Option<LoopGuard>,
+    given: Given,
 }
 
 impl ProviderBuilder {
@@ -81,16 +83,25 @@ impl ProviderBuilder {
             federation: None,
             mesh: None,
         };
-        Self { settings, state: State::default(), limits: RateLimits::default(), loops: None }
+        Self {
+            settings,
+            state: State::default(),
+            limits: RateLimits::default(),
+            loops: None,
+            given: Given::default(),
+        }
     }
 
     /// Remembers what these effects say, in the order in which they were stored.
-    #[must_use]
-    pub fn restore(mut self, effects: impl IntoIterator<Item = Effect>) -> Self {
+    ///
+    /// # Errors
+    /// When the log gives a number to two agents or to two messages: it is not the memory of one provider.
+    pub fn restore(mut self, effects: impl IntoIterator<Item = Effect>) -> Result<Self, RestoreError> {
         for effect in effects {
+            self.given.take(&effect)?;
             self.state.apply(&effect);
         }
-        self
+        Ok(self)
     }
 
     /// Sets what a sender is told of a recipient that does not take its message.

@@ -7,6 +7,7 @@ use core::fmt;
 use amp_envelope::{MessageId, Timestamp};
 
 use super::action::{Action, Performed, PerformedKind};
+use super::body::{self, BodyError};
 use super::decision::Plan;
 use super::effect::{Effect, QueuedMessage, Way};
 use super::engine::Provider;
@@ -40,7 +41,8 @@ use crate::webhook::{
 ///     }
 ///     let Ok(vetted) = target.admit(&addresses) else { return post.not_admitted() };
 ///     let body = body_of(post.message()); // from the host's store: exactly what is signed is what is sent
-///     match http_post(&vetted, &post.sign(&body, now), &body) {
+///     let Ok(headers) = post.sign(&body, now) else { return post.failed() };
+///     match http_post(&vetted, &headers, &body) {
 ///         Some(status) => post.answered(status),
 ///         None => post.failed(),
 ///     }
@@ -76,9 +78,12 @@ impl WebhookPost {
     }
 
     /// The headers of the request, for this body and this moment.
-    #[must_use]
-    pub fn sign(&self, body: &[u8], now: Timestamp) -> WebhookHeaders {
-        sign(&self.secret, &self.id, self.attempt.number(), body, now)
+    ///
+    /// # Errors
+    /// When the body is not the one that was stored: tell [`failed`](Self::failed) then. The message stays in the queue.
+    pub fn sign(&self, body: &[u8], now: Timestamp) -> Result<WebhookHeaders, BodyError> {
+        body::read(self.message, &self.id, body)?;
+        Ok(sign(&self.secret, &self.id, self.attempt.number(), body, now))
     }
 
     /// The endpoint answered with this status, after redirects.

@@ -103,7 +103,7 @@ impl Site {
         });
         let api = format!("https://api.{}/v1", DOMAINS[site]).parse().unwrap();
         let domain = DOMAINS[site].parse().unwrap();
-        Provider::builder(domain, api).restore(effects).federation(federation).build()
+        Provider::builder(domain, api).restore(effects).unwrap().federation(federation).build()
     }
 
     fn stored(&self) -> Vec<Effect> {
@@ -210,11 +210,11 @@ impl World {
     pub fn with(
         &mut self,
         site: usize,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+        decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>,
     ) -> Option<Reply> {
         let moment = self.moment();
         let Site { provider, log, bodies, .. } = &mut self.sites[site];
-        let decision = decide(provider, &moment);
+        let decision = decide(provider, moment);
         log.extend(decision.effects().iter().map(Effect::to_json));
         for body in decision.bodies() {
             assert!(bodies.insert(body.number(), body.as_bytes().to_vec()).is_none());

@@ -146,7 +146,7 @@ impl Host {
         let effects: Vec<Effect> =
             log.iter().map(|line| Effect::from_json(line.as_bytes()).unwrap()).collect();
         Self {
-            provider: make().restore(effects).build(),
+            provider: make().restore(effects).unwrap().build(),
             now: START.parse().unwrap(),
             network: Network::Works,
             endpoint: Endpoint::Answers(200),
@@ -198,7 +198,7 @@ impl Host {
     }
 
     fn restart_with(&mut self, effects: Vec<Effect>) {
-        self.provider = (self.make)().restore(effects).build();
+        self.provider = (self.make)().restore(effects).unwrap().build();
         self.frames.clear();
         self.held.clear();
     }
@@ -244,7 +244,8 @@ impl Host {
         if post.target().admit(&resolved).is_err() {
             return self.performed(post.not_admitted());
         }
-        let headers = post.sign(&body, self.now).iter().map(|(name, value)| (name, value.into())).collect();
+        let headers =
+            post.sign(&body, self.now).unwrap().iter().map(|(name, value)| (name, value.into())).collect();
         let performed = match self.endpoint {
             Endpoint::Answers(status) => Some(post.answered(status)),
             Endpoint::Fails | Endpoint::IsPrivate => Some(post.failed()),
@@ -277,11 +278,11 @@ impl Host {
     /// Decides, stores, commits, performs. None when the host stopped in between.
     fn with(
         &mut self,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+        decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>,
     ) -> Option<Reply> {
         let (mut log, mut bodies) = (core::mem::take(&mut self.log), core::mem::take(&mut self.bodies));
         let moment = self.moment();
-        let decision = decide(&mut self.provider, &moment);
+        let decision = decide(&mut self.provider, moment);
         Self::store(&mut log, &mut bodies, &decision);
         if core::mem::take(&mut self.crash_next) {
             drop(decision);
@@ -294,6 +295,14 @@ impl Host {
         (self.log, self.bodies) = (log, bodies);
         self.perform(outcome.actions);
         outcome.reply
+    }
+
+    /// The store takes a decision and says that it failed; the host goes on with the same provider.
+    pub fn store_and_drop(&mut self, call: &Call) {
+        let moment = self.moment();
+        let decision = self.provider.handle(call, moment);
+        assert!(!decision.is_unchanged(), "{decision:?}");
+        Self::store(&mut self.log, &mut self.bodies, &decision);
     }
 
     pub fn call_with(&mut self, call: &Call) -> Option<Reply> {

@@ -72,7 +72,10 @@ impl Engine {
             return;
         };
         let builder = Provider::builder(domain, api).relay_limit(scene.plan.relay_limit);
-        let provider = builder.restore(self.disk.effects.iter().cloned()).build();
+        let provider = match builder.restore(self.disk.effects.iter().cloned()) {
+            Ok(builder) => builder.build(),
+            Err(error) => return scene.ledger.fail(error.to_string()),
+        };
         // A shorter log that says the same.
         if scene.random.chance(3_000) {
             self.disk.effects = provider.snapshot();
@@ -167,12 +170,12 @@ impl Engine {
         let moment = Moment::new(now, scene.random.bytes());
         let provider = &mut process.provider;
         let decision = match input {
-            Input::Request(call) => provider.handle(&call, &moment),
-            Input::Opened(socket) => provider.socket_opened(SocketId(socket), &moment),
-            Input::Frame(socket, text) => provider.socket_frame(SocketId(socket), text, &moment),
-            Input::Closed(socket) => provider.socket_closed(SocketId(socket), &moment),
-            Input::Performed(performed) => provider.performed(performed, &moment),
-            Input::Time => provider.tick(&moment),
+            Input::Request(call) => provider.handle(&call, moment),
+            Input::Opened(socket) => provider.socket_opened(SocketId(socket), moment),
+            Input::Frame(socket, text) => provider.socket_frame(SocketId(socket), text, moment),
+            Input::Closed(socket) => provider.socket_closed(SocketId(socket), moment),
+            Input::Performed(performed) => provider.performed(performed, moment),
+            Input::Time => provider.tick(moment),
         };
         if !decision.is_unchanged() {
             scene.step()?;

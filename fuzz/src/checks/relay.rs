@@ -141,10 +141,10 @@ impl World {
     /// Decides, stores, commits and performs. None when the host stopped in between.
     fn with(
         &mut self,
-        decide: impl for<'p> FnOnce(&'p mut Provider, &Moment) -> Decision<'p>,
+        decide: impl for<'p> FnOnce(&'p mut Provider, Moment) -> Decision<'p>,
     ) -> Option<Reply> {
         let moment = self.moment();
-        let decision = decide(&mut self.provider, &moment);
+        let decision = decide(&mut self.provider, moment);
         self.log.extend(decision.effects().iter().map(Effect::to_json));
         for body in decision.bodies() {
             let is_new = self.bodies.insert(body.number().get(), body.as_bytes().to_vec()).is_none();
@@ -217,7 +217,7 @@ impl World {
 
     fn restart(&mut self) {
         let effects = self.log.iter().map(|line| Effect::from_json(line.as_bytes()).expect("an effect"));
-        self.provider = builder().restore(effects.collect::<Vec<_>>()).build();
+        self.provider = builder().restore(effects.collect::<Vec<_>>()).expect("one provider's log").build();
         self.socket = None;
         self.pushes.clear();
         for (_, call) in std::mem::take(&mut self.later) {
@@ -348,7 +348,7 @@ impl World {
     fn snapshot(&self) {
         let short: Vec<_> = self.provider.snapshot().iter().map(Effect::to_json).collect();
         let effects = short.iter().map(|line| Effect::from_json(line.as_bytes()).expect("an effect"));
-        let restored = builder().restore(effects.collect::<Vec<_>>()).build();
+        let restored = builder().restore(effects.collect::<Vec<_>>()).expect("one provider's log").build();
         let again: Vec<_> = restored.snapshot().iter().map(Effect::to_json).collect();
         assert_eq!(again, short);
     }
