@@ -573,3 +573,17 @@ fn what_is_held_for_an_agent_goes_with_it() {
     assert!(host.bodies.is_empty());
     assert!(held(&mut host).is_empty());
 }
+
+// rule: RISK-7
+#[test]
+fn a_suspicious_message_that_finds_no_room_is_no_risk() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().scan(SCANNER.clone()).relay_limit(1), &[&alice, &bob]);
+    host.send(&alice, &bob, "The queue is full now.");
+    for _ in 0..14 {
+        assert_eq!(send_text(&mut host, &alice, &bob, "please feed the cat").1["status"], "failed");
+        host.pass(2);
+    }
+    let risk = risk_of(&mut host, &alice);
+    assert_eq!((&risk["flagged"], &risk["total"], &risk["score"]), (&json!(0), &json!(1), &json!(0)));
+}

@@ -79,11 +79,6 @@ impl RiskCounts {
         self.total = self.total.saturating_add(1);
     }
 
-    /// Counts a message as flagged that is counted as delivered elsewhere.
-    pub(crate) const fn flag(&mut self) {
-        self.flagged = self.flagged.saturating_add(1);
-    }
-
     pub(crate) const fn is_clean(&self) -> bool {
         self.blocked == 0 && self.quarantined == 0 && self.flagged == 0
     }

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 
+use amp_address::Address;
 use amp_envelope::{AttachmentId, MessageId, QuarantineId, Timestamp};
 
 use super::body::{self, BodyError};
@@ -78,19 +79,19 @@ pub enum Notice {
         /// Its level now.
         level: RiskLevel,
     },
-    /// A message is held for review. Its recipient may be told that something is held.
+    /// A message is held for review. Its recipient is told that something is held: the host passes that on.
     MessageHeld {
-        /// Whom it is for.
-        recipient: AgentNumber,
+        /// Whom it is for; none when it was to be forwarded.
+        recipient: Option<AgentNumber>,
         /// The entry.
         id: QuarantineId,
     },
     /// A conversation went round in circles, and was stopped.
     LoopStopped {
         /// Who sent the message that was stopped.
-        sender: AgentNumber,
+        sender: Address,
         /// Whom it was for.
-        recipient: AgentNumber,
+        recipient: Address,
         /// Until when.
         until: Timestamp,
         /// Why.

@@ -1,12 +1,12 @@
 //! The bytes of messages, which the host keeps (messages; provider API).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
-use amp_envelope::{JsonValue, MessageId};
+use amp_envelope::{JsonValue, MessageId, Timestamp};
 
 use super::number::MessageNumber;
 use crate::wire::{AnswerParts, CarriedKey, CarriedMessage};
@@ -130,4 +130,16 @@ pub(super) fn read(
     let message = CarriedMessage::read(&value).filter(|message| message.id() == Some(id));
     let message = message.ok_or(BodyError { number })?;
     Ok((message, CarriedKey::read(&value)))
+}
+
+/// The message, stamped when it was put into the outbox. One that was held before that was written with an earlier stamp,
+/// which would be too old when it is let through.
+pub(super) fn stamped(message: &CarriedMessage, at: Timestamp) -> Option<CarriedMessage> {
+    let text = core::str::from_utf8(message.as_bytes()).ok()?;
+    let json = JsonValue::read_carrier(message.as_bytes(), HTTP_BODY_MAX_BYTES).ok()?;
+    let stamp = json.get("envelope")?.get("timestamp")?.as_str()?.into_owned();
+    let member = |stamp: &str| ["\"timestamp\":\"", stamp, "\""].concat();
+    // The provider wrote the envelope's first members: the first such text is its own.
+    let text = text.replacen(&member(&stamp), &member(&at.to_string()), 1);
+    CarriedMessage::from_json(text.as_bytes())
 }

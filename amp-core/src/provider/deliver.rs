@@ -2,7 +2,8 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use core::time::Duration;
 
 use amp_address::Provider as Domain;
 use amp_envelope::{JsonValue, Timestamp};
@@ -13,6 +14,7 @@ use super::decision::Plan;
 use super::effect::Effect;
 use super::engine::Provider;
 use super::live::Change;
+use super::moment::Moment;
 use super::number::AgentNumber;
 use super::peers::PeerChange;
 use super::queueing::{Arrival, Queueing};
@@ -23,6 +25,7 @@ use crate::federation::{
     KeyStanding, ProvenForward, ProviderTrust, ReceivedForward, Source, forward_charges,
 };
 use crate::guards::{RateCharge, RateClass, RateKey};
+use crate::scan::Verdict;
 use crate::wire::DeliveryMethod;
 use crate::wire::{Answer as _, AnswerParts, ApiError, ApiErrorCode, CarriedKey, Delivered, DeliveryStatus};
 
@@ -48,13 +51,14 @@ impl Provider {
     ///
     /// A provider that is not known is looked up, and told to come again: nothing of a forward is kept before its
     /// provider has signed it.
-    pub(super) fn deliver(&self, call: &Call, now: Timestamp, plan: &mut Plan) -> Result<Reply, ApiError> {
+    pub(super) fn deliver(&self, call: &Call, moment: &Moment, plan: &mut Plan) -> Result<Reply, ApiError> {
+        let now = moment.now();
         let Some(federation) = &self.settings.federation else {
             return Err(ApiError::new(ApiErrorCode::NotFound, "the provider does not federate"));
         };
         let trust = federation.trust(&self.settings.domain);
         let refusal = match self.judge_forward(call, &trust, now) {
-            Ok(judged) => return Ok(self.take_forward(judged, now, plan)),
+            Ok(judged) => return Ok(self.take_forward(judged, moment, plan)),
             Err(Refused::Forward(refusal)) => refusal,
             Err(Refused::NotYet(provider)) => return Ok(self.ask_first(&provider, call, now, plan)),
         };
@@ -94,7 +98,8 @@ impl Provider {
         }
         let recipient = agent.record.number;
         // Ids of waiting messages are what a recipient acknowledges by: no other provider gives one a second meaning.
-        if self.state.mail.queue(recipient).is_some_and(|queue| queue.knows(&proven.id())) {
+        let is_queued = self.state.mail.queue(recipient).is_some_and(|queue| queue.knows(&proven.id()));
+        if is_queued || self.state.held.holds(&proven.id()) {
             return Err(ForwardRefusal::id_taken().into());
         }
         Ok(Judged::First { proven: Box::new(proven), seen: Box::new(seen), recipient, charges })
@@ -119,9 +124,10 @@ impl Provider {
         if self.state.peers.is_revoked(forward.key()) { KeyStanding::Revoked } else { KeyStanding::Clear }
     }
 
-    fn take_forward(&self, judged: Judged, now: Timestamp, plan: &mut Plan) -> Reply {
+    fn take_forward(&self, judged: Judged, moment: &Moment, plan: &mut Plan) -> Reply {
+        let now = moment.now();
         let (proven, seen, recipient, charges) = match judged {
-            Judged::Again(answer) => return Reply::Now(answer_of(answer, 200)),
+            Judged::Again(answer) => return Reply::Now(said_again(answer)),
             Judged::First { proven, seen, recipient, charges } => (proven, seen, recipient, charges),
         };
         let (id, to) = (proven.id(), proven.message().to());
@@ -129,15 +135,19 @@ impl Provider {
             .from_provider(proven.provider())
             .about(&id, &proven.message().from(), &to)
             .delivered(false);
-        let arrival = arrival(&proven, recipient);
-        if let Queueing::Full(_) = self.queue(arrival, None, now, plan) {
-            let refusal = ForwardRefusal::queue_full();
-            plan.actions.push(Action::Note(Box::new(event.refused(&refusal))));
-            return Reply::Now(refusal.to_answer());
-        }
         plan.changes.extend(charges.map(|charge| Change::Charged(charge, now)));
-        // It waits: whether it is handed over is known later, and by then the other provider is not asking any more.
-        let mut delivered = Delivered::new(id, &DeliveryStatus::Queued);
+        let status = match self.let_forward_in(&proven, recipient, moment, plan) {
+            Ok(status) => status,
+            Err((refusal, wait)) => {
+                plan.actions.push(Action::Note(Box::new(event.refused(&refusal))));
+                let answer = refusal.to_answer();
+                return Reply::Now(match wait {
+                    Some(wait) => answer.with_header("Retry-After", &wait.as_secs().max(1).to_string()),
+                    None => answer,
+                });
+            }
+        };
+        let mut delivered = Delivered::new(id, &status);
         delivered.method = Some(DeliveryMethod::Relay);
         let answer = delivered.to_parts();
         let text = String::from_utf8_lossy(&answer.body).into_owned();
@@ -145,6 +155,35 @@ impl Provider {
         plan.effects.push(Effect::ForwardTaken { forward: Box::new(seen.answered(&text)) });
         plan.actions.push(Action::Note(Box::new(event)));
         Reply::Now(answer)
+    }
+
+    /// Queues a message, or holds it if the scan says so. It waits: whether it is handed over is known later, and by then
+    /// the other provider is not asking any more.
+    fn let_forward_in(
+        &self,
+        forward: &ProvenForward,
+        recipient: AgentNumber,
+        moment: &Moment,
+        plan: &mut Plan,
+    ) -> Result<DeliveryStatus, (ForwardRefusal, Option<Duration>)> {
+        let now = moment.now();
+        let full = || (ForwardRefusal::queue_full(), None);
+        match self.scan_forward(forward) {
+            Some((Verdict::Block, _)) => return Err((ForwardRefusal::content_blocked(), None)),
+            Some((Verdict::Quarantine, report)) => {
+                let (from, digest) = (forward.message().from(), forward.message().signing_digest());
+                self.hold(arrival(forward, recipient), (&from, digest), &report, moment, plan)
+                    .map_err(|_| full())?;
+                return Ok(DeliveryStatus::Quarantined);
+            }
+            _ => {}
+        }
+        self.check_loop_of(forward, now, plan)
+            .map_err(|later| (ForwardRefusal::rate_limited(), later.retry_after()))?;
+        match self.queue(arrival(forward, recipient), None, now, plan) {
+            Queueing::Full(_) => Err(full()),
+            Queueing::Queued(_) | Queueing::Awaited => Ok(DeliveryStatus::Queued),
+        }
     }
 
     /// Asks the sources of a provider again whose time is over, while others still hold: no message waits for that.
@@ -188,6 +227,15 @@ enum Judged {
 
 fn answer_of(body: String, status: u16) -> AnswerParts {
     AnswerParts::new(status).with_header("Content-Type", "application/json").with_body(body.into_bytes())
+}
+
+/// The answer of the first time.
+fn said_again(answer: String) -> AnswerParts {
+    let first = answer_of(answer, 200);
+    match Delivered::from_parts(&first) {
+        Ok(delivered) if delivered.is_held => AnswerParts { status: delivered.to_parts().status, ..first },
+        _ => first,
+    }
 }
 
 /// The message on its way into the queue, byte for byte.

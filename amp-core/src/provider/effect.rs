@@ -262,6 +262,9 @@ pub struct HeldMessage {
     pub(super) recipient: Address,
     /// None in a snapshot, when the message waits no more.
     pub(super) message: Option<QueuedMessage>,
+    /// The message, when it is to be forwarded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) forward: Option<QueuedForward>,
     pub(super) entry: QuarantineEntry,
 }
 

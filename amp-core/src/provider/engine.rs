@@ -266,7 +266,7 @@ impl Provider {
                 self.delete_owned(request, owner, moment, plan)
             }
             (AnyRequest::GetWellKnown(_), _) => self.well_known(),
-            (AnyRequest::Deliver(_), _) => self.deliver(call, now, plan),
+            (AnyRequest::Deliver(_), _) => self.deliver(call, moment, plan),
             (AnyRequest::Route(route), Caller::Agent(caller)) => {
                 self.route(route.body(), caller, ticket, moment, plan).map(Routing::into_reply)
             }

@@ -9,7 +9,6 @@ use amp_address::Provider as Domain;
 use amp_crypto::{Identity, VerifyingKey};
 use amp_envelope::Timestamp;
 
-use super::accepted::Accepted;
 use super::action::Action;
 use super::decision::{Decision, Plan};
 use super::effect::Effect;
@@ -198,20 +197,7 @@ impl State {
             Effect::PeerForgotten { provider } => peers.forget(provider),
             Effect::PeerKeyRevoked { key, .. } => peers.revoke(key),
             Effect::ForwardTaken { forward } => peers.ledger.record(forward),
-            Effect::ForwardQueued { forward } => {
-                peers.outbox.insert((**forward).clone());
-                self.mail.numbers_from(forward.number.0.saturating_add(1));
-                if let Some(own) = &forward.accepted_as {
-                    let accepted = Accepted {
-                        digest: own.digest,
-                        id: forward.id.clone(),
-                        queued_at: forward.queued_at,
-                        handed_over: None,
-                        given_up: None,
-                    };
-                    self.accepted.insert(forward.sender, own.key.clone(), accepted);
-                }
-            }
+            Effect::ForwardQueued { forward } => self.forward_queued(forward),
             Effect::ForwardTried { message, attempts } => peers.outbox.tried(*message, *attempts),
             Effect::ForwardEnded { message, how, .. } => {
                 let ended = peers.outbox.ended(*message).filter(|_| how.is_given_up());

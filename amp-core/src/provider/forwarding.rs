@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use amp_address::Address;
@@ -21,10 +21,12 @@ use super::moment::Moment;
 use super::number::{MessageNumber, Ticket};
 use super::outbox::{ForwardEnd, Outbound, QueuedForward};
 use super::peers::{ATTEMPTS_MAX, PeerChange, Stage};
+use super::quarantine::Inspected;
 use super::reply::Reply;
 use super::route::{Routing, carried_key, envelope, wants_receipt};
 use crate::federation::{AttachmentRoom, FederationEvent, FederationEventKind, Finding, ForwardBody};
 use crate::guards::{RateCharge, RateClass};
+use crate::receive::RiskOutcome;
 use crate::webhook::Target;
 use crate::wire::{
     Answer as _, AnswerParts, ApiError, ApiErrorCode, Deliver, Delivered, DeliveredFrame, DeliveryStatus,
@@ -107,6 +109,7 @@ impl Forwarding {
         self.performed(match Delivered::from_parts(answer) {
             Ok(delivered) if delivered.id != self.id => ForwardOutcome::Failed,
             Ok(delivered) if delivered.is_delivered => ForwardOutcome::Delivered,
+            Ok(delivered) if delivered.is_held => ForwardOutcome::Held,
             Ok(_) => ForwardOutcome::Accepted,
             Err(error) => refused(&error),
         })
@@ -203,7 +206,8 @@ impl Provider {
         let now = moment.now();
         self.check_departure(&onward, sender, &body.payload())?;
         let attached = self.check_attachments(&body.payload(), sender.record.number, now)?;
-        let charge = RateCharge::new(RateClass::Sent, sender.rate_key());
+        let share = self.rate_share(sender.record.number, now);
+        let charge = RateCharge::new(RateClass::Sent, sender.rate_key()).with_share(share);
         admitted(&self.live.limiter.look(&charge, now))?;
         let id = MessageId::from_parts(now, moment.bytes("message"));
         let caller = sender.record.number;
@@ -218,7 +222,7 @@ impl Provider {
         }
         plan.changes.push(Change::Charged(charge, now));
         let number = self.next_message();
-        plan.bodies.push(MessageBody::new(number, &envelope, payload, carried_key(sender).as_ref()));
+        let stored = MessageBody::new(number, &envelope, payload, carried_key(sender).as_ref());
         let (_, _, provider) = onward.to.to_parts();
         let forward = QueuedForward {
             number,
@@ -232,18 +236,46 @@ impl Provider {
             receipt: wants_receipt(body),
             accepted_as: onward.accepted_as,
         };
+        let inspected = self.inspect(body, sender, now, plan)?;
+        if let Inspected::Held(report) = inspected {
+            let (id, about) = (forward.id.clone(), (&sender.record.address, body.signing_digest()));
+            let reply = self.hold_forward((forward, stored), about, &report, moment, plan)?;
+            self.count_risk(caller, RiskOutcome::Quarantined, now, plan);
+            self.use_attachments(&attached, &id, None, plan);
+            return Ok(Routing::Done(reply));
+        }
+        let between = (&sender.record.address, &forward.to);
+        let warning = self.check_loop(body, between, &forward.id, now, plan)?;
         self.use_attachments(&attached, &forward.id, None, plan);
+        plan.bodies.push(stored);
+        self.send_onward(forward.clone(), now, plan);
+        if matches!(inspected, Inspected::Flagged) {
+            self.count_risk(caller, RiskOutcome::Flagged, now, plan);
+        }
+        Ok(Routing::Done(self.answer_onward(forward, warning, ticket, plan)))
+    }
+
+    /// Puts a message into the outbox, and makes the first attempt.
+    pub(super) fn send_onward(&self, forward: QueuedForward, now: Timestamp, plan: &mut Plan) {
         plan.effects.push(Effect::ForwardQueued { forward: Box::new(forward.clone()) });
-        plan.peer(PeerChange::Waits(number, provider, 0));
-        let outbound = Outbound { forward, attempts: 0 };
-        self.attempt(&outbound, now, plan);
-        Ok(Routing::Done(self.answer_onward(outbound.forward, ticket, plan)))
+        if let Some(provider) = forward.domain() {
+            plan.peer(PeerChange::Waits(forward.number, provider, 0));
+        }
+        self.attempt(&Outbound { forward, attempts: 0 }, now, plan);
     }
 
     /// The answer comes when the first attempt is over, unless it has to be the same whenever it is asked for again.
-    fn answer_onward(&self, forward: QueuedForward, ticket: Option<Ticket>, plan: &mut Plan) -> Reply {
+    fn answer_onward(
+        &self,
+        forward: QueuedForward,
+        warning: Option<String>,
+        ticket: Option<Ticket>,
+        plan: &mut Plan,
+    ) -> Reply {
         let Some(ticket) = ticket.filter(|_| forward.accepted_as.is_none()) else {
-            return Reply::Now(super::routed::queued(&forward.id, forward.queued_at).to_parts());
+            let mut routed = super::routed::queued(&forward.id, forward.queued_at);
+            routed.warnings = warning.map(|warning| alloc::vec![warning]);
+            return Reply::Now(routed.to_parts());
         };
         let awaited = Awaited {
             tickets: alloc::vec![ticket],
@@ -423,6 +455,11 @@ impl Provider {
     ) -> Result<Deliver, BodyError> {
         let number = forwarding.message;
         let (message, key) = body::read(number, &forwarding.id, body)?;
+        let queued_at = self.state.peers.outbox.get(number).map(|outbound| outbound.forward.queued_at);
+        let message = match queued_at {
+            Some(queued_at) => body::stamped(&message, queued_at).ok_or(BodyError::of(number))?,
+            None => message,
+        };
         let key = key.and_then(|key| key.key()).ok_or(BodyError::of(number))?;
         let federation = self.settings.federation.as_ref().ok_or(BodyError::of(number))?;
         let body = ForwardBody::new(&message, &key);

@@ -5,13 +5,14 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use amp_envelope::{MessageId, RouteBody, Timestamp, Verified};
+use amp_address::Address;
+use amp_envelope::{MessageId, RouteBody, Timestamp};
 
 use super::action::{Action, Notice};
-use super::agents::Agent;
 use super::decision::Plan;
 use super::engine::Provider;
 use super::live::Change;
+use crate::federation::ProvenForward;
 use crate::guards::{LoopReport, LoopVerdict, RateClass, Turn};
 use crate::wire::{ApiError, ApiErrorCode, RateStatus};
 
@@ -19,19 +20,43 @@ impl Provider {
     /// Refuses a message of a loop, for now. What is said against one that passes, the sender is told.
     pub(super) fn check_loop(
         &self,
-        body: &Verified<RouteBody>,
-        (sender, recipient): (&Agent, &Agent),
+        body: &RouteBody,
+        (from, to): (&Address, &Address),
         id: &MessageId,
         now: Timestamp,
         plan: &mut Plan,
     ) -> Result<Option<String>, ApiError> {
+        let turn = || {
+            let turn = Turn::of_payload(from, to, id.as_str(), &body.payload()).subject(&body.subject());
+            match body.in_reply_to() {
+                Some(parent) => turn.in_reply_to(parent.as_str()),
+                None => turn,
+            }
+        };
+        self.check_turn(turn, (from, to), now, plan)
+    }
+
+    /// The same of a message that another provider forwards.
+    pub(super) fn check_loop_of(
+        &self,
+        forward: &ProvenForward,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) -> Result<Option<String>, ApiError> {
+        let message = forward.message();
+        let turn = || Turn::of_message(message, &forward.id());
+        self.check_turn(turn, (&message.from(), &message.to()), now, plan)
+    }
+
+    fn check_turn(
+        &self,
+        turn: impl FnOnce() -> Turn,
+        (from, to): (&Address, &Address),
+        now: Timestamp,
+        plan: &mut Plan,
+    ) -> Result<Option<String>, ApiError> {
         let Some(guard) = &self.live.loops else { return Ok(None) };
-        let (from, to) = (&sender.record.address, &recipient.record.address);
-        let mut turn = Turn::of_payload(from, to, id.as_str(), &body.payload()).subject(&body.subject());
-        if let Some(parent) = body.in_reply_to() {
-            turn = turn.in_reply_to(parent.as_str());
-        }
-        let step = guard.judge(&turn, now);
+        let step = guard.judge(&turn(), now);
         let verdict = *step.verdict();
         match verdict {
             LoopVerdict::Delay { until, report } => {
@@ -40,7 +65,7 @@ impl Provider {
             }
             LoopVerdict::Stop { until, report } => {
                 plan.changes.push(Change::Said(Box::new(step), now));
-                let (sender, recipient) = (sender.record.number, recipient.record.number);
+                let (sender, recipient) = (from.clone(), to.clone());
                 plan.actions.push(Action::Notify(Notice::LoopStopped { sender, recipient, until, report }));
                 Err(later(until, &report, now))
             }

@@ -88,10 +88,13 @@ fn numbered(effect: &Effect) -> Option<Numbered<'_>> {
             Numbered::Agent(agent.number, [&agent.agent_id, agent.address.as_str()])
         }
         Effect::Queued { message } => Numbered::Message(message.number, [message.id.as_str()]),
-        Effect::Held { held } => {
-            let message = held.message.as_ref()?;
-            Numbered::Message(message.number, [message.id.as_str()])
-        }
+        Effect::Held { held } => match (&held.message, &held.forward) {
+            (Some(message), _) => Numbered::Message(message.number, [message.id.as_str()]),
+            (None, forward) => {
+                let forward = forward.as_ref()?;
+                Numbered::Message(forward.number, [forward.id.as_str()])
+            }
+        },
         Effect::ForwardQueued { forward } => Numbered::Message(forward.number, [forward.id.as_str()]),
         _ => return None,
     })

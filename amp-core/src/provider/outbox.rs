@@ -127,12 +127,15 @@ impl Outbox {
         self.of_sender.get(&sender).copied().unwrap_or_default()
     }
 
-    pub(super) fn insert(&mut self, forward: QueuedForward) {
+    /// Whether the message was not there before.
+    pub(super) fn insert(&mut self, forward: QueuedForward) -> bool {
         let (number, sender) = (forward.number, forward.sender);
-        if self.entries.insert(number, Outbound { forward, attempts: 0 }).is_none() {
+        let is_new = self.entries.insert(number, Outbound { forward, attempts: 0 }).is_none();
+        if is_new {
             let count = self.of_sender.entry(sender).or_default();
             *count = count.saturating_add(1);
         }
+        is_new
     }
 
     pub(super) fn tried(&mut self, message: MessageNumber, attempts: u8) {

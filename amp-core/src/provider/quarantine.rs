@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use amp_address::Address;
-use amp_envelope::{QuarantineId, RouteBody, Timestamp, Verified};
+use amp_envelope::{MessageId, QuarantineId, RouteBody, Timestamp};
 
 use super::action::{Action, Notice};
 use super::agents::Agent;
@@ -14,9 +14,12 @@ use super::body::MessageBody;
 use super::decision::Plan;
 use super::effect::{Effect, HeldMessage, QueuedMessage};
 use super::engine::Provider;
+use super::held::Waiting;
 use super::moment::Moment;
+use super::outbox::QueuedForward;
 use super::queueing::{Arrival, RELAY_FOR};
 use super::reply::Reply;
+use crate::federation::ProvenForward;
 use crate::guards::{QuarantineError, Review};
 use crate::receive::{Content, QuarantineEntry, QuarantineReason, QuarantineStatus, RiskOutcome};
 use crate::scan::{Overrides, ScanReport, Severity, Verdict};
@@ -31,8 +34,18 @@ const PAGE_MAX: usize = 100;
 impl Provider {
     /// What the scan says about a message, if the provider scans.
     pub(super) fn scan(&self, body: &RouteBody) -> Option<(Verdict, ScanReport)> {
+        self.scan_content(|| Content::of_payload(body.subject(), &body.payload()))
+    }
+
+    /// The same of a message that another provider forwards.
+    pub(super) fn scan_forward(&self, forward: &ProvenForward) -> Option<(Verdict, ScanReport)> {
+        let message = forward.message();
+        self.scan_content(|| Content::of_payload(message.subject(), &message.payload()))
+    }
+
+    fn scan_content<'c>(&self, content: impl FnOnce() -> Content<'c>) -> Option<(Verdict, ScanReport)> {
         let scanner = self.settings.scanner.as_deref()?;
-        let report = Content::of_payload(body.subject(), &body.payload()).scan(scanner);
+        let report = content().scan(scanner);
         Some((report.verdict(&Overrides::new()), report))
     }
 
@@ -47,7 +60,6 @@ impl Provider {
     ) -> Result<Reply, ApiError> {
         let now = moment.now();
         let recipient = self.state.agents.get(arrival.recipient).ok_or_else(super::engine::unauthorized)?;
-        let full = |_| ApiError::new(ApiErrorCode::RateLimited, "too many messages are held");
         self.state.held.queue().check_room(&recipient.record.address).map_err(full)?;
         let number = self.next_message();
         let body = MessageBody::new(number, &arrival.envelope, &arrival.payload, arrival.key.as_ref());
@@ -63,19 +75,36 @@ impl Provider {
             receipt: arrival.receipt,
             accepted_as: arrival.accepted_as,
         };
-        let id = QuarantineId::from_parts(now, moment.bytes("quarantine"));
-        let about = (sender.clone(), arrival.id.clone(), digest);
-        let severity = report.severity().unwrap_or(Severity::High);
-        let entry = QuarantineEntry::new(id, QuarantineReason::InjectionDetected, severity, now, about)
-            .with_rules(report.rules());
+        let entry = entry((sender.clone(), arrival.id.clone(), digest), report, moment);
         plan.bodies.push(body);
         plan.actions.push(Action::Notify(Notice::MessageHeld {
-            recipient: arrival.recipient,
+            recipient: Some(arrival.recipient),
             id: entry.id().clone(),
         }));
-        let held = HeldMessage { recipient: recipient.record.address.clone(), message: Some(message), entry };
+        let recipient = recipient.record.address.clone();
+        let held = HeldMessage { recipient, message: Some(message), forward: None, entry };
         plan.effects.push(Effect::Held { held: Box::new(held) });
         Ok(Reply::Now(super::routed::quarantined(&arrival.id).to_parts()))
+    }
+
+    /// Holds a message instead of forwarding it.
+    pub(super) fn hold_forward(
+        &self,
+        (forward, body): (QueuedForward, MessageBody),
+        (sender, digest): (&Address, [u8; 32]),
+        report: &ScanReport,
+        moment: &Moment,
+        plan: &mut Plan,
+    ) -> Result<Reply, ApiError> {
+        self.state.held.queue().check_room(&forward.to).map_err(full)?;
+        let entry = entry((sender.clone(), forward.id.clone(), digest), report, moment);
+        plan.bodies.push(body);
+        plan.actions.push(Action::Notify(Notice::MessageHeld { recipient: None, id: entry.id().clone() }));
+        let reply = super::routed::quarantined(&forward.id).to_parts();
+        let held =
+            HeldMessage { recipient: forward.to.clone(), message: None, forward: Some(forward), entry };
+        plan.effects.push(Effect::Held { held: Box::new(held) });
+        Ok(Reply::Now(reply))
     }
 
     /// Lets go of the bodies of messages on which nobody has decided in time.
@@ -137,8 +166,11 @@ impl Provider {
         }
         let message = self.state.held.waiting(id).ok_or_else(|| refused(QuarantineError::Decided))?;
         match review {
-            Review::Reject => plan.released.push(message.number),
-            Review::Approve => self.let_through(message, now, plan)?,
+            Review::Reject => plan.released.push(message.number()),
+            Review::Approve => match message {
+                Waiting::Message(message) => self.let_through(message, now, plan)?,
+                Waiting::Forward(forward) => self.let_onward(forward, now, plan)?,
+            },
         }
         let status = status(entry.status(now));
         plan.effects.push(Effect::Reviewed { entry: Box::new(entry), at: now });
@@ -151,12 +183,22 @@ impl Provider {
         }
         let queue = self.state.mail.queue(message.agent);
         if queue.is_some_and(|queue| queue.entries.len() >= self.settings.relay_max) {
-            let code = ApiErrorCode::read("queue_full");
-            return Err(ApiError::new(code, "the recipient's queue is full"));
+            return Err(queue_full("the recipient's queue is full"));
         }
         let message = QueuedMessage { queued_at: now, accepted_as: None, ..message.clone() };
         plan.effects.push(Effect::Queued { message: Box::new(message.clone()) });
         self.hand_over(&message, now, plan);
+        Ok(())
+    }
+
+    fn let_onward(&self, forward: &QueuedForward, now: Timestamp, plan: &mut Plan) -> Result<(), ApiError> {
+        if forward.expires_at.is_some_and(|at| now >= at) {
+            return Err(refused(QuarantineError::Decided));
+        }
+        if self.state.peers.outbox.count_of(forward.sender) >= self.settings.relay_max {
+            return Err(queue_full("too many messages of the sender wait to be forwarded"));
+        }
+        self.send_onward(QueuedForward { queued_at: now, accepted_as: None, ..forward.clone() }, now, plan);
         Ok(())
     }
 
@@ -177,28 +219,50 @@ impl Provider {
         told
     }
 
-    /// What becomes of a message by its scan: none when it goes on as usual.
+    /// What becomes of an agent's message by its scan.
     pub(super) fn inspect(
         &self,
-        body: &Verified<RouteBody>,
+        body: &RouteBody,
         sender: &Agent,
         now: Timestamp,
         plan: &mut Plan,
-    ) -> Result<Option<ScanReport>, ApiError> {
-        let number = sender.record.number;
+    ) -> Result<Inspected, ApiError> {
         match self.scan(body) {
             Some((Verdict::Block, _)) => {
-                self.count_risk(number, RiskOutcome::Blocked, now, plan);
+                self.count_risk(sender.record.number, RiskOutcome::Blocked, now, plan);
                 Err(ApiError::new(ApiErrorCode::Forbidden, "the message is refused"))
             }
-            Some((Verdict::Quarantine, report)) => Ok(Some(report)),
-            Some((Verdict::Flag, _)) => {
-                self.count_risk(number, RiskOutcome::Flagged, now, plan);
-                Ok(None)
-            }
-            _ => Ok(None),
+            Some((Verdict::Quarantine, report)) => Ok(Inspected::Held(report)),
+            Some((Verdict::Flag, _)) => Ok(Inspected::Flagged),
+            _ => Ok(Inspected::Clean),
         }
     }
+}
+
+/// What a scan makes of a message that is not refused.
+pub(super) enum Inspected {
+    Clean,
+    /// It is delivered, and counts as a risk once it is queued.
+    Flagged,
+    /// It waits for a decision.
+    Held(ScanReport),
+}
+
+/// The entry of a message: its sender, id and digest.
+fn entry(about: (Address, MessageId, [u8; 32]), report: &ScanReport, moment: &Moment) -> QuarantineEntry {
+    let now = moment.now();
+    let id = QuarantineId::from_parts(now, moment.bytes("quarantine"));
+    let severity = report.severity().unwrap_or(Severity::High);
+    QuarantineEntry::new(id, QuarantineReason::InjectionDetected, severity, now, about)
+        .with_rules(report.rules())
+}
+
+fn full(_: QuarantineError) -> ApiError {
+    ApiError::new(ApiErrorCode::RateLimited, "too many messages are held")
+}
+
+fn queue_full(rule: &str) -> ApiError {
+    ApiError::new(ApiErrorCode::read("queue_full"), rule)
 }
 
 const fn status(status: QuarantineStatus) -> ReviewStatus {

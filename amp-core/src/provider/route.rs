@@ -18,6 +18,7 @@ use super::forwarding::Onward;
 use super::live::Change;
 use super::moment::Moment;
 use super::number::{AgentNumber, Ticket};
+use super::quarantine::Inspected;
 use super::queueing::{Arrival, Queueing};
 use super::reply::Reply;
 use super::settings::Refusals;
@@ -98,7 +99,8 @@ impl Provider {
                 "a message has at most 512 KiB of JSON",
             ));
         }
-        if let Some(report) = self.inspect(&body, sender, moment.now(), plan)? {
+        let inspected = self.inspect(&body, sender, moment.now(), plan)?;
+        if let Inspected::Held(report) = inspected {
             let (id, number) = (arrival.id.clone(), arrival.recipient);
             let reply =
                 self.hold(arrival, (&sender.record.address, body.signing_digest()), &report, moment, plan)?;
@@ -106,11 +108,15 @@ impl Provider {
             self.use_attachments(&attached, &id, Some(number), plan);
             return Ok(Routing::Done(reply));
         }
-        let warning = self.check_loop(&body, (sender, recipient), &arrival.id, moment.now(), plan)?;
+        let between = (&sender.record.address, &recipient.record.address);
+        let warning = self.check_loop(&body, between, &arrival.id, moment.now(), plan)?;
         let (id, recipient) = (arrival.id.clone(), arrival.recipient);
         let queueing = self.queue(arrival, ticket, moment.now(), plan);
         if !matches!(queueing, Queueing::Full(_)) {
             self.use_attachments(&attached, &id, Some(recipient), plan);
+            if matches!(inspected, Inspected::Flagged) {
+                self.count_risk(caller, RiskOutcome::Flagged, moment.now(), plan);
+            }
         }
         Ok(match queueing {
             Queueing::Full(id) => Routing::Failed(id),

@@ -171,17 +171,18 @@ impl ProviderBuilder {
         self
     }
 
-    /// Scans messages between agents of this provider: what is plainly an attack is refused, what looks like one is held
-    /// until somebody who administers the provider has decided, and what is suspicious counts as a risk. Without it, the
-    /// scan is left to whoever receives.
+    /// Scans the messages of its agents, also those to other providers, and what other providers forward to them: what is
+    /// plainly an attack is refused, what looks like one is held until somebody who administers the provider has decided,
+    /// and what is suspicious counts as a risk of its sender. Without it, the scan is left to whoever receives.
     #[must_use]
     pub fn scan(mut self, scanner: Scanner) -> Self {
         self.settings.scanner = Some(Box::new(scanner));
         self
     }
 
-    /// Has this guard look at the messages between agents of this provider: whoever goes round in circles is warned,
-    /// told to wait (429 and `Retry-After`), and stopped. Without it, rate limits are all that slows them down.
+    /// Has this guard look at the messages of its agents, also those to and from other providers: whoever goes round in
+    /// circles is warned, told to wait (429 and `Retry-After`), and stopped. Another provider is not warned. Without it,
+    /// rate limits are all that slows them down.
     #[must_use]
     pub fn loop_guard(mut self, guard: LoopGuard) -> Self {
         self.loops = Some(guard);

@@ -15,6 +15,7 @@ use super::federation::PeerState;
 use super::held::Held;
 use super::mail::{Entry, Mail, Settled};
 use super::number::{AgentNumber, MessageNumber};
+use super::outbox::QueuedForward;
 use super::owners::OwnerKeys;
 use crate::guards::{RiskLedger, Suspension, Suspensions};
 use crate::receive::RiskOutcome;
@@ -99,6 +100,10 @@ impl State {
             self.mail.numbers_from(message.number.0.saturating_add(1));
             self.accept(message);
         }
+        if let Some(forward) = &held.forward {
+            self.mail.numbers_from(forward.number.0.saturating_add(1));
+            self.accept_forward(forward);
+        }
     }
 
     fn queued(&mut self, message: &QueuedMessage) {
@@ -126,6 +131,29 @@ impl State {
                 given_up: None,
             };
             self.accepted.insert(sender, accepted_as.key.clone(), accepted);
+        }
+    }
+
+    pub(super) fn forward_queued(&mut self, forward: &QueuedForward) {
+        let was_held = self.held.hand_out(forward.number);
+        self.mail.numbers_from(forward.number.0.saturating_add(1));
+        if !self.peers.outbox.insert(forward.clone()) || was_held {
+            return;
+        }
+        self.risk.count(&forward.sender, RiskOutcome::Delivered, forward.queued_at);
+        self.accept_forward(forward);
+    }
+
+    fn accept_forward(&mut self, forward: &QueuedForward) {
+        if let Some(own) = &forward.accepted_as {
+            let accepted = Accepted {
+                digest: own.digest,
+                id: forward.id.clone(),
+                queued_at: forward.queued_at,
+                handed_over: None,
+                given_up: None,
+            };
+            self.accepted.insert(forward.sender, own.key.clone(), accepted);
         }
     }
 

@@ -134,8 +134,9 @@ impl Provider {
         if counts.total() < TELLING { RateShare::Full } else { self.state.risk.level(&agent, now).share() }
     }
 
-    /// Counts what became of a message that is not queued, or that is queued with a flag. When that makes its sender's
-    /// risk graver, its owner is told, and an agent of critical risk is suspended.
+    /// Counts what became of a message that is not queued, or that is queued with a flag: then after its own effect, which
+    /// counts it as delivered. When that makes its sender's risk graver, its owner is told, and an agent of critical risk
+    /// is suspended.
     pub(super) fn count_risk(
         &self,
         sender: AgentNumber,
@@ -149,11 +150,7 @@ impl Provider {
         let mut day = risk.counts(&sender, now);
         let before = consequence(&day);
         day.add(outcome);
-        match outcome {
-            // Its queueing counts it.
-            RiskOutcome::Flagged => counts.flag(),
-            outcome => counts.add(outcome),
-        }
+        counts.add(outcome);
         plan.effects.push(Effect::RiskCounted { agent: sender, hour, counts, at: now });
         let after = consequence(&day);
         if after <= before {

@@ -143,6 +143,8 @@ pub struct Delivered {
     pub id: MessageId,
     /// Whether it was handed to its recipient; otherwise it waits.
     pub is_delivered: bool,
+    /// Whether it waits for somebody to decide about it.
+    pub is_held: bool,
     /// The way that it took.
     pub method: Option<DeliveryMethod>,
     /// When it was delivered.
@@ -155,11 +157,12 @@ impl Delivered {
     const MEMBERS: &'static [&'static str] =
         &["accepted", "id", "delivered", "status", "method", "delivered_at"];
 
-    /// A message that is accepted, and `Delivered` or waits.
+    /// A message that is accepted, and `Delivered`, `Quarantined` or waits.
     #[must_use]
     pub fn new(id: MessageId, status: &DeliveryStatus) -> Self {
         let is_delivered = *status == DeliveryStatus::Delivered;
-        Self { id, is_delivered, method: None, delivered_at: None, extra: Extra::default() }
+        let is_held = *status == DeliveryStatus::Quarantined;
+        Self { id, is_delivered, is_held, method: None, delivered_at: None, extra: Extra::default() }
     }
 }
 
@@ -169,13 +172,15 @@ impl Member for Delivered {
     fn read(value: JsonValue<'_>) -> Result<Self, Fault> {
         let members = Members::of(value)?;
         let status: Option<DeliveryStatus> = members.read("status")?;
+        let is_held = status == Some(DeliveryStatus::Quarantined);
         let is_delivered = match members.read("delivered")? {
             Some(is_delivered) => is_delivered,
             None => status == Some(DeliveryStatus::Delivered),
         };
         Ok(Self {
             id: members.read("id")?,
-            is_delivered,
+            is_delivered: is_delivered && !is_held,
+            is_held,
             method: members.read("method")?,
             delivered_at: members.read("delivered_at")?,
             extra: members.extra(Self::MEMBERS),
@@ -187,6 +192,9 @@ impl Member for Delivered {
         object.member("accepted", &true);
         object.member("id", &self.id);
         object.member("delivered", &self.is_delivered);
+        if self.is_held {
+            object.member("status", &DeliveryStatus::Quarantined);
+        }
         object.member("method", &self.method);
         object.member("delivered_at", &self.delivered_at);
         object.extra(&self.extra, Self::MEMBERS);
@@ -196,7 +204,7 @@ impl Member for Delivered {
 
 impl Answer for Delivered {
     fn to_parts(&self) -> AnswerParts {
-        AnswerParts::new(200).with_object(self)
+        AnswerParts::new(if self.is_held { 202 } else { 200 }).with_object(self)
     }
 
     fn from_parts(parts: &AnswerParts) -> Result<Self, ApiError> {

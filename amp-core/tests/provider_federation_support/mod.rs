@@ -2,13 +2,16 @@
 #![allow(dead_code, unreachable_pub, clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use amp_core::federation::{FederationEvent, FederationMode, Learned, LookUp, Query, TxtRecord, WellKnown};
+use amp_core::guards::LoopGuard;
 use amp_core::provider::{
-    Action, Call, Decision, Effect, Federation, Forwarding, MessageNumber, Moment, Performed, Provider,
-    Reply, SocketId, Ticket,
+    Action, Call, Decision, Effect, Federation, Forwarding, MessageNumber, Moment, Notice, Performed,
+    Provider, Reply, SocketId, Ticket,
 };
+use amp_core::scan::Scanner;
 use amp_core::wire::{Answer as _, AnswerParts, Method, Request, RequestParts};
 use amp_core::{Address, Draft, Identity, SignedMessage, Timestamp};
 use serde_json::{Value, json};
@@ -16,6 +19,14 @@ use sha2::{Digest, Sha256};
 
 pub const START: &str = "2026-01-31T10:00:00Z";
 pub const DOMAINS: [&str; 3] = ["a.example.org", "b.example.net", "c.example.com"];
+
+/// Compiled once: it takes a while.
+static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
+    let rules = "rule hold-this instruction_override high: ignore ..4 instructions\n\
+        rule stop-this tool_abuse critical: launch ..3 rocket\n\
+        rule flag-this tool_abuse medium: feed ..3 cat";
+    Scanner::builder().rules(rules).unwrap().build()
+});
 
 /// How a provider is reached by the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,12 +90,15 @@ pub struct Site {
     pub name: &'static str,
     pub key: Identity,
     pub mode: FederationMode,
+    /// Whether it scans and has a loop guard.
+    pub is_guarded: bool,
     pub provider: Provider,
     pub log: Vec<String>,
     pub bodies: BTreeMap<MessageNumber, Vec<u8>>,
     pub frames: Vec<(SocketId, Value)>,
     pub answers: BTreeMap<Ticket, AnswerParts>,
     pub events: Vec<FederationEvent>,
+    pub notices: Vec<Notice>,
     pub link: Link,
     /// What the others are told when they look it up.
     pub published: Option<[u8; 32]>,
@@ -96,14 +110,17 @@ fn key_of(site: usize) -> Identity {
 }
 
 impl Site {
-    fn make(site: usize, mode: FederationMode, effects: Vec<Effect>) -> Provider {
+    fn make(site: usize, mode: FederationMode, is_guarded: bool, effects: Vec<Effect>) -> Provider {
         let others = DOMAINS.iter().filter(|name| **name != DOMAINS[site]);
         let federation = others.fold(Federation::new(key_of(site), mode), |federation, name| {
             federation.allow(name.parse().unwrap())
         });
         let api = format!("https://api.{}/v1", DOMAINS[site]).parse().unwrap();
         let domain = DOMAINS[site].parse().unwrap();
-        Provider::builder(domain, api).restore(effects).unwrap().federation(federation).build()
+        let builder = Provider::builder(domain, api).restore(effects).unwrap().federation(federation);
+        let builder =
+            if is_guarded { builder.scan(SCANNER.clone()).loop_guard(LoopGuard::default()) } else { builder };
+        builder.build()
     }
 
     fn stored(&self) -> Vec<Effect> {
@@ -142,12 +159,14 @@ impl World {
                 name: DOMAINS[site],
                 key: key_of(site),
                 mode,
-                provider: Site::make(site, mode, effects),
+                is_guarded: false,
+                provider: Site::make(site, mode, false, effects),
                 log,
                 bodies: BTreeMap::new(),
                 frames: Vec::new(),
                 answers: BTreeMap::new(),
                 events: Vec::new(),
+                notices: Vec::new(),
                 link: Link::Works,
                 published: None,
                 look_ups: 0,
@@ -188,15 +207,36 @@ impl World {
         Moment::new(self.now, Sha256::digest(self.moments.to_be_bytes()).into())
     }
 
+    fn rebuild(&mut self, site: usize) {
+        let Site { mode, is_guarded, .. } = self.sites[site];
+        self.sites[site].provider = Site::make(site, mode, is_guarded, self.sites[site].stored());
+    }
+
+    /// A provider that scans and has a loop guard.
+    pub fn guarded(mut self, site: usize) -> Self {
+        self.sites[site].is_guarded = true;
+        self.rebuild(site);
+        self
+    }
+
+    /// What an administrator of a site is answered.
+    pub fn by_admin(&mut self, site: usize, parts: RequestParts) -> (u16, Value) {
+        let call = Call::new(parts).by_admin("root");
+        let reply = self.with(site, |provider, moment| provider.handle(&call, moment)).unwrap();
+        let Reply::Now(answer) = reply else { panic!("an administrator is answered at once") };
+        self.run_until(self.now);
+        (answer.status, serde_json::from_slice(&answer.body).unwrap())
+    }
+
     /// The site as it is after a restart from its log.
     pub fn restart(&mut self, site: usize) {
         let live = Site::memory(&self.sites[site].provider);
-        self.sites[site].provider = Site::make(site, self.sites[site].mode, self.sites[site].stored());
+        self.rebuild(site);
         assert_eq!(Site::memory(&self.sites[site].provider), live, "what is restored is what was");
         let snapshot = self.sites[site].provider.snapshot();
         let lines: Vec<Effect> =
             snapshot.iter().map(|effect| Effect::from_json(effect.to_json().as_bytes()).unwrap()).collect();
-        let again = Site::make(site, self.sites[site].mode, lines);
+        let again = Site::make(site, self.sites[site].mode, self.sites[site].is_guarded, lines);
         assert_eq!(Site::memory(&again), live, "a snapshot makes the same");
     }
 
@@ -246,7 +286,8 @@ impl World {
                     self.with(site, |provider, moment| provider.learned(&learned, moment));
                 }
                 Action::Forward(forward) => self.forward(site, &forward),
-                Action::CloseSocket { .. } | Action::Notify(_) => {}
+                Action::Notify(notice) => self.sites[site].notices.push(notice),
+                Action::CloseSocket { .. } => {}
                 _ => panic!("another action"),
             }
         }
