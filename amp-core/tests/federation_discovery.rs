@@ -327,34 +327,74 @@ fn a_registrys_word_counts_when_it_has_verified_and_names_the_key() {
     assert!(admits(&mut discovery));
 }
 
+fn named(name: &str) -> Provider {
+    name.parse().unwrap()
+}
+
+fn note(discovery: &mut Discovery, name: &str, time: Timestamp) -> bool {
+    discovery.note_txt(&named(name), &[txt(ENDPOINT, &key(2))], MINUTES, time).is_ok()
+}
+
 // rule: DISC-12
 #[test]
-fn a_crowd_of_providers_makes_none_forgotten() {
+fn a_crowd_of_providers_makes_none_forgotten_that_counts() {
     let mut discovery = Discovery::new().with_most(16);
     discovery.note_well_known(&crabmail(), document(ENDPOINT, &key(1)).as_bytes(), at(0)).unwrap();
-    let note = |discovery: &mut Discovery, name: String, time| {
-        let provider: Provider = name.parse().unwrap();
-        discovery.note_txt(&provider, &[txt(ENDPOINT, &key(2))], MINUTES, time).is_ok()
-    };
-    let mut under_one = 0;
+    let stored = discovery.note_exchange(&crabmail()).unwrap();
+    assert!(discovery.note_exchange(&crabmail()).is_none(), "it is known already");
+    discovery.confirm(&named("friend.example"), ENDPOINT, key(3).verifying_key(), at(0)).unwrap();
     for number in 0..100 {
-        under_one += usize::from(note(&mut discovery, format!("p{number}.evil.example"), at(1)));
+        assert!(note(&mut discovery, &format!("p{number}.evil.example"), at(1)));
     }
-    assert_eq!(under_one, 2); // an eighth
+    assert_eq!(discovery.len(), 4, "an eighth under one domain");
     for number in 0..100 {
-        note(&mut discovery, format!("evil{number}.example"), at(1));
+        assert!(note(&mut discovery, &format!("evil{number}.example"), at(2)));
     }
     assert_eq!(discovery.len(), 16);
     assert!(discovery.find(&crabmail(), at(10)).found().is_some());
-    // Of what nobody has confirmed, what is silent for 90 days makes room.
-    let quarter = at(91 * 86_400);
-    discovery.confirm(&crabmail(), ENDPOINT, key(1).verifying_key(), at(2)).unwrap();
+    assert!(discovery.find(&named("friend.example"), at(10)).found().is_some());
+    // Whoever is new is found at once.
+    discovery.note_well_known(&named("new.example"), document_of("new.example"), at(3)).unwrap();
+    assert!(discovery.find(&named("new.example"), at(10)).found().is_some());
+    // A restart forgets nothing of that.
+    let stored = amp_core::federation::LastKnown::from_json(stored.to_json().as_bytes()).unwrap();
+    let mut discovery = Discovery::new().with_most(16);
+    discovery.restore([stored]).unwrap();
     for number in 0..100 {
-        note(&mut discovery, format!("later{number}.example"), quarter);
+        note(&mut discovery, &format!("evil{number}.example"), at(11));
+    }
+    assert!(discovery.find(&crabmail(), at(12)).found().is_some());
+    // Of what nobody has confirmed, what is silent for 90 days makes room for others that count.
+    for number in 0..16 {
+        let name = format!("later{number}.example");
+        assert!(note(&mut discovery, &name, at(91 * 86_400)));
+        discovery.note_exchange(&named(&name));
     }
     assert_eq!(discovery.len(), 16);
-    assert!(discovery.find(&crabmail(), quarter).found().is_some_and(|found| found.is_confirmed()));
-    assert!(discovery.find(&"later3.example".parse().unwrap(), quarter).found().is_some());
+    assert!(discovery.find(&crabmail(), at(91 * 86_400)).found().is_none());
+    assert!(!note(&mut discovery, "one-more.example", at(91 * 86_400)));
+}
+
+fn document_of(name: &str) -> &'static [u8] {
+    let document = WellKnown::new(named(name), ENDPOINT, key(4).verifying_key()).unwrap();
+    document.to_json().into_bytes().leak()
+}
+
+// rule: DISC-12
+#[test]
+fn names_of_which_nobody_knows_anything_take_no_room() {
+    let mut discovery = Discovery::new().with_most(8);
+    for number in 0..1_100 {
+        let name = named(&format!("nobody{number}.example"));
+        discovery.note_nothing(&name, Source::Dns, at(number)).unwrap();
+        assert!(discovery.note_well_known(&name, b"<html>", at(number)).is_err());
+        // But it is known of the last ones, so that they are not asked about again.
+        assert!(discovery.queries(&name, at(number)).is_empty());
+    }
+    assert!(discovery.is_empty());
+    assert!(!discovery.queries(&named("nobody1.example"), at(1)).is_empty());
+    assert!(note(&mut discovery, "honest.example", at(1_100)));
+    assert!(discovery.find(&named("honest.example"), at(1_101)).found().is_some());
 }
 
 #[test]

@@ -322,6 +322,41 @@ fn unknown_providers_make_us_ask_ten_times_a_minute_at_most() {
 }
 
 #[test]
+fn an_agent_makes_its_provider_ask_for_ten_unknown_ones_a_minute_at_most() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]).acquainted();
+    let before = world.sites[0].look_ups;
+    let mut limited = 0;
+    for number in 0..15 {
+        let to: amp_core::Address = format!("x@acme.p{number}.example").parse().unwrap();
+        let message =
+            Draft::request(to, "Hi", "Hello").from(&alice.address).sign(&alice.identity, world.now).unwrap();
+        let (status, answer) = world.route(&alice, &message);
+        limited += usize::from(status == 429);
+        assert!(status == 200 || answer["error"] == "rate_limited", "{answer}");
+    }
+    assert_eq!((limited, world.sites[0].look_ups - before), (5, 20));
+    let (status, _) = world.route(&alice, &alice.writes(&bob, "Hello", world.now));
+    assert_eq!(status, 200, "whoever is known is written to");
+}
+
+// rule: DISC-12
+#[test]
+fn that_messages_passed_is_remembered_on_both_sides() {
+    let (alice, bob) = (alice(), bob());
+    let mut world = World::new(&[&alice, &bob]);
+    world.route(&alice, &alice.writes(&bob, "Hello", world.now));
+    world.run_for(60);
+    assert_eq!(world.texts(&bob), ["Hello"]);
+    for site in [0, 1] {
+        let known = world.sites[site].log.iter().filter(|line| line.contains("peer_known"));
+        assert_eq!(known.filter(|line| line.contains("\"proven\":true")).count(), 1);
+        world.restart(site);
+        world.restart_from_snapshot(site);
+    }
+}
+
+#[test]
 fn a_question_about_a_provider_whose_answer_is_lost_is_asked_again() {
     let (alice, bob) = (alice(), bob());
     let mut world = World::new(&[&alice, &bob]).acquainted();

@@ -29,12 +29,15 @@ const SHORTEST: Duration = Duration::from_secs(5 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const WELL_KNOWN_LIFE: Duration = Duration::from_secs(60 * 60);
 const REGISTRY_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-/// A provider that nobody confirmed, and of which nothing was heard for so long, makes room for others.
+/// A provider that nobody confirmed, and of which nothing was heard for so long, makes room for others, though messages
+/// were exchanged with it.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// What is last known is written anew after this time, though nothing but its time has changed.
 const RENEWED_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many providers are remembered unless told otherwise.
 const MOST_PROVIDERS: usize = 10_000;
+/// Of how many providers it is remembered that nobody has anything to say.
+const MOST_STRANGERS: usize = 1_024;
 
 /// Something to ask. The host asks, and hands the answer to the [`Discovery`].
 ///
@@ -73,8 +76,10 @@ pub enum Query {
 ///
 /// An answer from the DNS is kept for its TTL, 5 minutes at least and a day at most; the document for an hour; the registry's
 /// record for a day; the news that a source has nothing for 5 minutes. 10,000 providers are remembered unless told
-/// otherwise, of which an eighth may lie under one domain of two labels; each takes 20 KiB at most. There is no room made
-/// by forgetting a key: the next provider is refused instead.
+/// otherwise, of which an eighth may lie under one domain of two labels; each takes 20 KiB at most. Room is made by
+/// forgetting whoever was not heard of for longest, but nobody whom a person has confirmed, or with whom messages were
+/// exchanged ([`note_exchange`](Self::note_exchange)) in the last 90 days: the next provider is refused instead. That there
+/// is nothing to know is remembered of 1,024 others.
 ///
 /// ```
 /// use amp_core::Identity;
@@ -100,6 +105,8 @@ pub struct Discovery {
     registry: Option<Box<str>>,
     most: usize,
     providers: BTreeMap<Provider, Entry>,
+    /// Of whom nothing is known, so that they are not asked about all the time.
+    strangers: BTreeMap<Provider, Entry>,
     elapsed: Elapsed,
 }
 
@@ -138,6 +145,7 @@ impl Discovery {
             registry: None,
             most: MOST_PROVIDERS,
             providers: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             elapsed: Elapsed::default(),
         }
     }
@@ -188,7 +196,7 @@ impl Discovery {
         if provider.is_local() {
             return Vec::new();
         }
-        let (entry, time) = (self.providers.get(provider), self.elapsed.at(now));
+        let (entry, time) = (self.entry(provider), self.elapsed.at(now));
         let is_due = |source| entry.is_none_or(|entry| !entry.slot(source).is_fresh(time));
         let mut queries = Vec::new();
         if is_due(Source::Dns) {
@@ -258,7 +266,7 @@ impl Discovery {
     /// Takes the news that a source has nothing, or cannot be reached. What it said before counts until its time is over.
     ///
     /// # Errors
-    /// [`DiscoveryError::Full`].
+    /// [`DiscoveryError`]; today none.
     pub fn note_nothing(
         &mut self,
         provider: &Provider,
@@ -289,8 +297,7 @@ impl Discovery {
     /// What an answer would change.
     pub(crate) fn consider(&self, learned: &Learned, now: Timestamp) -> Result<Lesson, DiscoveryError> {
         let Learned { provider, told } = learned;
-        let instead_of = self.room_for(provider, now)?;
-        let mut entry = self.providers.get(provider).cloned().unwrap_or_default();
+        let mut entry = self.entry(provider).cloned().unwrap_or_default();
         let time = self.elapsed.now();
         let (slot, fault) = match self.slot(provider, told, now) {
             Ok(slot) => (slot, None),
@@ -301,6 +308,7 @@ impl Discovery {
             *place = slot;
         }
         let known = learn(provider, &mut entry, time, now);
+        let instead_of = if entry.is_blank() { None } else { self.room_for(provider, now)? };
         Ok(Lesson { provider: provider.clone(), entry, instead_of, known, fault })
     }
 
@@ -309,7 +317,22 @@ impl Discovery {
         if let Some(forgotten) = &lesson.instead_of {
             self.providers.remove(forgotten);
         }
-        self.providers.insert(lesson.provider, lesson.entry);
+        if !lesson.entry.is_blank() {
+            self.strangers.remove(&lesson.provider);
+            self.providers.insert(lesson.provider, lesson.entry);
+            return;
+        }
+        self.providers.remove(&lesson.provider);
+        self.strangers.insert(lesson.provider, lesson.entry);
+        if self.strangers.len() > MOST_STRANGERS {
+            let oldest = self.strangers.iter().min_by_key(|(_, entry)| entry.latest());
+            let oldest = oldest.map(|(other, _)| other.clone());
+            oldest.and_then(|oldest| self.strangers.remove(&oldest));
+        }
+    }
+
+    fn entry(&self, provider: &Provider) -> Option<&Entry> {
+        self.providers.get(provider).or_else(|| self.strangers.get(provider))
     }
 
     fn slot(&self, provider: &Provider, told: &Told, now: Timestamp) -> Result<Slot, DiscoveryError> {
@@ -373,7 +396,7 @@ impl Discovery {
 
     /// The same, for as late as it was when time was last let pass.
     pub(crate) fn look(&self, provider: &Provider) -> Finding {
-        let entry = self.providers.get(provider);
+        let entry = self.entry(provider);
         entry.map_or(Finding::Nothing, |entry| merged(provider, entry, self.elapsed.now()))
     }
 
@@ -419,15 +442,35 @@ impl Discovery {
             fingerprint: key.fingerprint(),
             key: Some(key.clone()),
             is_confirmed: true,
+            is_proven: false,
             at: now,
         };
         entry.known = Some(known.clone());
         Ok(Lesson { provider: provider.clone(), entry, instead_of, known: Some(known), fault: None })
     }
 
+    /// A message came from a provider and was accepted, or was taken there: what is known of it makes no room for
+    /// others, unless nothing is heard of it for 90 days. Gives what the host has to store, if that has changed.
+    pub fn note_exchange(&mut self, provider: &Provider) -> Option<LastKnown> {
+        let lesson = self.consider_exchange(provider)?;
+        let known = lesson.known.clone();
+        self.apply(lesson);
+        known
+    }
+
+    /// What a message would change.
+    pub(crate) fn consider_exchange(&self, provider: &Provider) -> Option<Lesson> {
+        let mut entry = self.providers.get(provider)?.clone();
+        let known = entry.known.as_mut().filter(|known| !known.is_proven && !known.is_confirmed)?;
+        known.is_proven = true;
+        let known = Some(known.clone());
+        Some(Lesson { provider: provider.clone(), entry, instead_of: None, known, fault: None })
+    }
+
     /// Forgets all about a provider. Its next key is taken as if it were the first.
     pub fn forget(&mut self, provider: &Provider) {
         self.providers.remove(provider);
+        self.strangers.remove(provider);
     }
 
     /// What was last known of a provider.
@@ -461,11 +504,11 @@ impl Discovery {
             return Ok(None);
         }
         let (oldest, time) = (now.saturating_sub(FORGOTTEN_AFTER), self.elapsed.now());
-        let may_go = |(other, entry): &(&Provider, &Entry)| {
-            (!is_crowded || is_near(other)) && entry.is_forgettable(oldest, time)
-        };
-        let goes = self.providers.iter().find(may_go).map(|(other, _)| other.clone());
-        goes.map(Some).ok_or(DiscoveryError::Full)
+        let others = || self.providers.iter().filter(|(other, _)| !is_crowded || is_near(other));
+        let unproven =
+            others().filter(|(_, entry)| entry.is_unproven()).min_by_key(|(_, entry)| entry.heard());
+        let goes = unproven.or_else(|| others().find(|(_, entry)| entry.is_forgettable(oldest, time)));
+        goes.map(|(other, _)| Some(other.clone())).ok_or(DiscoveryError::Full)
     }
 }
 
@@ -536,6 +579,7 @@ fn learn(provider: &Provider, entry: &mut Entry, time: Duration, now: Timestamp)
         fingerprint: found.fingerprint,
         key: found.key,
         is_confirmed: found.is_confirmed,
+        is_proven: entry.known.as_ref().is_some_and(|known| known.is_proven),
         at: now,
     };
     entry.known = Some(known.clone());

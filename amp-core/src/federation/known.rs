@@ -29,6 +29,8 @@ pub struct LastKnown {
     pub(super) fingerprint: Fingerprint,
     pub(super) key: Option<VerifyingKey>,
     pub(super) is_confirmed: bool,
+    /// Whether messages were exchanged with it.
+    pub(super) is_proven: bool,
     pub(super) at: Timestamp,
 }
 
@@ -101,7 +103,13 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     public_key: Option<String>,
     confirmed: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    proven: bool,
     at: Timestamp,
+}
+
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl From<LastKnown> for Stored {
@@ -112,6 +120,7 @@ impl From<LastKnown> for Stored {
             fingerprint: known.fingerprint.to_string(),
             public_key: known.key.as_ref().map(|key| key.to_hex().unwrap_or_else(|| key.to_pem())),
             confirmed: known.is_confirmed,
+            proven: known.is_proven,
             at: known.at,
         }
     }
@@ -136,6 +145,7 @@ impl TryFrom<Stored> for LastKnown {
             fingerprint,
             key,
             is_confirmed: stored.confirmed,
+            is_proven: stored.proven,
             at: stored.at,
         })
     }

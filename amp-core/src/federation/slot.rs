@@ -89,6 +89,27 @@ impl Entry {
         self.registry.is_verified && self.registry.claims(time).any(|claim| claim.key.agrees(key))
     }
 
+    /// Whether nobody has anything to say.
+    pub(super) fn is_blank(&self) -> bool {
+        self.known.is_none()
+            && [&self.dns, &self.well_known, &self.registry].iter().all(|slot| slot.is_empty())
+    }
+
+    /// Until when something of it holds.
+    pub(super) fn latest(&self) -> Duration {
+        self.dns.until.max(self.well_known.until).max(self.registry.until)
+    }
+
+    /// When its key was last heard of.
+    pub(super) fn heard(&self) -> Option<Timestamp> {
+        self.known.as_ref().map(|known| known.at)
+    }
+
+    /// Whether neither a person has confirmed it, nor a message was exchanged with it.
+    pub(super) fn is_unproven(&self) -> bool {
+        self.known.as_ref().is_none_or(|known| !known.is_confirmed && !known.is_proven)
+    }
+
     /// Whether nothing would be lost with it but what can be asked again.
     pub(super) fn is_forgettable(&self, oldest: Timestamp, time: Duration) -> bool {
         let holds = [&self.dns, &self.well_known, &self.registry].iter().any(|slot| slot.is_fresh(time));

@@ -24,7 +24,7 @@ use crate::federation::{
     DecodedForward, FederationEvent, FederationEventKind, Finding, ForwardRefusal, ForwardSeen, ForwardSight,
     KeyStanding, ProvenForward, ProviderTrust, ReceivedForward, Source, forward_charges,
 };
-use crate::guards::{RateCharge, RateClass, RateKey};
+use crate::guards::RateCharge;
 use crate::scan::Verdict;
 use crate::wire::DeliveryMethod;
 use crate::wire::{Answer as _, AnswerParts, ApiError, ApiErrorCode, CarriedKey, Delivered, DeliveryStatus};
@@ -152,6 +152,9 @@ impl Provider {
         let answer = delivered.to_parts();
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         self.ask_in_time(proven.provider(), now, plan);
+        if status == DeliveryStatus::Queued {
+            self.note_exchange(proven.provider(), plan);
+        }
         plan.effects.push(Effect::ForwardTaken { forward: Box::new(seen.answered(&text)) });
         plan.actions.push(Action::Note(Box::new(event)));
         Reply::Now(answer)
@@ -199,11 +202,9 @@ impl Provider {
 
     /// Looks a provider up that says that it forwards. Whoever calls can make this one ask; how often is limited.
     fn ask_first(&self, provider: &Domain, call: &Call, now: Timestamp, plan: &mut Plan) -> Reply {
-        let key = RateKey::of(&alloc::format!("look-up {}", call.source()));
-        let charge = RateCharge::new(RateClass::Register, key);
-        if !self.live.limiter.look(&charge, now).is_admitted() {
+        let Some(charge) = self.look_up_charge(call.source(), now) else {
             return Reply::Now(ForwardRefusal::rate_limited().to_answer());
-        }
+        };
         if !self.live.peers.is_asking(provider, self.live.clock.now()) {
             plan.changes.push(Change::Charged(charge, now));
             let count = self.look_up(provider, now, plan);

@@ -22,6 +22,7 @@ use crate::federation::{
     Discovery, DiscoveryError, FederationMode, ForwardLedger, ForwardSeen, LastKnown, Learned, Lesson,
     ProviderTrust, WellKnown,
 };
+use crate::guards::{RateCharge, RateClass, RateKey};
 use crate::webhook::TargetPolicy;
 use crate::wire::{Answer as _, ApiError, ApiErrorCode};
 
@@ -256,6 +257,20 @@ impl Provider {
         let key = federation.identity.verifying_key();
         let document = WellKnown::new(self.settings.domain.clone(), self.settings.api.as_str(), key);
         document.map(|document| Reply::Now(document.to_parts())).map_err(|_| none())
+    }
+
+    /// Remembers that messages pass between this provider and another.
+    pub(super) fn note_exchange(&self, provider: &Domain, plan: &mut Plan) {
+        let Some(lesson) = self.live.peers.discovery.consider_exchange(provider) else { return };
+        let known = lesson.known.clone();
+        plan.effects.extend(known.map(|peer| Effect::PeerKnown { peer: Box::new(peer) }));
+        plan.peer(PeerChange::Exchanged(Box::new(lesson)));
+    }
+
+    /// What looking a provider up costs whoever makes this one ask: an address, or an agent.
+    pub(super) fn look_up_charge(&self, who: &str, now: Timestamp) -> Option<RateCharge> {
+        let charge = RateCharge::new(RateClass::Register, RateKey::of(&alloc::format!("look-up {who}")));
+        self.live.limiter.look(&charge, now).is_admitted().then_some(charge)
     }
 
     /// Asks what is not known of a provider, or not any more.

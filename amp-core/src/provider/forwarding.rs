@@ -220,6 +220,7 @@ impl Provider {
             let rule = "a message has at most 512 KiB of JSON";
             return Err(ApiError::new(ApiErrorCode::RequestTooLarge, rule));
         }
+        self.charge_look_up(&onward, sender, now, plan)?;
         plan.changes.push(Change::Charged(charge, now));
         let number = self.next_message();
         let stored = MessageBody::new(number, &envelope, payload, carried_key(sender).as_ref());
@@ -262,6 +263,28 @@ impl Provider {
             plan.peer(PeerChange::Waits(forward.number, provider, 0));
         }
         self.attempt(&Outbound { forward, attempts: 0 }, now, plan);
+    }
+
+    /// Whoever makes this provider ask for one of which nothing is known pays for that.
+    fn charge_look_up(
+        &self,
+        onward: &Onward<'_>,
+        sender: &Agent,
+        now: Timestamp,
+        plan: &mut Plan,
+    ) -> Result<(), ApiError> {
+        let (_, _, provider) = onward.to.to_parts();
+        let discovery = &self.live.peers.discovery;
+        let is_known = onward.host.is_some() || discovery.last_known(&provider).is_some();
+        if is_known || discovery.queries(&provider, now).is_empty() {
+            return Ok(());
+        }
+        let charge = self.look_up_charge(sender.record.address.as_str(), now).ok_or_else(|| {
+            let rule = "an agent writes to at most ten providers a minute of which nothing is known yet";
+            ApiError::new(ApiErrorCode::RateLimited, rule).with_field("to")
+        })?;
+        plan.changes.push(Change::Charged(charge, now));
+        Ok(())
     }
 
     /// The answer comes when the first attempt is over, unless it has to be the same whenever it is asked for again.
@@ -398,6 +421,8 @@ impl Provider {
         let mut routed = super::routed::given_up(&forward.id, code);
         match how {
             ForwardEnd::Delivered | ForwardEnd::Accepted => {
+                let other = forward.domain().filter(|_| forward.host.is_none());
+                other.into_iter().for_each(|other| self.note_exchange(&other, plan));
                 let is_delivered = how == ForwardEnd::Delivered;
                 routed = super::routed::queued(&forward.id, forward.queued_at);
                 if is_delivered {

@@ -48,6 +48,8 @@ pub(super) struct Attempt {
 pub(super) enum PeerChange {
     /// A source has answered.
     Learned(Box<Lesson>),
+    /// A message was exchanged with a provider.
+    Exchanged(Box<Lesson>),
     /// A source has answered, and nothing is remembered of it.
     Answered(Domain),
     /// So many questions about a provider were asked.
@@ -104,6 +106,7 @@ impl Peers {
                 self.discovery.apply(*lesson);
                 self.answered(&provider, now);
             }
+            PeerChange::Exchanged(lesson) => self.discovery.apply(*lesson),
             PeerChange::Answered(provider) => self.answered(&provider, now),
             PeerChange::Asked(provider, count) => {
                 self.asked.retain(|_, (_, until)| now < *until);
