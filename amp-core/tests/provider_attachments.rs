@@ -87,6 +87,13 @@ impl Host {
         self.provider = (self.make)().restore(effects).unwrap().build();
     }
 
+    /// Lets a minute pass, after which the provider believes its clock.
+    fn settle(&mut self) {
+        self.tick();
+        self.pass(60);
+        self.tick();
+    }
+
     fn pass(&mut self, seconds: u64) {
         self.now = self.now.saturating_add(Duration::from_secs(seconds));
     }
@@ -519,14 +526,14 @@ fn a_file_that_no_message_refers_to_is_kept_for_two_hours() {
     // Nobody has to tick for that.
     let message = with(&alice, &bob, &[state.payload_object().unwrap()], host.now);
     assert_eq!(host.send(&alice, &message), Err("attachment_expired".into()));
-    host.tick();
+    host.settle();
     assert!(host.files.is_empty());
     assert_eq!(host.get(&alice, &id), Err("attachment_expired".into()));
     // A clock that is set back brings nothing back.
     host.now = START.parse().unwrap();
     assert_eq!(host.get(&alice, &id), Err("attachment_expired".into()));
     host.pass(27 * 3_600);
-    host.tick();
+    host.settle();
     assert_eq!(host.get(&alice, &id), Err("attachment_not_found".into()));
 }
 
@@ -546,7 +553,7 @@ fn a_file_outlasts_the_message_that_refers_to_it() {
     host.tick();
     assert_eq!(host.get(&bob, &state.attachment_id), Ok(ScanStatus::BasicClean));
     host.now = state.expires_at.unwrap();
-    host.tick();
+    host.settle();
     assert_eq!(host.get(&bob, &state.attachment_id), Err("attachment_not_found".into()));
     assert_eq!(host.get(&alice, &state.attachment_id), Err("attachment_expired".into()));
     assert!(host.files.is_empty());
@@ -578,20 +585,44 @@ fn an_agent_s_files_have_a_quota() {
     let (alice, bob, mut host) =
         start_as(|| unlimited().attachments(rules().quota(60, 3).files_max(4).size_max(50)));
     assert_eq!(code(host.begin(&alice, "text/plain", &[b'x'; 51])), "attachment_too_large");
-    host.begin(&alice, "text/plain", &[b'x'; 40]).unwrap();
+    host.upload(&alice, "text/plain", &[b'x'; 40]);
     assert_eq!(code(host.begin(&alice, "text/plain", &[b'x'; 21])), "rate_limited");
-    host.begin(&alice, "text/plain", &[b'x'; 10]).unwrap();
+    host.upload(&alice, "text/plain", &[b'x'; 10]);
     host.begin(&alice, "text/plain", &[b'x'; 10]).unwrap();
     assert_eq!(code(host.begin(&alice, "text/plain", b"")), "rate_limited");
     host.begin(&bob, "text/plain", b"").unwrap();
     assert_eq!(code(host.begin(&bob, "text/plain", b"")), "rate_limited", "the provider is full");
-    // What is gone counts for a day still, by number and not by size.
-    host.pass(3_600);
-    host.tick();
+    // What never came is forgotten with its hour. What is gone counts for a day still, by number and not by size.
+    host.pass(2 * 3_600);
+    host.settle();
+    assert!(host.files.is_empty());
+    host.begin(&alice, "text/plain", &[b'x'; 50]).unwrap();
     assert_eq!(code(host.begin(&alice, "text/plain", b"")), "rate_limited");
     host.pass(24 * 3_600);
+    host.settle();
+    for _ in 0..3 {
+        host.begin(&alice, "text/plain", b"").unwrap();
+    }
+}
+
+// rule: API-40
+#[test]
+fn places_for_files_that_nobody_brings_shut_nobody_out() {
+    let (alice, bob, mut host) = start_as(|| unlimited().attachments(rules().files_max(21)));
+    for _ in 0..20 {
+        host.begin(&alice, "text/plain", LOG).unwrap();
+    }
+    assert_eq!(code(host.begin(&alice, "text/plain", LOG)), "rate_limited");
+    host.upload(&bob, "text/plain", LOG);
+    assert_eq!(code(host.begin(&bob, "text/plain", LOG)), "rate_limited", "the provider is full");
+    host.settle();
+    host.pass(3_600 - 60);
     host.tick();
-    host.begin(&alice, "text/plain", &[b'x'; 50]).unwrap();
+    host.upload(&bob, "text/plain", LOG);
+    host.restart();
+    for _ in 0..19 {
+        host.begin(&alice, "text/plain", LOG).unwrap();
+    }
 }
 
 // rule: API-40

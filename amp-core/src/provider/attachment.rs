@@ -13,6 +13,8 @@ use super::number::AgentNumber;
 
 /// For how long a place for a file is open.
 pub(super) const OPEN_FOR: Duration = Duration::from_secs(60 * 60);
+/// How many places an agent may have open at once.
+pub(super) const OPEN_MAX: usize = 20;
 /// For how long a file is kept that no message refers to, once it is confirmed.
 pub(super) const UNUSED_FOR: Duration = Duration::from_secs(2 * 60 * 60);
 /// For how long a file is kept that a message refers to, from the word that it comes. It is sent within five hours; then
@@ -113,6 +115,10 @@ impl AttachmentRecord {
         !matches!(self.stage, Stage::Rejected | Stage::Gone)
     }
 
+    const fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. })
+    }
+
     pub(super) const fn digest(&self) -> Sha256Digest {
         Sha256Digest::from_bytes(self.digest.0)
     }
@@ -145,6 +151,8 @@ pub(super) struct Share {
     pub(super) count: usize,
     /// What those take of which bytes are kept, or will be.
     pub(super) bytes: u64,
+    /// How many are announced and not there yet.
+    pub(super) open: usize,
 }
 
 /// All files. About 700 bytes each.
@@ -187,6 +195,7 @@ impl Attachments {
         let share = self.shares.entry(record.owner).or_default();
         share.count = share.count.saturating_add(1);
         share.bytes = share.bytes.saturating_add(if record.has_file() { record.size } else { 0 });
+        share.open = share.open.saturating_add(usize::from(record.is_open()));
         self.by_end.insert((record.until, record.id.clone()));
         self.records.insert(record.id.clone(), record);
     }
@@ -197,6 +206,7 @@ impl Attachments {
         if let Some(share) = self.shares.get_mut(&record.owner) {
             share.count = share.count.saturating_sub(1);
             share.bytes = share.bytes.saturating_sub(if record.has_file() { record.size } else { 0 });
+            share.open = share.open.saturating_sub(usize::from(record.is_open()));
             if share.count == 0 {
                 self.shares.remove(&record.owner);
             }

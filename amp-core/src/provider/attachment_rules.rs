@@ -77,7 +77,7 @@ impl AttachmentRules {
     }
 
     /// What one agent's files may take at once: bytes, and how many are remembered. A file counts until it is forgotten,
-    /// a day after its bytes are gone.
+    /// a day after its bytes are gone; one that never came, when its hour is over.
     #[must_use]
     pub const fn quota(mut self, bytes: u64, files: usize) -> Self {
         self.quota_bytes = bytes;

@@ -8,7 +8,7 @@ use core::time::Duration;
 use amp_envelope::{Attachment, AttachmentId, Timestamp, safe_filename};
 
 use super::action::Action;
-use super::attachment::{AttachmentRecord, Found, GONE_FOR, OPEN_FOR, Stage, UNUSED_FOR};
+use super::attachment::{AttachmentRecord, Found, GONE_FOR, OPEN_FOR, OPEN_MAX, Stage, UNUSED_FOR};
 use super::attachment_rules::{AttachmentRules, HostChecks};
 use super::codec::{Sha256Hash, StoredSecret};
 use super::decision::{Decision, Plan};
@@ -198,10 +198,10 @@ impl Provider {
     /// Ends what is over: uploads that never came, files that nobody refers to, files that were kept long enough.
     pub(super) fn end_attachments(&self, now: Timestamp, most: usize, plan: &mut Plan) {
         for record in self.state.attachments.overdue(now, most) {
-            if matches!(record.stage, Stage::Gone) {
+            release(record, plan);
+            if matches!(record.stage, Stage::Gone | Stage::Open { .. }) {
                 plan.effects.push(Effect::AttachmentForgotten { id: record.id.clone() });
             } else {
-                release(record, plan);
                 set(record.at(Stage::Gone, now.saturating_add(GONE_FOR)), plan);
             }
         }
@@ -305,6 +305,10 @@ impl Provider {
         let filename = safe_filename(&about.filename)
             .map_err(|_| invalid("filename", "a file name holds no encoded separators"))?;
         self.check_quota(rules, owner, about.size)?;
+        if matches!(stage, Stage::Open { .. }) && self.state.attachments.share_of(owner).open >= OPEN_MAX {
+            let rule = "too many files are announced and not there yet";
+            return Err(ApiError::new(ApiErrorCode::RateLimited, rule));
+        }
         let now = moment.now();
         Ok(AttachmentRecord {
             id: AttachmentId::from_parts(now, moment.bytes("attachment")),
