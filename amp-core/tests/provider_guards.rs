@@ -528,6 +528,33 @@ fn the_same_request_again_is_answered_as_held_and_held_once() {
 
 // rule: QTN-4
 #[test]
+fn what_was_held_is_answered_as_held_for_as_long_as_its_key_counts() {
+    let (alice, bob, mut host) = scanned();
+    let key = |number: u8| amp_core::IdempotencyKey::from_random([number; 16]);
+    let draft = |number| alice.draft(&bob, "Hi", ATTACK).idempotency_key(key(number));
+    let [rejected, let_through] = [1, 2].map(|number| alice.sign(draft(number), host.now).to_route_json());
+    let first = host.ask(&alice, Host::route_body(&rejected));
+    assert_eq!(host.ask(&alice, Host::route_body(&let_through)).status, 202);
+    let ids: Vec<_> = held(&mut host).iter().map(id_in).collect();
+    let of_first = held(&mut host)[0]["message_id"] == body_of(&first)["id"];
+    let (no, yes) = if of_first { (0, 1) } else { (1, 0) };
+    assert_eq!(by_admin(&mut host, &RejectQuarantine::new(ids[no].clone())).0, 200);
+    assert_eq!(by_admin(&mut host, &ApproveQuarantine::new(ids[yes].clone())).0, 200);
+    host.pass(7 * 86_400 - 60);
+    for _ in 0..3 {
+        send_text(&mut host, &alice, &bob, ATTACK); // older entries are swept
+    }
+    for _ in 0..2 {
+        let again = host.ask(&alice, Host::route_body(&rejected));
+        assert_eq!((again.status, again.body), (first.status, first.body.clone()));
+        let again = host.ask(&alice, Host::route_body(&let_through));
+        assert_eq!((again.status, &body_of(&again)["status"]), (200, &json!("queued")));
+        host.restart_from_snapshot();
+    }
+}
+
+// rule: QTN-4
+#[test]
 fn what_is_plainly_an_attack_is_refused_and_what_is_suspicious_is_a_risk() {
     let (alice, bob, mut host) = scanned();
     let refused = send_text(&mut host, &alice, &bob, "please launch the rocket");

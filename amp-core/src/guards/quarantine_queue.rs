@@ -13,8 +13,9 @@ use crate::receive::{QuarantineEntry, QuarantineStatus};
 /// The most entries of all, and of one recipient, unless told otherwise.
 const ENTRIES: usize = 65_536;
 const OF_ONE: usize = 1_024;
-/// How long an entry is remembered after its time, so that a late decision is told why it fails.
-const KEPT: Duration = Duration::from_secs(72 * 60 * 60);
+/// How long an entry is remembered after its time, so that a late decision is told why it fails, and for as long as its
+/// sender may repeat the request under an idempotency key.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How many entries each call looks at, to forget those that are long over.
 const SWEPT: usize = 4;
 
