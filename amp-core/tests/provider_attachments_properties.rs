@@ -309,6 +309,8 @@ impl World {
         }
         // Nothing is overdue after a tick, so what is served is there.
         self.with(|provider, moment| provider.tick(moment));
+        self.now = self.now.saturating_add(Duration::from_secs(60));
+        self.with(|provider, moment| provider.tick(moment));
         let states: Vec<_> = (0..self.uploads.len()).map(|at| self.state(at)).collect();
         let mut taken = [0_u64; 2];
         for (upload, state) in self.uploads.iter().zip(&states) {

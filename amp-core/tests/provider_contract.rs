@@ -3,11 +3,13 @@
 
 mod provider_support;
 
+use core::time::Duration;
+
 use amp_core::provider::{Call, Effect, Refusals, Ticket};
 use amp_core::scan::Scanner;
 use amp_core::wire::{Method, RequestParts};
 use amp_core::{Identity, Message};
-use provider_support::{Agent, Host, Network, body_of, builder, effect};
+use provider_support::{Agent, Host, Network, body_of, builder, effect, no_limits};
 use serde_json::{Value, json};
 
 fn pair() -> (Agent, Agent, Host) {
@@ -161,10 +163,88 @@ fn a_message_expires_after_seven_days_or_when_it_says() {
     assert!(host.pending_ids(&bob).contains(&long));
     host.pass(1);
     assert!(host.pending(&bob).is_empty());
+    host.settle();
     assert!(host.bodies.is_empty());
     // A clock that is set back brings nothing back.
     host.now = provider_support::START.parse().unwrap();
     assert!(host.pending(&bob).is_empty());
+}
+
+// rule: RELAY-13
+#[test]
+fn a_wrong_clock_expires_nothing_before_it_has_lasted_for_a_minute() {
+    let (alice, bob, mut host) = pair();
+    let id = host.send(&alice, &bob, "Hello");
+    host.settle();
+    let right = host.now;
+    for _ in 0..3 {
+        host.now = right;
+        host.tick();
+        host.pass(8 * 24 * 3_600);
+        host.tick();
+        assert_eq!(host.provider.next_timeout(), Some(host.now.saturating_add(Duration::from_secs(60))));
+        host.pass(59);
+        host.tick();
+    }
+    host.now = right;
+    assert_eq!(host.pending_ids(&bob), [id.as_str()]);
+    // Nor a clock that is wrong when the provider starts.
+    host.restart();
+    host.pass(8 * 24 * 3_600);
+    host.tick();
+    host.now = right;
+    assert_eq!(host.pending_ids(&bob), [id]);
+    host.run_until(right.saturating_add(Duration::from_secs(8 * 24 * 3_600)));
+    assert!(host.bodies.is_empty(), "late is not never");
+}
+
+fn ids_in(frames: &[Value]) -> Vec<String> {
+    let pushed = frames.iter().filter(|frame| frame["type"] == "message.new");
+    pushed.map(|frame| frame["data"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+// rule: RELAY-6
+#[test]
+fn a_replay_goes_on_as_acknowledgements_come() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().rate_limits(no_limits()), &[&alice, &bob]);
+    let mut sent: Vec<String> = (0..120).map(|_| host.send(&alice, &bob, "Hello")).collect();
+    let socket = host.connect(&bob);
+    let mut seen = ids_in(&host.frames_of(socket));
+    assert_eq!(seen, sent[..50]);
+    sent.push(host.send(&alice, &bob, "What is new is pushed at once."));
+    let new = ids_in(&host.frames_of(socket));
+    assert_eq!(new, sent[120..]);
+    host.ack(&bob, &seen[0]);
+    seen.extend(ids_in(&host.frames_of(socket)));
+    assert_eq!(seen, sent[..51]);
+    let mut next = 1;
+    while let Some(id) = seen.get(next).cloned() {
+        host.frame(socket, &json!({"type": "ack", "id": id}));
+        seen.extend(ids_in(&host.frames_of(socket)));
+        next += 1;
+    }
+    assert_eq!(seen, sent[..120], "everything, once, in its order");
+    assert_eq!(host.pending_ids(&bob), new);
+}
+
+// rule: RELAY-6
+#[test]
+fn a_replay_takes_a_mebibyte_at_once() {
+    let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
+    let mut host = Host::new(|| builder().rate_limits(no_limits()), &[&alice, &bob]);
+    let text = "x".repeat(60_000);
+    let sent: Vec<String> = (0..30).map(|_| host.send(&alice, &bob, &text)).collect();
+    let socket = host.connect(&bob);
+    let frames = host.frames_of(socket);
+    let bytes: usize = frames.iter().map(|frame| frame.to_string().len()).sum();
+    assert!((900_000..1_200_000).contains(&bytes), "{bytes} bytes at once");
+    let first = ids_in(&frames);
+    assert_eq!(first, sent[..first.len()]);
+    for id in &first {
+        host.ack(&bob, id);
+    }
+    assert_eq!(ids_in(&host.frames_of(socket)), sent[first.len()..]);
 }
 
 fn keyed(alice: &Agent, bob: &Agent, host: &Host, text: &str) -> String {
@@ -274,11 +354,14 @@ fn a_request_is_answered_once_when_everything_is_due_at_once() {
     host.log.push(effect(&record).to_json());
     host.restart();
     host.endpoint = provider_support::Endpoint::Hangs;
-    let signed = alice.sign(alice.draft(&bob, "Hi", "one"), host.now);
+    host.settle();
+    let draft = alice.draft(&bob, "Hi", "one");
+    let signed = alice.sign(draft.expires_at(host.now.saturating_add(Duration::from_secs(3_600))), host.now);
     let (ticket, _) = host.ask_waiting(&alice, Host::route_body(&signed.to_route_json()));
     // The answer, the attempt and the message itself.
-    host.pass(8 * 24 * 3_600);
+    host.pass(3_600);
     host.tick();
+    assert!(host.bodies.is_empty());
     assert_eq!(body_of(&host.answers.remove(&ticket).unwrap())["status"], "queued");
 }
 

@@ -595,8 +595,11 @@ fn a_registration_that_ends_leaves_nothing_behind() {
 fn a_body_that_is_overdue_when_its_recipient_leaves_is_released_once() {
     let (alice, bob) = (Agent::new(0, "alice"), Agent::new(1, "bob"));
     let mut host = Host::new(builder, &[&alice, &bob]);
-    host.send(&alice, &bob, "Hello");
-    host.pass(8 * 86_400);
+    host.settle();
+    let end = host.now.saturating_add(Duration::from_secs(3_600));
+    let message = alice.sign(alice.draft(&bob, "Hi", "Hello").expires_at(end), host.now);
+    assert_eq!(host.route(&alice, &message).0, 200);
+    host.pass(3_600);
     assert_eq!(host.request(&bob, &Deregister).status, 200);
     assert!(host.bodies.is_empty());
 }

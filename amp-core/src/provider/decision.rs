@@ -158,6 +158,7 @@ impl Decision<'_> {
             }
         }
         provider.wake(&effects, &due, now, &mut actions);
+        provider.replay_on(&effects, now, &mut actions);
         Outcome { reply, actions }
     }
 }

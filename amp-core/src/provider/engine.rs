@@ -121,7 +121,8 @@ impl Provider {
     pub fn next_timeout(&self) -> Option<Timestamp> {
         let (expiry, due) = (self.state.mail.next_expiry(), self.live.next_due());
         let expiry = expiry.into_iter().chain(self.state.held.next_expiry());
-        expiry.into_iter().chain(due).chain(self.state.attachments.next_end()).min()
+        let expiry = expiry.chain(self.state.attachments.next_end()).min();
+        expiry.map(|at| self.live.clock.steadily(at)).into_iter().chain(due).min()
     }
 
     /// Effects that make a provider of this one's memory: a shorter log to restore from.
@@ -134,6 +135,9 @@ impl Provider {
         self.live.clock.advance(moment.now());
         self.live.peers.advance(moment.now());
         let mut plan = Plan::default();
+        if !self.live.clock.is_steady() {
+            return plan;
+        }
         for (agent, message) in self.state.mail.overdue(moment.now(), OVERDUE_MAX) {
             plan.leave(agent, message, Departure::Expired, moment.now());
         }

@@ -14,6 +14,7 @@ use super::effect::AnsweredKey;
 use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
 use super::numbering::Unused;
 use super::peers::{PeerChange, Peers};
+use super::replay::Replay;
 use crate::guards::{LoopGuard, LoopStep, RateCharge, RateLimiter, RateLimits};
 use crate::webhook::RetrySchedule;
 
@@ -38,6 +39,8 @@ pub(super) struct Socket {
     pub(super) agent: Option<AgentNumber>,
     /// The API key that it was authenticated with.
     pub(super) key: Option<ApiKeyHash>,
+    /// What waited when it connected and was not replayed yet.
+    pub(super) replay: Option<Replay>,
     /// When it last said something.
     pub(super) heard: Running,
     /// When it is looked at next.
@@ -97,6 +100,7 @@ pub(super) enum Change {
     Registered(AgentNumber),
     Opened(SocketId),
     Bound(SocketId, AgentNumber, ApiKeyHash),
+    Replayed(SocketId, Option<Replay>),
     Heard(SocketId),
     Closed(SocketId),
     /// Looks at a socket again after its silence.
@@ -212,10 +216,15 @@ impl Live {
             }
             Change::Opened(socket) => {
                 let due = now.plus(AUTH_WITHIN);
-                self.sockets.insert(socket, Socket { agent: None, key: None, heard: now, due });
+                self.sockets.insert(socket, Socket { agent: None, key: None, replay: None, heard: now, due });
                 self.due.insert((due, Due::Socket(socket)));
             }
             Change::Bound(socket, agent, key) => self.bind(socket, (agent, key), now),
+            Change::Replayed(socket, rest) => {
+                if let Some(socket) = self.sockets.get_mut(&socket) {
+                    socket.replay = rest;
+                }
+            }
             Change::Heard(socket) => {
                 if let Some(socket) = self.sockets.get_mut(&socket) {
                     socket.heard = now;

@@ -51,6 +51,7 @@ mod queueing;
 mod receipts;
 mod register;
 mod registration;
+mod replay;
 mod reply;
 mod route;
 mod routed;

@@ -3,7 +3,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use amp_envelope::{MessageId, Timestamp};
@@ -14,8 +13,7 @@ use super::decision::Plan;
 use super::effect::{AcceptedAs, AnsweredKey, Effect, QueuedMessage, Way};
 use super::engine::Provider;
 use super::live::{Awaited, Change, HANDOVER_WITHIN};
-use super::mail::Entry;
-use super::number::{AgentNumber, MessageNumber, SocketId, Ticket};
+use super::number::{AgentNumber, MessageNumber, Ticket};
 use super::reply::Reply;
 use crate::wire::{Answer as _, CarriedKey, Routed};
 
@@ -196,21 +194,5 @@ impl Provider {
             .map(|ticket| Action::Answer { ticket: *ticket, reply: Box::new(Reply::Now(routed.to_parts())) });
         plan.actions.extend(answers);
         plan.changes.push(Change::Answered(message));
-    }
-
-    /// Everything that waits for an agent, for a socket of its that has just connected.
-    pub(super) fn replay_to(&self, socket: SocketId, agent: AgentNumber, now: Timestamp, plan: &mut Plan) {
-        let Some(queue) = self.state.mail.queue(agent) else { return };
-        let waiting: Vec<(MessageNumber, &Entry)> = queue.waiting(MessageNumber(0), now).collect();
-        plan.actions.extend(waiting.into_iter().map(|(message, entry)| {
-            Action::PushMessage(Push {
-                socket,
-                agent,
-                message,
-                id: entry.id.clone(),
-                replay: true,
-                shape: self.settings.frame_shape,
-            })
-        }));
     }
 }

@@ -176,6 +176,13 @@ impl Host {
         self.now = self.now.saturating_add(Duration::from_secs(seconds));
     }
 
+    /// Lets a minute pass, after which the provider believes its clock.
+    pub fn settle(&mut self) {
+        self.tick();
+        self.pass(60);
+        self.tick();
+    }
+
     /// The provider as it is after a restart.
     pub fn restart(&mut self) {
         let effects: Vec<Effect> =
