@@ -12,7 +12,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +34,8 @@ pub(crate) type Result<T = (), E = Box<dyn Error + Send + Sync>> = core::result:
 /// What a request may be long: head, and body.
 const HEAD_MAX: u64 = 64 * 1024;
 const BODY_MAX: usize = 1024 * 1024;
+/// How much of a request is read away that was refused.
+const UNREAD_MAX: u64 = 16 * 1024 * 1024;
 /// How long a caller may take to say what it wants, and an answer to be made.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -134,7 +136,12 @@ impl Host {
     fn open(path: &Path, api: ApiUrl) -> Result<Self> {
         let (store, effects) = Store::open(path)?;
         let provider = Provider::builder("crabmail.ai".parse()?, api);
-        let provider = provider.registration(Registration::open()).restore(effects)?.build();
+        let provider = provider
+            .registration(Registration::open())
+            .without_sockets()
+            .without_webhooks()
+            .restore(effects)?
+            .build();
         Ok(Self { provider, store, waiting: HashMap::new(), tickets: 0 })
     }
 
@@ -259,9 +266,15 @@ fn connection(mut stream: TcpStream, host: &Shared, api: &ApiUrl) -> Result {
             Ok(parts) => answer_to(parts, &source, host),
             Err(refusal) => refusal.to_parts(),
         },
-        Err(error) => ApiError::new(ApiErrorCode::InvalidRequest, &error.to_string()).to_parts(),
+        Err(error) => match error.downcast::<ApiError>() {
+            Ok(refusal) => refusal.to_parts(),
+            Err(error) => ApiError::new(ApiErrorCode::InvalidRequest, &error.to_string()).to_parts(),
+        },
     };
     stream.write_all(&written(&answer))?;
+    stream.shutdown(Shutdown::Write)?;
+    // Bytes that nobody has read when a connection ends would take the answer with them.
+    let _ = std::io::copy(&mut stream.take(UNREAD_MAX), &mut std::io::sink());
     Ok(())
 }
 
@@ -298,7 +311,7 @@ fn read_request(stream: &TcpStream) -> Result<http::Request<Vec<u8>>> {
         request = request.header(name, value.trim());
     }
     if length > BODY_MAX {
-        return Err("a body has at most 1 MiB".into());
+        return Err(ApiError::new(ApiErrorCode::RequestTooLarge, "a body has at most 1 MiB").into());
     }
     let mut body = vec![0; length];
     reader.get_mut().set_limit(u64::try_from(length)?);

@@ -604,6 +604,37 @@ fn a_body_that_is_overdue_when_its_recipient_leaves_is_released_once() {
     assert!(host.bodies.is_empty());
 }
 
+// rule: REG-13
+#[test]
+fn a_provider_offers_what_its_host_has() {
+    let ask = |host: &mut Host, path: &str| {
+        let reply = host.call_with(&Call::new(RequestParts::new(Method::Get, path))).unwrap();
+        body_of(&host.finish(reply).unwrap())
+    };
+    let mut host = open();
+    let offered = ask(&mut host, "/info");
+    assert!(offered["capabilities"].as_array().unwrap().contains(&json!("websocket")));
+    assert_eq!(offered["registration_modes"], json!(["open"]));
+    assert_eq!(ask(&mut host, "/health")["federation"], false);
+
+    let make = || {
+        let registration = Registration::invited().with_owner("user-7", "acme").unwrap();
+        builder().registration(registration).without_sockets().without_webhooks()
+    };
+    let alice = Agent::new(0, "alice");
+    let mut host = Host::new(make, &[&alice]);
+    let offered = ask(&mut host, "/info");
+    assert!(!offered["capabilities"].as_array().unwrap().contains(&json!("websocket")));
+    assert_eq!(offered["registration_modes"], json!(["invite", "owner_key"]));
+    let socket = host.connect(&alice);
+    assert_eq!(host.closed.get(&socket), Some(&1013));
+    assert!(host.frames_of(socket).is_empty());
+    let mut change = RequestParts::new(Method::Patch, "/agents/me");
+    change.body = br#"{"delivery":{"webhook_url":"https://hooks.example.com/a","webhook_secret":"whsec_0123456789abcdef"}}"#.to_vec();
+    let refused = host.ask(&alice, change);
+    assert_eq!((refused.status, &body_of(&refused)["field"]), (400, &json!("delivery.webhook_url")));
+}
+
 // rule: REG-11
 #[test]
 fn agents_see_their_own_tenant() {

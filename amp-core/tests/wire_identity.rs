@@ -477,6 +477,16 @@ fn a60_messages_go_to_the_site_of_the_api() {
 }
 
 #[test]
+fn an_api_key_is_not_sent_where_anybody_may_call() {
+    let key = "amp_live_s3cret".parse().unwrap();
+    for endpoint in Endpoint::ALL {
+        let parts = RequestParts::new(endpoint.method(), &endpoint.path().replace(['{', '}'], "x"));
+        let sent = parts.with_key(&key).key().unwrap().is_some();
+        assert_eq!(sent, endpoint.authorization() != Authorization::None, "{endpoint:?}");
+    }
+}
+
+#[test]
 fn nothing_that_is_secret_is_shown() {
     let mut request = Register::new("alice".parse().unwrap(), identity(1).verifying_key());
     request.invite_code = Some(SecretText::new("s3cret".into()));

@@ -15,6 +15,7 @@ impl Provider {
         let mut health = Health::new(HealthStatus::Healthy);
         health.provider = Some(self.settings.domain.as_str().into());
         health.version = Some(VERSION.into());
+        health.federation = Some(self.settings.federation.is_some());
         health.agents_online = u64::try_from(self.live.agents_online()).ok();
         health.uptime_seconds = Some(self.live.clock.now().as_secs());
         health
@@ -31,13 +32,12 @@ impl Provider {
             info.public_key = Some(key.to_pem());
             info.fingerprint = Some(alloc::format!("{}", key.fingerprint()));
         }
-        info.capabilities = Some(vec![
-            String::from("notify:v1"),
-            "notify:longpoll".into(),
-            "websocket".into(),
-            "threading".into(),
-            "priority".into(),
-        ]);
+        let mut capabilities = vec!["notify:v1", "notify:longpoll", "threading", "priority"];
+        if self.settings.has_sockets {
+            capabilities.push("websocket");
+        }
+        info.capabilities = Some(capabilities.into_iter().map(String::from).collect());
+        info.registration_modes = Some(self.settings.registration.modes().map(String::from).collect());
         if let Some(rules) = &self.settings.attachments {
             info.capabilities.get_or_insert_default().push("attachments".into());
             info.attachment_limits = Some(rules.stated());

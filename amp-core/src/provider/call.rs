@@ -1,6 +1,9 @@
 //! A request as it reaches the provider (provider API).
 
-use alloc::string::String;
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::net::IpAddr;
 
 use super::codec::Sha256Hash;
 use super::mesh::PeerNumber;
@@ -47,7 +50,8 @@ pub(super) enum Caller<'c> {
 }
 
 impl Call {
-    /// A request whose caller takes no later answer and comes from nowhere in particular.
+    /// A request whose caller takes no later answer and comes from nowhere in particular: say where it comes from
+    /// ([`with_source`](Self::with_source)) unless an API key or a person stands behind every call.
     #[must_use]
     pub const fn new(request: RequestParts) -> Self {
         Self { request, ticket: None, source: None, person: None }
@@ -61,7 +65,12 @@ impl Call {
         self
     }
 
-    /// Whom to count a call against that nobody has signed in for: a network address.
+    /// Whom to count a call against that nobody has signed in for: the caller's network address, as the host sees it. Of
+    /// an IPv6 address the first 64 bits count, for whoever has one has the others. What a proxy says of its clients is
+    /// worth no more than the proxy.
+    ///
+    /// Calls without a source count together, against one limit: one caller of `/register` or `/health` that exhausts it
+    /// shuts all others out.
     #[must_use]
     pub fn with_source(mut self, source: &str) -> Self {
         self.source = Some(source.into());
@@ -101,12 +110,40 @@ impl Call {
         }
     }
 
-    pub(super) fn source(&self) -> &str {
-        self.source.as_deref().unwrap_or_default()
+    /// What the call is counted against: the network of its source.
+    pub(super) fn network(&self) -> Cow<'_, str> {
+        let source = self.source.as_deref().unwrap_or_default();
+        match source.parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+                let [a, b, c, d, ..] = address.segments();
+                Cow::Owned(format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"))
+            }
+            Ok(address) => Cow::Owned(address.to_canonical().to_string()),
+            Err(_) => Cow::Borrowed(source),
+        }
     }
 
     /// What is kept of where the call comes from.
     pub(super) fn source_hash(&self) -> Option<Sha256Hash> {
         self.source.as_deref().map(|source| Sha256Hash::of(&[b"source ", source.as_bytes()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Method;
+
+    #[test]
+    fn of_an_ipv6_address_its_network_counts() {
+        let network = |source| {
+            let call = Call::new(RequestParts::new(Method::Get, "/health")).with_source(source);
+            call.network().into_owned()
+        };
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:0DB8:1:2::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.7"), network("192.0.2.7"));
+        assert_ne!(network("192.0.2.7"), network("192.0.2.8"));
+        assert_eq!(network("a unix socket"), "a unix socket");
     }
 }

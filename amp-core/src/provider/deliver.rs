@@ -202,7 +202,7 @@ impl Provider {
 
     /// Looks a provider up that says that it forwards. Whoever calls can make this one ask; how often is limited.
     fn ask_first(&self, provider: &Domain, call: &Call, now: Timestamp, plan: &mut Plan) -> Reply {
-        let Some(charge) = self.look_up_charge(call.source(), now) else {
+        let Some(charge) = self.look_up_charge(&call.network(), now) else {
             return Reply::Now(ForwardRefusal::rate_limited().to_answer());
         };
         if !self.live.peers.is_asking(provider, self.live.clock.now()) {

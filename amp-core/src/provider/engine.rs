@@ -230,7 +230,7 @@ impl Provider {
                 RateKey::of(&alloc::format!("host {}", self.peer(peer)?.host))
             }
             Caller::Owner(name) | Caller::Admin(name) => RateKey::of(name),
-            Caller::Anybody => RateKey::of(call.source()),
+            Caller::Anybody => RateKey::of(&call.network()),
         };
         let decision = self.live.limiter.take(&RateCharge::new(class, key).with_share(share), now);
         admitted(&decision)

@@ -81,8 +81,7 @@ impl Provider {
             record.policy = checked_policy(request.communication_policy.as_ref())?;
         }
         if let Some(wanted) = &request.delivery {
-            record.delivery =
-                changed_delivery(&record.delivery, wanted, &self.settings.registration.webhooks)?;
+            record.delivery = changed_delivery(&record.delivery, wanted, self.settings.webhook_targets())?;
         }
         let answer = Updated::new(record.address.clone()).to_parts();
         plan.effects.push(Effect::AgentSet { agent: Box::new(record) });
@@ -192,7 +191,7 @@ pub(super) fn checked_capabilities(names: Option<&[String]>) -> Result<Vec<Strin
 pub(super) fn changed_delivery(
     now: &DeliverySettings,
     wanted: &Delivery,
-    targets: &TargetPolicy,
+    targets: Option<&TargetPolicy>,
 ) -> Result<DeliverySettings, ApiError> {
     let mut changed = now.clone();
     if let Some(prefer) = wanted.prefer_websocket {
@@ -208,6 +207,8 @@ pub(super) fn changed_delivery(
         None => {}
         Some("") => (changed.webhook_url, changed.webhook_secret) = (None, None),
         Some(url) => {
+            let none = "the provider calls no webhooks";
+            let targets = targets.ok_or_else(|| invalid("delivery.webhook_url", none))?;
             let rule = "the URL is one that the provider calls: https, on the public internet";
             let target =
                 Target::parse_with(url, targets).map_err(|_| invalid("delivery.webhook_url", rule))?;

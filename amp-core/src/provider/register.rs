@@ -233,8 +233,7 @@ impl Provider {
         record.policy = checked_policy(request.communication_policy.as_ref())?;
         record.capabilities = checked_capabilities(request.capabilities.as_deref())?;
         if let Some(wanted) = &request.delivery {
-            record.delivery =
-                changed_delivery(&record.delivery, wanted, &self.settings.registration.webhooks)?;
+            record.delivery = changed_delivery(&record.delivery, wanted, self.settings.webhook_targets())?;
         }
         Ok(record)
     }

@@ -126,6 +126,16 @@ impl Registration {
         self
     }
 
+    /// The ways to register, as `/info` calls them.
+    pub(super) fn modes(&self) -> impl Iterator<Item = &'static str> {
+        let mode = match &self.tenants {
+            Tenants::Open => "open",
+            Tenants::One(_) => "organization",
+            Tenants::Invited => "invite",
+        };
+        core::iter::once(mode).chain((!self.owners.is_empty()).then_some("owner_key"))
+    }
+
     /// The tenant that an invite is for.
     pub(super) fn invited_to(&self, code: &SecretText) -> Option<&str> {
         self.invites.get(&hash_of(code)).map(|tenant| &**tenant)

@@ -17,7 +17,7 @@ use super::registration::Registration;
 use super::state::State;
 use crate::guards::{LoopGuard, RateLimits};
 use crate::scan::Scanner;
-use crate::webhook::RetrySchedule;
+use crate::webhook::{RetrySchedule, TargetPolicy};
 use crate::wire::{ApiUrl, FrameShape};
 
 /// How many messages wait for one agent at most.
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub(super) relay_max: usize,
     pub(super) refusals: Refusals,
     pub(super) frame_shape: FrameShape,
+    pub(super) has_sockets: bool,
+    pub(super) has_webhooks: bool,
     /// None when it carries no attachments.
     pub(super) attachments: Option<AttachmentRules>,
     pub(super) registration: Registration,
@@ -41,6 +43,13 @@ pub(super) struct Settings {
     pub(super) federation: Option<Federation>,
     /// None when it has no other hosts.
     pub(super) mesh: Option<Mesh>,
+}
+
+impl Settings {
+    /// Which webhooks agents may name; none when it calls none.
+    pub(super) fn webhook_targets(&self) -> Option<&TargetPolicy> {
+        self.has_webhooks.then_some(&self.registration.webhooks)
+    }
 }
 
 /// What a sender is told of a recipient that does not take its message.
@@ -77,6 +86,8 @@ impl ProviderBuilder {
             relay_max: RELAY_MAX,
             refusals: Refusals::default(),
             frame_shape: FrameShape::default(),
+            has_sockets: true,
+            has_webhooks: true,
             attachments: None,
             registration: Registration::default(),
             scanner: None,
@@ -129,6 +140,21 @@ impl ProviderBuilder {
     #[must_use]
     pub const fn frame_shape(mut self, shape: FrameShape) -> Self {
         self.settings.frame_shape = shape;
+        self
+    }
+
+    /// The host has no WebSockets: `/info` does not offer them, and one that is opened all the same is closed.
+    #[must_use]
+    pub const fn without_sockets(mut self) -> Self {
+        self.settings.has_sockets = false;
+        self
+    }
+
+    /// The host calls no webhooks: `/info` does not offer them, an agent that names one is refused, and none is called
+    /// that was named before.
+    #[must_use]
+    pub const fn without_webhooks(mut self) -> Self {
+        self.settings.has_webhooks = false;
         self
     }
 

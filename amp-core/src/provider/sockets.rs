@@ -28,7 +28,10 @@ const CLOSE_GOING_AWAY: u16 = 1001;
 
 impl Provider {
     pub(super) fn open_socket(&self, socket: SocketId, plan: &mut Plan) {
-        if self.live.sockets.len() >= SOCKETS_MAX || self.live.sockets.contains_key(&socket) {
+        if !self.settings.has_sockets
+            || self.live.sockets.len() >= SOCKETS_MAX
+            || self.live.sockets.contains_key(&socket)
+        {
             plan.actions.push(Action::CloseSocket { socket, code: CLOSE_TRY_LATER });
         } else {
             plan.changes.push(Change::Opened(socket));

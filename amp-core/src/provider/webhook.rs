@@ -172,7 +172,7 @@ impl Provider {
         let agent = self.state.agents.get(agent).filter(|agent| !self.seems_suspended(agent, now))?;
         let delivery = &agent.record.delivery;
         let (url, secret) = (delivery.webhook_url.as_deref()?, delivery.webhook_secret.as_ref()?);
-        let target = Target::parse_with(url, &self.settings.registration.webhooks).ok()?;
+        let target = Target::parse_with(url, self.settings.webhook_targets()?).ok()?;
         Some((target, WebhookSecret::deployed(secret.expose()).ok()?))
     }
 

@@ -9,7 +9,7 @@ use amp_envelope::JsonValue;
 use amp_envelope::limits::HTTP_BODY_MAX_BYTES;
 
 use super::api_error::ApiError;
-use super::endpoint::Endpoint;
+use super::endpoint::{Authorization, Endpoint};
 use super::fault::{Fault, FaultKind};
 use super::member::{Member, to_json};
 use super::method::Method;
@@ -92,9 +92,14 @@ impl RequestParts {
         self.with_header("Content-Type", "application/json")
     }
 
-    /// The same with the API key in the header `Authorization`, which is the only place for it.
+    /// The same with the API key in the header `Authorization`, which is the only place for it. Where anybody may call
+    /// ([`Authorization::None`]) it is not sent, and the request stays as it is.
     #[must_use]
     pub fn with_key(self, key: &ApiKey) -> Self {
+        let endpoint = Endpoint::find(self.method, &self.path);
+        if endpoint.is_some_and(|endpoint| endpoint.authorization() == Authorization::None) {
+            return self;
+        }
         let mut value = String::from("Bearer ");
         value.push_str(key.expose());
         let mut parts = self;
