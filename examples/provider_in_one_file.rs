@@ -272,9 +272,10 @@ fn connection(mut stream: TcpStream, host: &Shared, api: &ApiUrl) -> Result {
         },
     };
     stream.write_all(&written(&answer))?;
-    stream.shutdown(Shutdown::Write)?;
-    // Bytes that nobody has read when a connection ends would take the answer with them.
-    let _ = std::io::copy(&mut stream.take(UNREAD_MAX), &mut std::io::sink());
+    // Bytes that nobody has read when a connection ends would take the answer with them. A caller may be gone already.
+    if stream.shutdown(Shutdown::Write).is_ok() {
+        let _ = std::io::copy(&mut stream.take(UNREAD_MAX), &mut std::io::sink());
+    }
     Ok(())
 }
 
