@@ -256,7 +256,7 @@ fn what_was_seen_expired_stays_expired() {
     queue.sweep(late);
     assert_eq!(queue.review(entry(1, 0).id(), Review::Approve, at(0)), Err(QuarantineError::Decided));
     assert_eq!(QuarantineError::Decided.code(), "quarantine_expired");
-    (0..4).for_each(|_| queue.sweep(at(6 * DAY + 1)));
+    (0..4).for_each(|_| queue.sweep(at(10 * DAY + 1)));
     assert_eq!(queue.review(entry(1, 0).id(), Review::Approve, at(0)), Err(QuarantineError::NotFound));
     assert!(queue.is_empty());
 }

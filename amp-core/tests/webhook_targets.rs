@@ -100,7 +100,7 @@ fn a_host_has_one_spelling() {
         "https://.example.com/",
         "https://-hooks.example.com/",
         "https://hooks-.example.com/",
-        "https://hooks_1.example.com/",
+        "https://hooks.exam_ple.com/",
         "https://hooks.ex%61mple.com/",
         "https://%6c%6f%63%61%6c%68%6f%73%74/",
         "https://127.0.0.1%2e/",

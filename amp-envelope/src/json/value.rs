@@ -95,7 +95,10 @@ impl<'a> JsonValue<'a> {
     /// [`MessageError`] with a code of the JSON profile, or `too_large`.
     pub fn read_carrier(json: &'a [u8], bytes_max: usize) -> Result<Self, MessageError> {
         if json.len() > bytes_max {
-            return Err(MessageError::new(ErrorCode::TooLarge, "the text has more bytes than are taken here"));
+            return Err(MessageError::new(
+                ErrorCode::TooLarge,
+                "the text has more bytes than are taken here",
+            ));
         }
         super::read(json, Keep::Levels(0), BigIntegers::Keep, CARRIER_LEVELS, &mut Index::default())?;
         Ok(Self::new(json.trim_ascii()))
