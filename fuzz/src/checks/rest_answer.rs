@@ -60,7 +60,7 @@ pub fn rest_answer(data: &[u8]) {
         WellKnown,
     );
     let refusal = ApiError::from_parts(&answer);
-    // One that came without a code is passed on with the code of its status.
+    // What cannot be read is passed on as far as it is text, and that may be readable.
     let again = ApiError::from_parts(&refusal.to_parts()).code;
     assert!(again == refusal.code || refusal.code.is_none(), "{again:?}");
     refused(&refusal);
