@@ -170,11 +170,15 @@ impl Case<'_> {
         }
     }
 
-    fn verify(&self, message: Message, key: &VerifyingKey) -> Result<Verified<Message>, Unverified<Message>> {
+    pub(super) fn verify(
+        &self,
+        message: Message,
+        key: &VerifyingKey,
+    ) -> Result<Verified<Message>, Unverified<Message>> {
         message.verify_with(key, self.receiver.settings.dialects_for(&self.from))
     }
 
-    fn is_revoked(&self, key: &VerifyingKey) -> bool {
+    pub(super) fn is_revoked(&self, key: &VerifyingKey) -> bool {
         self.context.revocation() == RevocationFact::Revoked
             || self.receiver.memory.is_revoked(&self.from, key)
     }
@@ -187,12 +191,12 @@ impl Case<'_> {
         Err(self.doubtful(message.clone().into_inner(), facts, REVOKED))
     }
 
-    fn facts(&self, signature: SignatureFact) -> TrustFacts {
+    pub(super) fn facts(&self, signature: SignatureFact) -> TrustFacts {
         let facts = TrustFacts::between(&self.from, &self.to);
         facts.signature(signature).revocation(self.context.revocation())
     }
 
-    fn proven(
+    pub(super) fn proven(
         &self,
         message: Verified<Message>,
         facts: TrustFacts,
@@ -219,7 +223,7 @@ impl Case<'_> {
     }
 
     #[expect(clippy::unused_self, reason = "one of the ways in which a case ends")]
-    fn doubtful(&self, message: Message, facts: TrustFacts, refusal: Refusal) -> Box<Doubtful> {
+    pub(super) fn doubtful(&self, message: Message, facts: TrustFacts, refusal: Refusal) -> Box<Doubtful> {
         Box::new(Doubtful { message, facts, refusal, conflict: None })
     }
 

@@ -123,9 +123,14 @@ impl KnownKey {
         holds.then_some(&self.key).into_iter().chain(retired)
     }
 
-    /// The keys that the address had before, the oldest first; at most 16.
+    /// The keys that the address had before, the oldest first; at most 64.
     pub fn retired(&self) -> impl Iterator<Item = &RetiredKey> {
         self.retired.iter()
+    }
+
+    /// The keys under which messages of the address were delivered before its present one, the latest first.
+    pub(super) fn used_before(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.retired.iter().rev().filter(|retired| retired.used).map(|retired| &retired.key)
     }
 
     /// Effects that write all this again.

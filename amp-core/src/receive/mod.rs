@@ -23,6 +23,7 @@
 //! | grants and requests | [`GrantLimits`](crate::admission::GrantLimits) | the next request is refused |
 //! | windows and flags, in memory only | see [`Windows`](crate::scan::Windows) and [`Escalation`](crate::scan::Escalation) | who was silent longest is forgotten |
 
+mod again;
 mod authenticate;
 mod clock;
 mod codec;
@@ -47,6 +48,7 @@ mod settings;
 mod sighting;
 mod watch;
 
+pub use again::Reading;
 pub use clock::ClockPolicy;
 pub(crate) use content::Content;
 pub use context::{Context, KeySource, SenderKey, Via};

@@ -123,13 +123,22 @@ impl<'a> Case<'a> {
 
     /// Whether a message that nothing vouches for may be shown all the same; what the scan found.
     fn check_showable(&self, message: &Message, refusal: Refusal) -> Result<ScanReport, Refusal> {
-        let Receiver { settings, memory, .. } = self.receiver;
-        // Where an owner lets senders in one by one, an unproven name opens nothing.
-        if !settings.shows_untrusted || settings.demands_grants {
-            return Err(refusal);
-        }
+        self.check_curious(refusal)?;
         let sighting = Sighting::unproven(message)?;
-        memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
+        self.receiver.memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
+        self.scan_doubtful(message)
+    }
+
+    /// Whether the host wants to see what nothing vouches for.
+    pub(super) fn check_curious(&self, refusal: Refusal) -> Result<(), Refusal> {
+        let settings = &self.receiver.settings;
+        // Where an owner lets senders in one by one, an unproven name opens nothing.
+        if settings.shows_untrusted && !settings.demands_grants { Ok(()) } else { Err(refusal) }
+    }
+
+    /// What the scan found in a message that nothing vouches for, if that keeps nobody from seeing it.
+    pub(super) fn scan_doubtful(&self, message: &Message) -> Result<ScanReport, Refusal> {
+        let settings = &self.receiver.settings;
         self.check_sender()?;
         let scan = Content::of(message).scan(&settings.scanner);
         // Nobody answers for it, so nobody is asked to look at it either.
@@ -345,7 +354,7 @@ fn last_labels(domain: &str, count: usize) -> &str {
     domain.get(dot.map_or(0, |(at, _)| at.saturating_add(1))..).unwrap_or(domain)
 }
 
-const CONTENT_BLOCKED: Refusal = Refusal::new(
+pub(super) const CONTENT_BLOCKED: Refusal = Refusal::new(
     RefusalReason::ContentBlocked,
     "payload",
     "a message does not hold what the recipient's rules keep out",

@@ -31,6 +31,9 @@ pub enum Flag {
     FirstContact,
     /// The sender's key took another's place within the last 24 hours.
     KeyRotated,
+    /// The signature holds under a key that the address had before. Said of messages that were received while it had
+    /// it: see [`Receiver::read_again`](super::Receiver::read_again).
+    FormerKey,
     /// The sender's address looks like that of a known contact. It is said as long as the sender's key is first seen.
     LookalikeOf(Address),
     /// The sender's provider is a suffix under which anybody can register, such as `co.uk` or `github.io`.

@@ -7,6 +7,7 @@ use amp_address::{Address, Provider};
 use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 
+use super::again::Reading;
 use super::context::{Context, KeySource, SenderKey};
 use super::disposition::{Change, Reception};
 use super::effects::{AuditEvent, AuditKind, Effect};
@@ -92,6 +93,76 @@ impl Receiver {
     pub fn release(&mut self, bytes: &[u8], entry: &QuarantineEntry, context: &Context<'_>) -> Reception<'_> {
         let decision = self.decide_released(bytes, entry, context);
         Reception::new(self, decision)
+    }
+
+    /// Judges a message once more that was received before and stored, for a reader: `stored` is its stored form, or the
+    /// message alone.
+    ///
+    /// Key, signature, revocation, trust and scan are judged by what is known now; notes beside the message are not
+    /// believed. Its times, its way and who may write were judged when it came, so the context's way does not matter.
+    /// Nothing changes, and no pin is written.
+    ///
+    /// One that was signed with a former key of its sender is read too, unless that key is revoked, and is at most
+    /// [`External`](crate::trust::TrustLevel::External): whoever found the key can still sign with it.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive) refuses. What is remembered as refused or held is not read, nor is what the scan
+    /// would hold now, unless it is remembered as delivered (for 7 days, or its signed life): whoever can put a file into
+    /// the store cannot take a held message out of quarantine.
+    ///
+    /// ```
+    /// use amp_core::receive::{Context, Disposition, Reading, Receiver, SenderKey, Via};
+    /// # use amp_core::prelude::*;
+    /// # let alice = Identity::from_seed(&[7; 32]);
+    /// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+    /// #     .from(&"alice@acme.crabmail.ai".parse()?)
+    /// #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+    /// # let (bytes, key) = (signed.to_json(), alice.verifying_key().clone());
+    /// let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse()?).build();
+    /// let context = Context::new("2026-01-31T10:00:05Z".parse()?, Via::Direct).with_key(SenderKey::resolved(key));
+    /// let reception = receiver.receive(bytes.as_bytes(), &context);
+    /// let file = reception.stored().map(|stored| stored.to_json(Default::default())).unwrap_or_default();
+    /// assert!(matches!(reception.commit(), Disposition::Deliver(_)));
+    ///
+    /// // A year later, and with the key that is remembered.
+    /// let context = Context::new("2027-01-31T10:00:00Z".parse()?, Via::Store);
+    /// let Reading::Proven(message) = receiver.read_again(file.as_bytes(), &context)? else { panic!() };
+    /// assert_eq!(message.for_prompt(), "Subject: Hi\n\nAre you there?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_again(&self, stored: &[u8], context: &Context<'_>) -> Result<Reading, Refusal> {
+        self.judge_again(stored, context)
+    }
+
+    /// Takes in an effect that is durable already: one that another process has stored which serves the same agent.
+    ///
+    /// Processes that share a store append to one list of effects, each only where it knows all that stand in it: it takes
+    /// in what the others have appended, in that order, and decides about its own message after that. An effect that is
+    /// taken in twice in a row changes nothing the second time.
+    ///
+    /// ```
+    /// use amp_core::receive::{Context, Disposition, FirstOutcome, Receiver, SenderKey, Via};
+    /// # use amp_core::prelude::*;
+    /// # let alice = Identity::from_seed(&[7; 32]);
+    /// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+    /// #     .from(&"alice@acme.crabmail.ai".parse()?)
+    /// #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+    /// # let (bytes, key) = (signed.to_json(), alice.verifying_key().clone());
+    /// let (mut one, mut another) = (
+    ///     Receiver::builder("bob@acme.crabmail.ai".parse()?).build(),
+    ///     Receiver::builder("bob@acme.crabmail.ai".parse()?).build(),
+    /// );
+    /// let context = Context::new("2026-01-31T10:00:05Z".parse()?, Via::Direct).with_key(SenderKey::resolved(key));
+    /// let reception = one.receive(bytes.as_bytes(), &context);
+    /// reception.effects().iter().for_each(|effect| another.apply(effect)); // ... by way of the store ...
+    /// assert!(matches!(reception.commit(), Disposition::Deliver(_)));
+    ///
+    /// let again = another.receive(bytes.as_bytes(), &context).commit();
+    /// assert!(matches!(again, Disposition::Duplicate(FirstOutcome::Delivered)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn apply(&mut self, effect: &Effect) {
+        self.memory.apply(effect);
     }
 
     /// Remembers effects that the host has made durable.

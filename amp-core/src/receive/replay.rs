@@ -137,6 +137,23 @@ impl ReplayMemory {
         })
     }
 
+    /// What became of a message that is in a store already; none when that is forgotten, or never was known.
+    ///
+    /// # Errors
+    /// `content_replay` for a message under another id than the one with which its nonce came.
+    pub(super) fn outcome_of(&self, sighting: &Sighting) -> Result<Option<&FirstOutcome>, Refusal> {
+        let Some(sender) = self.senders.get(&sighting.sender) else { return Ok(None) };
+        if let Some(entry) = sender.get(sighting.id_key(), sighting.digest) {
+            return Ok(Some(&entry.outcome));
+        }
+        if sighting.nonce.is_some_and(|nonce| sender.has_nonce(&nonce)) {
+            return Err(NONCE_SEEN);
+        }
+        let mut equals = sender.equals(sighting.digest).map(|(_, entry)| &entry.outcome);
+        let delivered = equals.clone().find(|outcome| **outcome == FirstOutcome::Delivered);
+        Ok(delivered.or_else(|| equals.next()))
+    }
+
     /// Judges the times of a message alone.
     pub(super) fn check_times(&self, sighting: &Sighting, via: Via, now: Timestamp) -> Result<(), Refusal> {
         sighting.check_times(via, self.clock, now, &self.policy)

@@ -153,7 +153,10 @@ impl SenderMemory {
     }
 
     /// The ids and the outcomes under which a content without a nonce stands, the first to be forgotten first.
-    pub(super) fn equals(&self, digest: [u8; 32]) -> impl DoubleEndedIterator<Item = (&Box<str>, &Entry)> {
+    pub(super) fn equals(
+        &self,
+        digest: [u8; 32],
+    ) -> impl DoubleEndedIterator<Item = (&Box<str>, &Entry)> + Clone {
         self.contents
             .get(&digest)
             .into_iter()
