@@ -1,0 +1,123 @@
+//! Why the client did not do what it was asked, and whether to ask again.
+
+use core::fmt;
+use std::borrow::Cow;
+use std::boxed::Box;
+
+use amp_core::envelope::Timestamp;
+use amp_core::wire::{ApiError, Retry};
+
+use crate::store::StoreError;
+
+/// Why the client did not do what it was asked.
+///
+/// [`kind`](Self::kind) says what failed, [`code`](Self::code) is the provider's code where it gave one, and
+/// [`retry`](Self::retry) says whether and when asking again makes sense. No text of a message, no key and no URL with a
+/// query is ever in an error.
+#[derive(Debug)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    step: Cow<'static, str>,
+    api: Option<ApiError>,
+    source: Option<Box<dyn core::error::Error + Send + Sync>>,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The provider answered, and refused: see [`Error::code`].
+    Refused,
+    /// The provider was not reached, or the connection broke before the answer was whole. It may have acted.
+    Unreachable,
+    /// The answer did not come in time. The provider may have acted.
+    TimedOut,
+    /// The provider answered what the protocol does not allow, or not to what was asked.
+    BadAnswer,
+    /// The address may not be connected to: it is inside a network, or not what its name promises.
+    Target,
+    /// The store failed: see [`StoreErrorKind`](crate::store::StoreErrorKind) in the source.
+    Store,
+    /// The message cannot be signed or read, or is not allowed.
+    Message,
+    /// A key is missing, is not what was pinned, or may be read by others.
+    Key,
+    /// The client was not set up for this: no registration, a missing feature, a contradiction.
+    Setup,
+    /// The client, the inbox or the provider was shut down.
+    Closed,
+}
+
+impl Error {
+    /// An error of a kind, with the step that failed.
+    pub(crate) fn new(kind: ErrorKind, step: impl Into<Cow<'static, str>>) -> Self {
+        Self { inner: Box::new(Inner { kind, step: step.into(), api: None, source: None }) }
+    }
+
+    /// What a provider answered instead.
+    pub(crate) fn refused(step: impl Into<Cow<'static, str>>, api: ApiError) -> Self {
+        Self { inner: Box::new(Inner { kind: ErrorKind::Refused, step: step.into(), api: Some(api), source: None }) }
+    }
+
+    /// With what caused it. Only errors of ours: those of other crates may print outside text.
+    pub(crate) fn because(mut self, source: impl core::error::Error + Send + Sync + 'static) -> Self {
+        self.inner.source = Some(Box::new(source));
+        self
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub const fn kind(&self) -> ErrorKind {
+        self.inner.kind
+    }
+
+    /// The provider's code, such as `name_taken` or `rate_limited`, where it gave one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.inner.api.as_ref().and_then(|api| api.code.as_ref()).map(|code| code.as_str())
+    }
+
+    /// What the provider answered.
+    #[must_use]
+    pub fn api(&self) -> Option<&ApiError> {
+        self.inner.api.as_ref()
+    }
+
+    /// Whether asking again makes sense, and when.
+    #[must_use]
+    pub fn retry(&self, now: Timestamp) -> Retry {
+        match (&self.inner.api, self.inner.kind) {
+            (Some(api), _) => api.retry(now),
+            (None, ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Store) => Retry::Backoff,
+            (None, _) => Retry::Never,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.step)?;
+        match (&self.inner.api, &self.inner.source) {
+            (Some(api), _) => write!(f, ": {api}"),
+            (None, Some(source)) => write!(f, ": {source}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.inner.source.as_ref().map(|source| source.as_ref() as _)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::new(ErrorKind::Store, "storing").because(error)
+    }
+}
