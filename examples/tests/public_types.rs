@@ -18,8 +18,8 @@ const FAMILY: [&str; 5] = ["amp-address", "amp-crypto", "amp-envelope", "amp-cor
 /// Crates whose items may stand in a public signature, beside those of the family.
 const ALLOWED: [&str; 5] = ["core", "alloc", "std", "http", "proc_macro"];
 
-/// Crates whose traits may: serde's are the shared language of serialization.
-const ALLOWED_TRAITS_OF: [&str; 2] = ["serde", "serde_core"];
+/// Crates whose traits may: the shared languages of serialization, of asynchronous sequences, and of HTTP servers.
+const ALLOWED_TRAITS_OF: [&str; 5] = ["serde", "serde_core", "futures_core", "http_body", "tower_service"];
 
 /// Markers that our types may implement, and that may stand nowhere else: the promise that a secret is wiped.
 const ALLOWED_MARKERS: [&str; 1] = ["zeroize::ZeroizeOnDrop"];
