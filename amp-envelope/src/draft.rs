@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use amp_address::{Address, Profile};
 use amp_crypto::{Identity, SigningContext};
@@ -70,7 +71,7 @@ use crate::timestamp::Timestamp;
 /// let draft = Draft::request(short.expand(&own)?, "Code review", "Can you look at PR 42?").from(&own);
 /// # Ok::<(), amp_address::AddressError>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "a draft does nothing until it is signed"]
 pub struct Draft {
     to: Address,
@@ -187,6 +188,24 @@ impl Draft {
         }
         self.context = Some(json.trim_ascii().to_vec());
         Ok(self)
+    }
+
+    /// The recipient.
+    #[must_use]
+    pub const fn recipient(&self) -> &Address {
+        &self.to
+    }
+
+    /// The sender's address, if one was set.
+    #[must_use]
+    pub const fn sender_address(&self) -> Option<&Address> {
+        self.from.as_ref()
+    }
+
+    /// The context that was set: an object. The freshness block is added to it on signing.
+    #[must_use]
+    pub fn context_value(&self) -> Option<JsonValue<'_>> {
+        self.context.as_deref().map(JsonValue::new)
     }
 
     /// Adds an attachment object, exactly as the provider gave it after the upload.
@@ -447,4 +466,15 @@ fn quoted(text: &str) -> String {
     json::write_string(text, &mut out);
     // Only text was written.
     String::from_utf8(out).unwrap_or_default()
+}
+
+/// Subject, text and context stay out of logs.
+impl fmt::Debug for Draft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft")
+            .field("to", &self.to.as_str())
+            .field("from", &self.from.as_ref().map(Address::as_str))
+            .field("bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
 }
