@@ -1,8 +1,9 @@
 //! What is appended to a store at once, and what is loaded from it (local mailbox).
 
-use std::vec::Vec;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-use amp_core::envelope::StoredMessage;
+use amp_core::envelope::{QuarantineId, StoredMessage};
 use amp_core::receive::{Effect, QuarantineEntry};
 
 use super::key::MessageKey;
@@ -29,17 +30,38 @@ impl Position {
 }
 
 /// What becomes durable at once.
+///
+/// ```
+/// use amp_client::receive::{Context, Disposition, Receiver, SenderKey, Via};
+/// use amp_client::store::{Entry, HeldMessage, Position};
+/// # use amp_client::{crypto::Identity, envelope::Draft};
+/// # let alice = Identity::from_seed(&[7; 32]);
+/// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Are you there?")
+/// #     .from(&"alice@acme.crabmail.ai".parse()?)
+/// #     .sign(&alice, "2026-01-31T10:00:00Z".parse()?)?;
+/// # let (bytes, key) = (signed.to_json(), alice.verifying_key().clone());
+/// # let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse()?).build();
+/// # let context = Context::new("2026-01-31T10:00:05Z".parse()?, Via::Direct).with_key(SenderKey::resolved(key));
+/// let reception = receiver.receive(bytes.as_bytes(), &context);
+/// let mut entry = Entry::new(Position::START, reception.effects().to_vec());
+/// entry.message = reception.stored();
+/// entry.held = reception.held().map(|(entry, message)| HeldMessage::new(entry.clone(), message.to_json().into()));
+/// assert!(entry.key().is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {
     /// The position at which it was decided.
     pub at: Position,
-    /// What the receiver remembers from now on.
+    /// What the receiver remembers from now on. Those that are not [durable](Effect::is_durable) are not kept.
     pub effects: Vec<Effect>,
     /// A message for the inbox, which this holder hands to its program.
     pub message: Option<StoredMessage>,
     /// A message that is held for review.
     pub held: Option<HeldMessage>,
+    /// The held message that is handed out by this, or thrown away: it is held no longer.
+    pub released: Option<QuarantineId>,
     /// The message of [`Store::foreign`](super::Store::foreign) that it is about: it is not offered again.
     pub about: Option<ForeignMessage>,
 }
@@ -48,7 +70,7 @@ impl Entry {
     /// An entry of effects alone.
     #[must_use]
     pub const fn new(at: Position, effects: Vec<Effect>) -> Self {
-        Self { at, effects, message: None, held: None, about: None }
+        Self { at, effects, message: None, held: None, released: None, about: None }
     }
 
     /// With a message for the inbox.
@@ -65,11 +87,25 @@ impl Entry {
         self
     }
 
-    /// About a message that another program put into the inbox: it is accounted for, and stays where it is.
+    /// By which a held message is handed out, or thrown away: it is held no longer.
+    #[must_use]
+    pub fn releasing(mut self, id: QuarantineId) -> Self {
+        self.released = Some(id);
+        self
+    }
+
+    /// About a message that another program put into the inbox: it is accounted for, and stays where it is. With a
+    /// [message](Self::with_message), it is that one, and is listed from now on.
     #[must_use]
     pub fn about_foreign(mut self, message: ForeignMessage) -> Self {
         self.about = Some(message);
         self
+    }
+
+    /// The key of its message.
+    #[must_use]
+    pub fn key(&self) -> Option<MessageKey> {
+        self.message.as_ref().map(|stored| MessageKey::of(stored.message()))
     }
 }
 
@@ -91,8 +127,8 @@ pub struct Loaded {
     pub effects: Vec<Effect>,
     /// The position after them.
     pub position: Position,
-    /// True when the effects are everything: what was read before was compacted meanwhile, and a receiver is restored
-    /// from these alone.
+    /// True when the effects are everything: always from [`Position::START`], and when what was read before was compacted
+    /// meanwhile. A receiver is then restored from these alone.
     pub is_whole: bool,
 }
 
@@ -135,22 +171,13 @@ pub struct ForeignMessage {
     /// Its bytes, at most the size of a stored message.
     pub bytes: Vec<u8>,
     /// What the store calls it; opaque to everybody else.
-    pub name: std::string::String,
+    pub name: String,
 }
 
 impl ForeignMessage {
     /// A message under a name that the store chose.
     #[must_use]
-    pub const fn new(name: std::string::String, bytes: Vec<u8>) -> Self {
+    pub const fn new(name: String, bytes: Vec<u8>) -> Self {
         Self { bytes, name }
-    }
-}
-
-/// Where an entry's message goes, if it has one.
-impl Entry {
-    /// The key of its message.
-    #[must_use]
-    pub fn key(&self) -> Option<MessageKey> {
-        self.message.as_ref().map(|stored| MessageKey::of(stored.message()))
     }
 }

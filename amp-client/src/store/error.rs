@@ -1,8 +1,8 @@
 //! Why a store did not do what it was asked (local mailbox).
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt;
-use std::borrow::Cow;
-use std::boxed::Box;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug)]
