@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod error;
+mod http;
 pub mod store;
 
 pub use amp_core::*;
