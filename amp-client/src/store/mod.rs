@@ -6,7 +6,9 @@
 mod entry;
 mod error;
 mod key;
+mod memory;
 mod query;
+mod rules;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -19,6 +21,7 @@ use amp_core::receive::{Effect, QuarantineEntry};
 pub use entry::{Appended, Entry, ForeignMessage, HeldMessage, Loaded, Position};
 pub use error::{StoreError, StoreErrorKind};
 pub use key::{Folder, MessageKey};
+pub use memory::MemoryStore;
 pub use query::{Cursor, Page, Query, Summary};
 
 /// A future that a store gives.
