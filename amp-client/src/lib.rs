@@ -5,9 +5,14 @@
 extern crate alloc;
 extern crate std;
 
+mod clock;
 mod error;
+#[cfg(unix)]
+mod home;
 mod http;
 pub mod store;
 
 pub use amp_core::*;
 pub use error::{Error, ErrorKind};
+#[cfg(unix)]
+pub use home::{AgentHome, Home, KeptRotation, LocalDelivery};

@@ -99,6 +99,28 @@ impl IdentityRecord {
         self
     }
 
+    /// Notes that the agent has another key from now on: its fingerprint and its algorithm.
+    ///
+    /// ```
+    /// use amp_core::Identity;
+    /// use amp_core::identity::IdentityRecord;
+    ///
+    /// let (old, new) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
+    /// let address = "alice@acme.aimaestro.local".parse()?;
+    /// let record = IdentityRecord::new(&address, old.verifying_key(), "2026-01-31T10:00:00Z".parse()?);
+    /// record.with_key(new.verifying_key()).check_key(new.verifying_key())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn with_key(mut self, key: &VerifyingKey) -> Self {
+        self.fingerprint = key.fingerprint();
+        self.set_in("agent", "fingerprint", &self.fingerprint.to_string());
+        if self.object.object("keys").is_some() {
+            self.set_in("keys", "algorithm", key.algorithm().as_str());
+        }
+        self
+    }
+
     /// Notes where the keys lie. The private key itself never stands in the record.
     #[must_use]
     pub fn with_key_paths(mut self, private: &str, public: &str) -> Self {

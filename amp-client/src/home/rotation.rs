@@ -1,0 +1,126 @@
+//! A change of the agent's key, kept until it is decided (identity, rotation).
+
+use std::string::String;
+use std::vec::Vec;
+
+use amp_core::Identity;
+use amp_core::connection::PreparedRotation;
+use amp_core::envelope::JsonValue;
+
+use super::agent::{AgentHome, KEYS, PRIVATE_KEY, PUBLIC_KEY};
+use super::directory::Readers;
+use super::error::{damaged, refused, unreadable};
+use crate::error::Error;
+
+const NEXT_KEY: &str = "next.pem";
+const ROTATIONS: &str = "rotations.json";
+const ROTATIONS_MAX_BYTES: usize = 256 * 1024;
+
+/// A change of key that was begun and is not decided.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct KeptRotation {
+    /// The new key.
+    pub identity: Identity,
+    /// What was prepared, one for each registration.
+    pub prepared: Vec<PreparedRotation>,
+}
+
+impl AgentHome {
+    /// Keeps a new key and what was prepared with it. When it returns they are durable, and the rotation may begin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) while another one is not decided;
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the files cannot be written.
+    pub fn keep_rotation(&self, key: &Identity, prepared: &[PreparedRotation]) -> Result<(), Error> {
+        let _lock = self.directory.lock()?;
+        let keys = self.directory.below_or_new(KEYS)?;
+        if keys.has(ROTATIONS)? {
+            return Err(refused("a change of key is not decided yet"));
+        }
+        let records: Vec<String> = prepared.iter().map(PreparedRotation::to_json).collect();
+        let json = alloc::format!("{{\"rotations\":[{}]}}\n", records.join(","));
+        keys.write(NEXT_KEY, key.to_pkcs8_pem().expose(), Readers::Owner)?;
+        keys.write(ROTATIONS, &json, Readers::Owner)
+    }
+
+    /// The change of key that was begun and is not decided, after a restart in its middle.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) or [`ErrorKind::Key`](crate::ErrorKind::Key) when it cannot be read.
+    pub fn kept_rotation(&self) -> Result<Option<KeptRotation>, Error> {
+        let Some(prepared) = self.prepared()? else { return Ok(None) };
+        let identity = self.key_in(NEXT_KEY)?;
+        let identity = identity.ok_or_else(|| damaged("a change of key was kept without the new key"))?;
+        Ok(Some(KeptRotation { identity, prepared }))
+    }
+
+    /// Makes the new key the agent's own, everywhere: the key files, `config.json`, the registrations, `IDENTITY.md`. What a
+    /// crash leaves undone is done when the agent is read again.
+    ///
+    /// The old private key is gone afterwards: only when every provider has taken the new one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when nothing was kept; [`ErrorKind::Store`](crate::ErrorKind::Store) when
+    /// the files cannot be written.
+    pub fn finish_rotation(&mut self) -> Result<(), Error> {
+        if self.kept_rotation()?.is_none() {
+            return Err(refused("no change of key was begun"));
+        }
+        let directory = self.directory.clone();
+        let _lock = directory.lock()?;
+        self.directory.below_or_new(KEYS)?.rename(NEXT_KEY, PRIVATE_KEY)?;
+        self.settle()
+    }
+
+    /// Keeps to the old key. The new one stays in its file until the next change: a request that was long on its way may
+    /// take effect late.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the file cannot be removed.
+    pub fn drop_rotation(&self) -> Result<(), Error> {
+        let _lock = self.directory.lock()?;
+        self.directory.below_or_new(KEYS)?.remove(ROTATIONS).map(|_| ())
+    }
+
+    /// Does what a crash left undone after the new key took the place of the old one.
+    pub(super) fn complete_rotation(&mut self) -> Result<(), Error> {
+        let Some(keys) = self.directory.below(KEYS)? else { return Ok(()) };
+        if !keys.has(ROTATIONS)? || keys.has(NEXT_KEY)? {
+            return Ok(());
+        }
+        let directory = self.directory.clone();
+        let _lock = directory.lock()?;
+        if keys.has(ROTATIONS)? { self.settle() } else { Ok(()) }
+    }
+
+    /// Writes down everywhere what the private key is. Doing it twice changes nothing.
+    fn settle(&mut self) -> Result<(), Error> {
+        let key = self.key_in(PRIVATE_KEY)?.ok_or_else(|| damaged("there is no keys/private.pem"))?;
+        let key = key.verifying_key();
+        let prepared = self.prepared()?.unwrap_or_default();
+        if prepared.iter().any(|one| one.record().new_key() != key) {
+            return Err(damaged("the private key is not the one that was to come"));
+        }
+        let keys = self.directory.below_or_new(KEYS)?;
+        keys.write(PUBLIC_KEY, &key.to_pem(), Readers::Anybody)?;
+        self.record = self.record.clone().with_key(key);
+        self.write_record()?;
+        for registration in self.registrations()? {
+            self.write_registration(&registration.with_fingerprint(&key.fingerprint()))?;
+        }
+        self.write_identity_text()?;
+        keys.remove(ROTATIONS).map(|_| ())
+    }
+
+    fn prepared(&self) -> Result<Option<Vec<PreparedRotation>>, Error> {
+        let Some(keys) = self.directory.below(KEYS)? else { return Ok(None) };
+        let Some(text) = keys.read(ROTATIONS, ROTATIONS_MAX_BYTES, Readers::Owner)? else { return Ok(None) };
+        let step = "reading a kept change of key";
+        let object =
+            JsonValue::read_object(text.expose().as_bytes()).map_err(|error| unreadable(step, error))?;
+        let records = object.get("rotations").ok_or_else(|| damaged(step))?;
+        let prepared = records.elements().map(|one| PreparedRotation::from_json(one.raw().as_bytes()));
+        prepared.collect::<Result<Vec<_>, _>>().map(Some).map_err(|error| unreadable(step, error))
+    }
+}
