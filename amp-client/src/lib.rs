@@ -10,6 +10,7 @@ mod error;
 #[cfg(unix)]
 mod home;
 mod http;
+mod receiving;
 pub mod store;
 
 pub use amp_core::*;

@@ -1,0 +1,136 @@
+//! Whose key a sender's is: asked for at one's own provider, pinned by the receiver (trust, known keys).
+
+use alloc::boxed::Box;
+use core::future::Future;
+use core::pin::Pin;
+use core::time::Duration;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use amp_core::Timestamp;
+use amp_core::address::Address;
+use amp_core::crypto::VerifyingKey;
+use amp_core::receive::SenderKey;
+use amp_core::trust::PinState;
+
+use super::Receiving;
+use crate::error::{Error, ErrorKind};
+
+/// How long a look-up may take, whoever does it.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(15);
+/// After which time the provider is asked again about a sender whose signature did not hold.
+const AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
+/// After which time it is asked again about a key that was only first seen.
+const FIRM_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// Senders of whom it is remembered when they were asked about.
+const ASKED_MAX: usize = 4_096;
+
+/// A future of a look-up.
+pub(crate) type LookUpFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<SenderKey>, Error>> + Send + 'a>>;
+
+/// Asks an authenticated source for the key of an address.
+pub(crate) trait LookUp: Send + Sync + 'static {
+    /// The key that the source names. None when the source answered, and knows none; an error when it could not be
+    /// asked.
+    fn look_up<'a>(&'a self, address: &'a Address) -> LookUpFuture<'a>;
+}
+
+/// When senders were last asked about.
+#[derive(Default)]
+pub(super) struct Asked(Mutex<HashMap<Address, Timestamp>>);
+
+impl Asked {
+    /// Whether a sender may be asked about again; if so, that counts as done.
+    fn may_ask(&self, address: &Address, after: Duration, now: Timestamp) -> bool {
+        let Ok(mut asked) = self.0.lock() else { return false };
+        if asked.get(address).is_some_and(|at| now.abs_diff(*at) < after) {
+            return false;
+        }
+        if asked.len() >= ASKED_MAX {
+            asked.retain(|_, at| now.abs_diff(*at) < AGAIN_AFTER);
+        }
+        if asked.len() >= ASKED_MAX {
+            asked.clear();
+        }
+        asked.insert(address.clone(), now);
+        true
+    }
+}
+
+/// What is known about a sender's key before its message is judged.
+pub(super) enum Known {
+    /// It is pinned, and need not be asked for.
+    Pinned,
+    /// An authenticated source names this one.
+    Named(SenderKey),
+    /// An authenticated source was asked, and knows none.
+    Unnamed,
+    /// It is not pinned, and nobody could be asked.
+    NotAsked(Error),
+}
+
+impl Receiving {
+    /// What is known about a sender's key, asking for it where it has to be.
+    pub(super) async fn key_of(&self, sender: &Address, now: Timestamp) -> Result<Known, Error> {
+        let (is_known, is_old) = {
+            let state = self.state().await?;
+            let known = state.receiver()?.memory().keys().get(sender);
+            let is_old = known.is_some_and(|known| {
+                known.state() == PinState::FirstSeen && now.abs_diff(known.since()) >= FIRM_AFTER
+            });
+            (known.is_some(), is_old)
+        };
+        if is_known && !(is_old && self.inner.asked.may_ask(sender, FIRM_AFTER, now)) {
+            return Ok(Known::Pinned);
+        }
+        Ok(match self.look_up(sender).await {
+            Ok(Some(key)) => Known::Named(key),
+            Ok(None) | Err(_) if is_known => Known::Pinned,
+            Ok(None) => Known::Unnamed,
+            Err(error) => Known::NotAsked(error),
+        })
+    }
+
+    /// What the source says now about a sender whose pinned key did not sign: none when it was asked a short while ago.
+    pub(super) async fn key_of_again(
+        &self,
+        sender: &Address,
+        now: Timestamp,
+    ) -> Result<Option<SenderKey>, Error> {
+        if self.inner.asked.may_ask(sender, AGAIN_AFTER, now) { self.look_up(sender).await } else { Ok(None) }
+    }
+
+    async fn look_up(&self, sender: &Address) -> Result<Option<SenderKey>, Error> {
+        let asked = tokio::time::timeout(LOOK_UP_WITHIN, self.inner.keys.look_up(sender)).await;
+        asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, "looking up the sender's key")))
+    }
+
+    /// Takes note of a key that an authenticated source names: pins it, or raises a conflict.
+    pub(crate) async fn name_key(&self, address: &Address, key: &SenderKey) -> Result<(), Error> {
+        let (address, key) = (address.clone(), key.clone());
+        self.change("pinning a key", move |receiver, now| receiver.name_key(&address, &key, now)).await
+    }
+
+    /// Pins a key because a person compared it.
+    pub(crate) async fn confirm_key(&self, address: &Address, key: &VerifyingKey) -> Result<(), Error> {
+        let (address, key) = (address.clone(), key.clone());
+        self.change("confirming a key", move |receiver, now| receiver.confirm_key(&address, &key, now)).await
+    }
+
+    /// The key of an address, and how firmly it is known. A conflict is told as such.
+    pub(crate) async fn known_key(
+        &self,
+        address: &Address,
+    ) -> Result<Option<(VerifyingKey, PinState)>, Error> {
+        let state = self.state().await?;
+        let known = state.receiver()?.memory().keys().get(address);
+        Ok(known.map(|known| (known.key().clone(), known.state())))
+    }
+
+    /// The key that something secret for an address is sealed to.
+    pub(crate) async fn key_to_send_to(&self, address: &Address) -> Result<Option<VerifyingKey>, Error> {
+        let state = self.state().await?;
+        Ok(state.receiver()?.memory().key_to_send_to(address).cloned())
+    }
+}

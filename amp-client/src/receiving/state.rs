@@ -1,0 +1,139 @@
+//! The receiver of a client, and up to where it knows the store (local mailbox; trust, replay).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::sync::OnceLock;
+
+use amp_core::address::Address;
+use amp_core::receive::{Effect, Receiver};
+use amp_core::scan::Scanner;
+
+use super::Prepare;
+use crate::error::{Error, ErrorKind};
+use crate::store::{MessageKey, Position, Store};
+
+/// After so many effects at least, the store is asked to replace them by fewer.
+const COMPACT_AFTER: usize = 8_192;
+/// Messages of which it is not known whether they were stored.
+const UNSURE_MAX: usize = 1_024;
+
+/// The receiver, and up to where it knows the store.
+pub(super) struct State {
+    addresses: Vec<Address>,
+    prepare: Prepare,
+    receiver: Option<Receiver>,
+    position: Position,
+    /// Effects since the store was compacted, as far as this process knows.
+    effects: usize,
+    /// The store failed when these were appended: they may be there all the same, and nobody has shown them.
+    unsure: Vec<MessageKey>,
+}
+
+impl State {
+    pub(super) const fn new(addresses: Vec<Address>, prepare: Prepare) -> Self {
+        let (position, effects) = (Position::START, 0);
+        Self { addresses, prepare, receiver: None, position, effects, unsure: Vec::new() }
+    }
+
+    pub(super) fn serve_also(&mut self, address: Address) {
+        if !self.addresses.contains(&address) {
+            self.addresses.push(address);
+            self.forget();
+        }
+    }
+
+    pub(super) fn parts(&mut self) -> Result<(&mut Receiver, &mut Position), Error> {
+        let Self { receiver, position, .. } = self;
+        let receiver = receiver.as_mut().ok_or_else(|| Error::new(ErrorKind::Setup, "receiving"))?;
+        Ok((receiver, position))
+    }
+
+    pub(super) fn receiver(&self) -> Result<&Receiver, Error> {
+        self.receiver.as_ref().ok_or_else(|| Error::new(ErrorKind::Setup, "receiving"))
+    }
+
+    /// Reads the store if that has not been done.
+    pub(super) async fn restore(&mut self, store: &Arc<dyn Store>) -> Result<(), Error> {
+        if self.receiver.is_none() {
+            self.catch_up(store).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what others have appended. False when they have appended nothing.
+    pub(super) async fn catch_up(&mut self, store: &Arc<dyn Store>) -> Result<bool, Error> {
+        let from = if self.receiver.is_some() { self.position } else { Position::START };
+        let loaded = store.load(from).await?;
+        let is_news = self.receiver.is_none() || loaded.is_whole || !loaded.effects.is_empty();
+        match &mut self.receiver {
+            Some(receiver) if !loaded.is_whole => {
+                self.effects = self.effects.saturating_add(loaded.effects.len());
+                loaded.effects.iter().for_each(|effect| receiver.apply(effect));
+            }
+            receiver => {
+                self.effects = loaded.effects.len();
+                *receiver = Some(build(&self.addresses, &self.prepare, &loaded.effects)?);
+            }
+        }
+        self.position = loaded.position;
+        Ok(is_news)
+    }
+
+    /// Notes that so many effects were appended, and has them replaced by fewer when they are many.
+    pub(super) async fn appended(&mut self, effects: usize, store: &Arc<dyn Store>) {
+        self.effects = self.effects.saturating_add(effects);
+        if self.effects < COMPACT_AFTER {
+            return;
+        }
+        let Ok(receiver) = self.receiver() else { return };
+        let fewer = receiver.memory().to_effects();
+        let left = fewer.len();
+        if left.saturating_mul(2) < self.effects
+            && let Err(error) = store.compact(self.position, fewer).await
+        {
+            tracing::warn!(%error, "the store was not compacted");
+        }
+        // Where it did not help, or did not work, it is not tried at every message.
+        self.effects = left.min(self.effects.saturating_sub(COMPACT_AFTER));
+    }
+
+    /// Everything is read again when it is needed.
+    fn forget(&mut self) {
+        self.receiver = None;
+        self.position = Position::START;
+    }
+
+    pub(super) fn unsure_of(&mut self, key: MessageKey) {
+        if self.unsure.len() < UNSURE_MAX && !self.unsure.contains(&key) {
+            self.unsure.push(key);
+        }
+    }
+
+    /// Whether it was not known of a message whether it was stored. It is from now on.
+    pub(super) fn was_unsure_of(&mut self, key: &MessageKey) -> bool {
+        let before = self.unsure.len();
+        self.unsure.retain(|known| known != key);
+        self.unsure.len() < before
+    }
+}
+
+/// What a receiver has to be given again.
+pub(super) fn durable(effects: &[Effect]) -> Vec<Effect> {
+    effects.iter().filter(|effect| effect.is_durable()).cloned().collect()
+}
+
+fn build(addresses: &[Address], prepare: &Prepare, effects: &[Effect]) -> Result<Receiver, Error> {
+    let mut addresses = addresses.iter().cloned();
+    let Some(first) = addresses.next() else {
+        return Err(Error::new(ErrorKind::Setup, "receiving: the agent has no address"));
+    };
+    let builder = Receiver::builder(first).scanner(scanner());
+    let builder = addresses.fold(builder, amp_core::receive::ReceiverBuilder::also);
+    Ok(prepare(builder).restore(effects).build())
+}
+
+/// One scanner for all clients of the process: it takes a tenth of a second to build.
+fn scanner() -> Arc<Scanner> {
+    static SCANNER: OnceLock<Arc<Scanner>> = OnceLock::new();
+    Arc::clone(SCANNER.get_or_init(Arc::default))
+}
