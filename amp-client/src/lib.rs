@@ -5,6 +5,7 @@
 extern crate alloc;
 extern crate std;
 
+pub mod attachments;
 mod clock;
 mod error;
 #[cfg(unix)]

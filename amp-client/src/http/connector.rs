@@ -90,7 +90,7 @@ impl Http {
         tokio::time::timeout(limit, answer).await.unwrap_or(Err(HttpError::TimedOut))
     }
 
-    /// Sends a form with a file to an API, with the key. `limit` is the longest time until the answer is whole.
+    /// Sends a form with a file to an API, with the key. How long that may take is the caller's to say.
     pub(crate) async fn form(
         &self,
         api: &ApiUrl,
@@ -98,7 +98,6 @@ impl Http {
         head: RequestParts,
         body: FileBody,
         size: u64,
-        limit: Duration,
     ) -> Result<AnswerParts, HttpError> {
         let client = self.client(self.inner.access.check_api(api)?)?;
         let request = head.into_http(api, Some(key))?;
@@ -106,11 +105,8 @@ impl Http {
         let mut request = Request::try_from(request).map_err(|error| of_reqwest(&error))?;
         request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from(size));
         *request.body_mut() = Some(stream(body));
-        let answer = async {
-            let response = client.execute(request).await.map_err(|error| of_reqwest(&error))?;
-            Incoming::new(response).read(&method).await
-        };
-        tokio::time::timeout(limit, answer).await.unwrap_or(Err(HttpError::TimedOut))
+        let response = client.execute(request).await.map_err(|error| of_reqwest(&error))?;
+        Incoming::new(response).read(&method).await
     }
 
     /// Asks for what lies at a URL that others named, with these headers and no credentials. `api` is the user's own
@@ -127,21 +123,20 @@ impl Http {
         send(client, request).await
     }
 
-    /// Puts a file to a URL that others named, with these headers and no credentials.
+    /// Puts a file to a URL that others named, with these headers and no credentials. How long that may take is the caller's
+    /// to say.
     pub(crate) async fn put(
         &self,
         api: Option<&ApiUrl>,
         target: &Target,
         headers: &[(String, String)],
         body: FileBody,
-        limit: Duration,
     ) -> Result<AnswerParts, HttpError> {
         let client = self.client(self.inner.access.check(target, api)?)?;
         let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let request = with_headers(client.put(target.as_str()), headers).body(stream(body));
         let request = request.build().map_err(|error| of_reqwest(&error))?;
-        let head = async { client.execute(request).await.map_err(|error| of_reqwest(&error)) };
-        let response = tokio::time::timeout(limit, head).await.map_err(|_| HttpError::TimedOut)??;
+        let response = client.execute(request).await.map_err(|error| of_reqwest(&error))?;
         // Its body says nothing.
         Ok(Incoming::new(response).head())
     }

@@ -49,7 +49,8 @@ impl HttpError {
             Self::TimedOut => ErrorKind::TimedOut,
             Self::TooLarge | Self::Malformed(_) => ErrorKind::BadAnswer,
             Self::Target(_) | Self::Plain => ErrorKind::Target,
-            Self::NoTls | Self::Request(_) | Self::File => ErrorKind::Setup,
+            Self::NoTls | Self::Request(_) => ErrorKind::Setup,
+            Self::File => ErrorKind::File,
         };
         Error::new(kind, step).because(self)
     }

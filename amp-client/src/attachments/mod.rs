@@ -1,0 +1,17 @@
+//! Files beside messages: uploads and downloads in constant memory, verified while they stream (attachments).
+//!
+//! [`Client::upload`](crate::Client::upload) sends an [`UploadFile`] and gives the object for a message;
+//! [`Client::download`](crate::Client::download) hands out a [`DownloadedFile`] that is what its sender signed.
+
+mod directory;
+mod download;
+mod progress;
+mod source;
+mod upload;
+
+pub use download::{DownloadTo, DownloadedFile};
+pub use progress::Progress;
+pub use source::UploadFile;
+
+pub(crate) use download::download;
+pub(crate) use upload::upload;
