@@ -7,6 +7,7 @@ extern crate std;
 
 pub mod attachments;
 mod clock;
+pub mod discovery;
 mod error;
 #[cfg(unix)]
 mod home;

@@ -14,7 +14,7 @@ use amp_core::wire::{AnswerParts, ApiUrl, RequestParts};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::TryStreamExt as _;
-use reqwest::{Body, Client, Request, header};
+use reqwest::{Body, Client, Method, Request, header};
 
 use super::access::{Access, Named};
 use super::answer::Incoming;
@@ -121,6 +121,27 @@ impl Http {
         let headers = headers.iter().map(|(name, value)| (*name, value.as_str()));
         let request = with_headers(client.get(target.as_str()), headers);
         send(client, request).await
+    }
+
+    /// Reads a document at a URL that others named, following the redirects that are vetted.
+    pub(crate) async fn document(
+        &self,
+        api: Option<&ApiUrl>,
+        target: Target,
+        limit: Duration,
+    ) -> Result<AnswerParts, HttpError> {
+        let reading = async {
+            let mut target = target;
+            loop {
+                let incoming = self.get(api, &target, &[]).await?;
+                let head = incoming.head();
+                match head.header("location").filter(|_| matches!(head.status, 301 | 302 | 303 | 307 | 308)) {
+                    Some(location) => target = target.follow(location)?,
+                    None => return incoming.read(&Method::GET).await,
+                }
+            }
+        };
+        tokio::time::timeout(limit, reading).await.unwrap_or(Err(HttpError::TimedOut))
     }
 
     /// Puts a file to a URL that others named, with these headers and no credentials. How long that may take is the caller's
