@@ -1,13 +1,17 @@
 //! Mail between agents of one home: a file in the recipient's inbox, as the deployed clients put it (local mailbox).
 
+use alloc::format;
+use std::string::String;
+
 use amp_core::address::Address;
 use amp_core::envelope::{SecurityPlacement, StoredMessage};
 use amp_core::receive::SenderKey;
 use amp_core::{Message, SignedMessage};
+use sha2::{Digest as _, Sha256};
 
 use super::agent::AgentHome;
 use super::directory::{Placed, Readers, directory_of};
-use super::error::{refused, unreadable};
+use super::error::refused;
 use super::place::Home;
 use crate::clock;
 use crate::error::Error;
@@ -47,7 +51,7 @@ impl Home {
     /// It is a file that anybody of this user could have written: the recipient verifies it like any other.
     ///
     /// # Errors
-    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when another message of this sender and id lies there;
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when other files lie under the message's names;
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) when it cannot be written.
     pub fn deliver_local(&self, message: &SignedMessage) -> Result<LocalDelivery, Error> {
         let Some(recipient) = self.agent_at(&message.to())? else { return Ok(LocalDelivery::NoSuchAgent) };
@@ -72,19 +76,25 @@ impl AgentHome {
     fn take_in(&self, message: &Message) -> Result<LocalDelivery, Error> {
         let inbox = self.directory.below_or_new("messages")?.below_or_new("inbox")?;
         let directory = inbox.below_or_new(&directory_of(message.from().as_str()))?;
-        let name = alloc::format!("{}.json", message.unsigned().id().as_str());
+        let id = message.unsigned().id();
+        let bare = message.to_json();
         let stored = StoredMessage::new(message.clone(), clock::now());
-        let json = stored.to_json(SecurityPlacement::TopLevelAndLocal);
-        if directory.place(&name, &json, Readers::Owner)? == Placed::New {
-            return Ok(LocalDelivery::Delivered);
+        let stored = stored.to_json(SecurityPlacement::TopLevelAndLocal);
+        // Two senders can share a directory, and choose one id: neither may take the other's place.
+        let digest = Sha256::digest(bare.as_bytes());
+        let derived =
+            digest.iter().take(8).fold(String::new(), |digits, byte| digits + &format!("{byte:02x}"));
+        for name in [format!("{id}.json"), format!("{id}-{derived}.json")] {
+            if directory.place(&name, &stored, Readers::Owner)? == Placed::New {
+                return Ok(LocalDelivery::Delivered);
+            }
+            let there = directory.read(&name, STORED_MAX_BYTES, Readers::Anybody)?;
+            let there = there.and_then(|text| StoredMessage::decode(text.expose().as_bytes()).ok());
+            if there.is_some_and(|there| there.message().to_json() == bare) {
+                return Ok(LocalDelivery::WasThere);
+            }
         }
-        let there = directory.read(&name, STORED_MAX_BYTES, Readers::Anybody)?;
-        let there = there.as_ref().map(|text| StoredMessage::decode(text.expose().as_bytes())).transpose();
-        let there = there.map_err(|error| unreadable("reading what lies under the message's id", error))?;
-        if there.is_some_and(|there| there.message().to_json() == message.to_json()) {
-            return Ok(LocalDelivery::WasThere);
-        }
-        Err(refused("another message lies under this id"))
+        Err(refused("other messages lie under this id"))
     }
 }
 

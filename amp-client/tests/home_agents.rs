@@ -1,0 +1,324 @@
+//! The agents of a home: their files, as the deployed clients write and read them.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::std_instead_of_alloc)]
+#![allow(clippy::std_instead_of_core, missing_docs)]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+
+use amp_client::connection::PreparedRotation;
+use amp_client::envelope::JsonValue;
+use amp_client::identity::RegistrationRecord;
+use amp_client::{ErrorKind, Home, Identity, Timestamp};
+
+fn now() -> Timestamp {
+    "2026-01-31T10:00:00Z".parse().unwrap()
+}
+
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o777
+}
+
+fn registration(provider: &str, key: &str) -> RegistrationRecord {
+    let address = format!("alice@acme.{provider}").parse().unwrap();
+    let api = format!("https://api.{provider}/v1");
+    RegistrationRecord::new(provider.parse().unwrap(), address, &api, key.parse().unwrap(), now()).unwrap()
+}
+
+/// What `amp-init.sh` and `amp-register.sh` leave behind.
+fn deployed_agent(agents: &Path, uuid: &str, name: &str, key: &Identity) {
+    let directory = agents.join(uuid);
+    fs::create_dir_all(directory.join("keys")).unwrap();
+    fs::create_dir_all(directory.join("registrations")).unwrap();
+    private(&directory.join("keys/private.pem"), key.to_pkcs8_pem().expose());
+    fs::write(directory.join("keys/public.pem"), key.verifying_key().to_pem()).unwrap();
+    let spki = amp_client::crypto::Fingerprint::of_spki_der(key.verifying_key());
+    let config = format!(
+        r#"{{
+  "version": "1.1",
+  "agent": {{
+    "name": "{name}",
+    "tenant": "default",
+    "address": "{name}@default.aimaestro.local",
+    "fingerprint": "{spki}",
+    "createdAt": "2026-01-30T09:00:00Z"
+  }},
+  "provider": {{
+    "domain": "aimaestro.local",
+    "maestro_url": "http://localhost:23000"
+  }}
+}}
+"#
+    );
+    fs::write(directory.join("config.json"), config).unwrap();
+    let registration = format!(
+        r#"{{"provider":"crabmail.ai","apiUrl":"https://api.crabmail.ai/v1","routeUrl":"","agentName":"{name}",
+"tenant":"acme","address":"{name}@acme.crabmail.ai","shortAddress":"","apiKey":"amp_live_sk_0123456789abcdef",
+"providerAgentId":"a7","fingerprint":"{spki}","registeredAt":"2026-01-30T09:00:01Z"}}"#
+    );
+    private(&directory.join("registrations/crabmail.ai.json"), &registration);
+}
+
+#[test]
+fn an_agent_keeps_its_key_and_is_found_by_name_and_by_id() {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::open(root.path().join("new")).unwrap();
+    assert!(home.agent("alice").unwrap().is_none());
+    assert!(home.default_agent().unwrap().is_none());
+
+    let made = home.create_agent("Alice", "acme").unwrap();
+    assert_eq!(made.address().as_str(), "alice@acme.aimaestro.local");
+    let id = made.record().id().unwrap();
+    for found in [home.agent("alice"), home.agent("ALICE"), home.agent(id.as_str()), home.default_agent()] {
+        let found = found.unwrap().unwrap();
+        assert_eq!(found.path(), made.path());
+        assert_eq!(found.identity().unwrap().verifying_key(), made.identity().unwrap().verifying_key());
+    }
+    assert_eq!(home.create_agent("alice", "acme").unwrap_err().kind(), ErrorKind::Setup);
+
+    home.create_agent("bob", "acme").unwrap();
+    assert_eq!(home.agents().unwrap().len(), 2);
+    assert_eq!(home.default_agent().unwrap_err().kind(), ErrorKind::Setup);
+}
+
+#[test]
+fn the_files_of_a_new_agent_are_those_of_the_deployed_clients() {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::open(root.path()).unwrap();
+    let agent = home.create_agent("alice", "acme").unwrap();
+    let path = agent.path();
+    assert_eq!(path.parent().unwrap(), root.path().join("agents"));
+
+    for (file, expected) in [
+        ("keys", 0o700),
+        ("keys/private.pem", 0o600),
+        ("messages/inbox", 0o700),
+        ("messages/sent", 0o700),
+        ("attachments", 0o700),
+        ("registrations", 0o700),
+    ] {
+        assert_eq!(mode(&path.join(file)), expected, "{file}");
+    }
+    let pem = fs::read_to_string(path.join("keys/private.pem")).unwrap();
+    assert!(
+        pem.starts_with("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI"),
+        "PKCS#8, as OpenSSL writes it"
+    );
+
+    let config = fs::read(path.join("config.json")).unwrap();
+    let config = JsonValue::read_object(&config).unwrap();
+    let own = config.get("agent").unwrap();
+    for (member, expected) in
+        [("name", "alice"), ("tenant", "acme"), ("address", "alice@acme.aimaestro.local")]
+    {
+        assert_eq!(own.get(member).unwrap().as_str().unwrap(), expected);
+    }
+    assert!(own.get("fingerprint").unwrap().as_str().unwrap().starts_with("SHA256:"));
+
+    let index = fs::read(root.path().join("agents/.index.json")).unwrap();
+    let index = JsonValue::read_object(&index).unwrap();
+    let directory = index.get("alice").unwrap().as_str().unwrap().into_owned();
+    assert_eq!(path.file_name().unwrap().to_str().unwrap(), directory);
+    assert!(fs::read_to_string(path.join("IDENTITY.md")).unwrap().contains("alice@acme.aimaestro.local"));
+}
+
+#[test]
+fn what_the_deployed_client_set_up_is_read_and_survives_being_written() {
+    let root = tempfile::tempdir().unwrap();
+    let agents = root.path().join("agents");
+    let key = Identity::from_seed(&[7; 32]);
+    let uuid = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d";
+    deployed_agent(&agents, uuid, "alice", &key);
+    fs::write(agents.join(".index.json"), format!(r#"{{"alice":"{uuid}","other":{{"kept":1.50}}}}"#))
+        .unwrap();
+    symlink(uuid, agents.join("alice")).unwrap();
+
+    let home = Home::open(root.path()).unwrap();
+    let alice = home.agent("alice").unwrap().unwrap();
+    assert_eq!(alice.identity().unwrap().verifying_key(), key.verifying_key());
+    assert_eq!(alice.registrations().unwrap()[0].address().as_str(), "alice@acme.crabmail.ai");
+    assert_eq!(home.agents().unwrap().len(), 1, "the link leads to a directory that is listed");
+
+    home.create_agent("bob", "default").unwrap();
+    let index = fs::read_to_string(agents.join(".index.json")).unwrap();
+    assert!(index.contains(&format!(r#""alice": "{uuid}""#)), "{index}");
+    assert!(index.contains(r#""other": {"kept":1.50}"#), "{index}");
+}
+
+#[test]
+fn an_agent_is_found_by_a_link_and_by_the_older_directory_name() {
+    let root = tempfile::tempdir().unwrap();
+    let agents = root.path().join("agents");
+    deployed_agent(&agents, "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d", "alice", &Identity::from_seed(&[7; 32]));
+    symlink("a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d", agents.join("alice")).unwrap();
+    deployed_agent(&agents, "bob", "bob", &Identity::from_seed(&[8; 32]));
+    let home = Home::open(root.path()).unwrap();
+    for name in ["alice", "bob"] {
+        assert_eq!(home.agent(name).unwrap().unwrap().address().name(), name);
+    }
+}
+
+#[test]
+fn a_home_of_one_agent_lies_at_its_root_and_finds_the_agents_beside_it() {
+    let root = tempfile::tempdir().unwrap();
+    let alone = Home::of_agent(root.path().join("alone")).unwrap();
+    let agent = alone.create_agent("alice", "acme").unwrap();
+    assert_eq!(agent.path(), alone.path());
+    assert!(alone.path().join("config.json").is_file());
+    // There is room for one.
+    let second = alone.create_agent("bob", "acme").unwrap();
+    assert!(second.path().starts_with(alone.path().join("agents")));
+
+    let family = Home::open(root.path().join("family")).unwrap();
+    let carol = family.create_agent("carol", "acme").unwrap();
+    let dave = family.create_agent("dave", "acme").unwrap();
+    let of_carol = Home::of_agent(carol.path()).unwrap();
+    assert_eq!(of_carol.default_agent().unwrap().unwrap().path(), carol.path());
+    assert_eq!(of_carol.agent("dave").unwrap().unwrap().path(), dave.path());
+    assert_eq!(of_carol.agents().unwrap().len(), 2);
+}
+
+#[test]
+fn an_older_identity_file_is_migrated_and_its_key_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let key = Identity::from_seed(&[7; 32]);
+    fs::create_dir(root.path().join("keys")).unwrap();
+    private(&root.path().join("keys/private.pem"), key.to_pkcs8_pem().expose());
+    let file = format!(
+        r#"{{"name":"alice","tenant":"acme","address":"alice@acme.aimaestro.local","fingerprint":"{}","x":1}}"#,
+        key.fingerprint()
+    );
+    fs::write(root.path().join("identity.json"), file).unwrap();
+
+    let agent = Home::of_agent(root.path()).unwrap().default_agent().unwrap().unwrap();
+    assert_eq!(agent.identity().unwrap().verifying_key(), key.verifying_key());
+    let config = fs::read(root.path().join("config.json")).unwrap();
+    let config = JsonValue::read_object(&config).unwrap();
+    assert_eq!(config.get("version").unwrap().as_str().unwrap(), "1.1");
+    assert!(config.get("x").is_some());
+    assert!(root.path().join("identity.json").exists());
+}
+
+#[test]
+fn the_identity_text_follows_the_registrations() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = Home::open(root.path()).unwrap().create_agent("alice", "acme").unwrap();
+    let text = || fs::read_to_string(agent.path().join("IDENTITY.md")).unwrap();
+    assert!(!text().contains("crabmail.ai"));
+
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_first_key")).unwrap();
+    agent.save_registration(&registration("other.example", "amp_live_sk_other_key")).unwrap();
+    assert!(text().contains("alice@acme.crabmail.ai") && text().contains("alice@acme.other.example"));
+    assert!(!text().contains("amp_live_sk"), "no key is in it");
+    let file = agent.path().join("registrations/crabmail.ai.json");
+    assert_eq!(mode(&file), 0o600);
+
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_second_key")).unwrap();
+    let records = agent.registrations().unwrap();
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[0].api_key().expose(), "amp_live_sk_second_key");
+
+    assert!(agent.remove_registration(&"crabmail.ai".parse().unwrap()).unwrap());
+    assert!(!agent.remove_registration(&"crabmail.ai".parse().unwrap()).unwrap());
+    assert!(!text().contains("crabmail.ai"));
+}
+
+#[test]
+fn a_registration_that_is_none_does_not_hide_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = Home::open(root.path()).unwrap().create_agent("alice", "acme").unwrap();
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_first_key")).unwrap();
+    private(&agent.path().join("registrations/broken.example.json"), "{\"provider\":");
+    private(&agent.path().join("registrations/notes.txt"), "mine");
+    assert_eq!(agent.registrations().unwrap().len(), 1);
+}
+
+#[test]
+fn of_many_that_make_one_agent_at_once_one_succeeds() {
+    let root = tempfile::tempdir().unwrap();
+    let made = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                let home = Home::open(root.path()).unwrap();
+                scope.spawn(move || home.create_agent("alice", "acme").is_ok())
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).filter(|made| *made).count()
+    });
+    assert_eq!(made, 1);
+    assert_eq!(Home::open(root.path()).unwrap().agents().unwrap().len(), 1);
+}
+
+fn rotating(root: &Path) -> (Home, amp_client::AgentHome, Identity, Vec<PreparedRotation>) {
+    let home = Home::open(root).unwrap();
+    let agent = home.create_agent("alice", "acme").unwrap();
+    let old = agent.identity().unwrap();
+    let record = registration("crabmail.ai", "amp_live_sk_first_key").with_fingerprint(&old.fingerprint());
+    agent.save_registration(&record).unwrap();
+    let new = Identity::from_seed(&[9; 32]);
+    let address = "alice@acme.crabmail.ai".parse().unwrap();
+    let prepared = vec![PreparedRotation::new(&address, &old, &new, now()).unwrap()];
+    (home, agent, new, prepared)
+}
+
+#[test]
+fn a_change_of_key_is_kept_until_it_is_decided() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, mut agent, new, prepared) = rotating(root.path());
+    let old = agent.identity().unwrap();
+    assert!(agent.finish_rotation().is_err());
+    agent.keep_rotation(&new, &prepared).unwrap();
+    assert_eq!(agent.keep_rotation(&new, &prepared).unwrap_err().kind(), ErrorKind::Setup);
+
+    // After a restart in the middle, both keys are there.
+    let mut again = home.agent("alice").unwrap().unwrap();
+    let kept = again.kept_rotation().unwrap().unwrap();
+    assert_eq!(kept.identity.verifying_key(), new.verifying_key());
+    assert_eq!(kept.prepared, prepared);
+    assert_eq!(again.identity().unwrap().verifying_key(), old.verifying_key());
+
+    again.finish_rotation().unwrap();
+    for agent in [again, home.agent("alice").unwrap().unwrap()] {
+        assert_eq!(agent.identity().unwrap().verifying_key(), new.verifying_key());
+        assert_eq!(&agent.verifying_key().unwrap(), new.verifying_key());
+        agent.registrations().unwrap()[0].check_key(new.verifying_key()).unwrap();
+        assert!(agent.kept_rotation().unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_change_of_key_that_came_to_nothing_leaves_the_old_key() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, agent, new, prepared) = rotating(root.path());
+    let old = agent.identity().unwrap();
+    agent.keep_rotation(&new, &prepared).unwrap();
+    agent.drop_rotation().unwrap();
+    assert!(agent.kept_rotation().unwrap().is_none());
+    assert!(agent.path().join("keys/next.pem").exists(), "the request may still take effect");
+    assert_eq!(
+        home.agent("alice").unwrap().unwrap().identity().unwrap().verifying_key(),
+        old.verifying_key()
+    );
+    agent.keep_rotation(&new, &prepared).unwrap();
+}
+
+#[test]
+fn a_crash_after_the_new_key_took_its_place_is_completed_when_the_agent_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, agent, new, prepared) = rotating(root.path());
+    agent.keep_rotation(&new, &prepared).unwrap();
+    let keys = agent.path().join("keys");
+    fs::rename(keys.join("next.pem"), keys.join("private.pem")).unwrap();
+
+    let again = home.agent("alice").unwrap().unwrap();
+    assert_eq!(again.identity().unwrap().verifying_key(), new.verifying_key());
+    assert_eq!(&again.verifying_key().unwrap(), new.verifying_key());
+    again.registrations().unwrap()[0].check_key(new.verifying_key()).unwrap();
+    assert!(!keys.join("rotations.json").exists());
+}
