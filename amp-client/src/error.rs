@@ -24,6 +24,8 @@ struct Inner {
     kind: ErrorKind,
     step: Cow<'static, str>,
     api: Option<ApiError>,
+    /// Asking again does no harm, whatever became of what was asked.
+    is_harmless: bool,
     source: Option<Box<dyn core::error::Error + Send + Sync>>,
 }
 
@@ -43,6 +45,8 @@ pub enum ErrorKind {
     Target,
     /// The store failed: see [`StoreErrorKind`](crate::store::StoreErrorKind) in the source.
     Store,
+    /// A file could not be read or written.
+    File,
     /// The message cannot be signed or read, or is not allowed.
     Message,
     /// A key is missing, is not what was pinned, or may be read by others.
@@ -56,12 +60,28 @@ pub enum ErrorKind {
 impl Error {
     /// An error of a kind, with the step that failed.
     pub(crate) fn new(kind: ErrorKind, step: impl Into<Cow<'static, str>>) -> Self {
-        Self { inner: Box::new(Inner { kind, step: step.into(), api: None, source: None }) }
+        Self {
+            inner: Box::new(Inner { kind, step: step.into(), api: None, is_harmless: false, source: None }),
+        }
     }
 
     /// What a provider answered instead.
     pub(crate) fn refused(step: impl Into<Cow<'static, str>>, api: ApiError) -> Self {
-        Self { inner: Box::new(Inner { kind: ErrorKind::Refused, step: step.into(), api: Some(api), source: None }) }
+        let kind = if api.is_unreadable() { ErrorKind::BadAnswer } else { ErrorKind::Refused };
+        let mut error = Self::new(kind, step);
+        error.inner.api = Some(api);
+        error
+    }
+
+    /// Asking again does no harm: what was asked for happens once, however often it is asked.
+    pub(crate) fn harmless_to_repeat(mut self) -> Self {
+        self.inner.is_harmless = true;
+        self
+    }
+
+    /// Whether the provider does not take the API key.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.inner.api.as_ref().is_some_and(|api| api.status == 401)
     }
 
     /// With what caused it. Only errors of ours: those of other crates may print outside text.
@@ -82,7 +102,7 @@ impl Error {
         self.inner.api.as_ref().and_then(|api| api.code.as_ref()).map(|code| code.as_str())
     }
 
-    /// What the provider answered.
+    /// What the provider answered: suggestions beside `name_taken`, what is left of a limit, and more.
     #[must_use]
     pub fn api(&self) -> Option<&ApiError> {
         self.inner.api.as_ref()
@@ -92,6 +112,7 @@ impl Error {
     #[must_use]
     pub fn retry(&self, now: Timestamp) -> Retry {
         match (&self.inner.api, self.inner.kind) {
+            (Some(api), _) if api.is_unreadable() && self.inner.is_harmless => Retry::Backoff,
             (Some(api), _) => api.retry(now),
             (None, ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Store) => Retry::Backoff,
             (None, _) => Retry::Never,

@@ -6,16 +6,24 @@ extern crate alloc;
 extern crate std;
 
 pub mod attachments;
+mod client;
 mod clock;
 pub mod discovery;
 mod error;
 #[cfg(unix)]
 mod home;
 mod http;
+mod inbox;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod receiving;
 pub mod store;
 
 pub use amp_core::*;
+pub use client::{Admin, Client, ClientBuilder, Outgoing, Peer, Registration, Sent, TraceContext};
 pub use error::{Error, ErrorKind};
 #[cfg(unix)]
 pub use home::{AgentHome, Home, KeptRotation, LocalDelivery};
+pub use inbox::{Inbox, InboxEvent, InboxEvents, InboxSettings, InboxStopper, Reply};
+#[cfg(feature = "loopback")]
+pub use loopback::{Loopback, LoopbackBuilder};

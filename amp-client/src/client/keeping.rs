@@ -1,0 +1,203 @@
+//! Where registrations and keys are kept, so that the next process has them (local mailbox; identity, rotation).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::vec::Vec;
+
+use amp_core::connection::PreparedRotation;
+use amp_core::identity::{ApiKey, RegistrationRecord};
+use amp_core::receive::SenderKey;
+use amp_core::{Address, Identity, SignedMessage};
+
+use super::registration::{Registration, copy_of};
+use crate::error::{Error, ErrorKind};
+#[cfg(unix)]
+use crate::home::{AgentHome, Home, KeptRotation, LocalDelivery};
+
+/// A change of the signing key that was begun and is not decided.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) identity: Arc<Identity>,
+    pub(super) prepared: Vec<PreparedRotation>,
+}
+
+/// Where registrations and keys are kept.
+pub(super) enum Keeping {
+    /// In this process: they end with it, or the host keeps them itself.
+    Process(Mutex<Option<Pending>>),
+    /// In the home directory.
+    #[cfg(unix)]
+    Home(Arc<InHome>),
+}
+
+/// An agent of a home.
+#[cfg(unix)]
+pub(super) struct InHome {
+    home: Home,
+    agent: Mutex<AgentHome>,
+}
+
+#[cfg(unix)]
+impl InHome {
+    fn agent(&self) -> std::sync::MutexGuard<'_, AgentHome> {
+        self.agent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeping {
+    pub(super) const fn in_process() -> Self {
+        Self::Process(Mutex::new(None))
+    }
+
+    #[cfg(unix)]
+    pub(super) fn in_home(home: Home, agent: AgentHome) -> Self {
+        Self::Home(Arc::new(InHome { home, agent: Mutex::new(agent) }))
+    }
+
+    /// Keeps a registration durably, in place of an older one with the same provider.
+    pub(super) async fn keep(&self, registration: &Registration) -> Result<(), Error> {
+        let record = registration.record()?;
+        match self {
+            Self::Process(_) => Ok(drop(record)),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || home.agent().save_registration(&record)).await
+            }
+        }
+    }
+
+    /// Forgets a registration.
+    pub(super) async fn forget(&self, registration: &Registration) -> Result<(), Error> {
+        let provider = registration.provider().clone();
+        match self {
+            Self::Process(_) => Ok(drop(provider)),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || home.agent().remove_registration(&provider).map(drop)).await
+            }
+        }
+    }
+
+    /// The API key that is kept for a registration now: another program may have rotated it.
+    pub(super) async fn kept_key(&self, at: &Registration) -> Result<Option<ApiKey>, Error> {
+        match self {
+            Self::Process(_) => Ok(None),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, address, api) = (Arc::clone(home), at.address().clone(), at.api().clone());
+                blocking(move || {
+                    let records = home.agent().registrations()?;
+                    let is_it = |record: &&RegistrationRecord| {
+                        *record.address() == address && record.api_url() == api.as_str()
+                    };
+                    records.iter().find(is_it).map(|record| copy_of(record.api_key())).transpose()
+                })
+                .await
+            }
+        }
+    }
+
+    /// The key of an agent at this machine's own provider.
+    pub(super) async fn local_key(&self, address: &Address) -> Result<Option<SenderKey>, Error> {
+        match self {
+            Self::Process(_) => Ok(None),
+            #[cfg(unix)]
+            Self::Home(_) if !address.is_local() => Ok(None),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, address) = (Arc::clone(home), address.clone());
+                blocking(move || home.home.local_key(&address)).await
+            }
+        }
+    }
+
+    /// Puts a message into the inbox of another agent of the same home. None where there is no home.
+    pub(super) async fn deliver_local(&self, message: &SignedMessage) -> Result<(), Error> {
+        let nobody = || Error::new(ErrorKind::Refused, "delivering on this machine: nobody has the address");
+        match self {
+            Self::Process(_) => Err(nobody()),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, message) = (Arc::clone(home), message.clone());
+                match blocking(move || home.home.deliver_local(&message)).await? {
+                    LocalDelivery::NoSuchAgent => Err(nobody()),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The change of key that was begun and is not decided.
+    pub(super) async fn pending(&self) -> Result<Option<Pending>, Error> {
+        match self {
+            Self::Process(pending) => Ok(pending.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || Ok(home.agent().kept_rotation()?.map(Pending::from))).await
+            }
+        }
+    }
+
+    /// Keeps a change of key durably, before anything of it is sent.
+    pub(super) async fn keep_pending(&self, pending: &Pending) -> Result<(), Error> {
+        match self {
+            Self::Process(kept) => {
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending.clone());
+                Ok(())
+            }
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, pending) = (Arc::clone(home), pending.clone());
+                blocking(move || home.agent().keep_rotation(&pending.identity, &pending.prepared)).await
+            }
+        }
+    }
+
+    /// The new key is in force everywhere: the old one is forgotten.
+    pub(super) async fn finish_pending(&self) -> Result<(), Error> {
+        match self {
+            Self::Process(kept) => {
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(())
+            }
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || home.agent().finish_rotation()).await
+            }
+        }
+    }
+
+    /// The new key is in force nowhere: it is given up.
+    pub(super) async fn drop_pending(&self) -> Result<(), Error> {
+        match self {
+            Self::Process(kept) => {
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                Ok(())
+            }
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || home.agent().drop_rotation()).await
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+impl From<KeptRotation> for Pending {
+    fn from(kept: KeptRotation) -> Self {
+        Self { identity: Arc::new(kept.identity), prepared: kept.prepared }
+    }
+}
+
+/// Reads or writes small files. What was begun is done to its end, also when nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Closed, "reading or writing the home directory")))
+}

@@ -1,0 +1,173 @@
+//! Signing and sending: from the address that fits, under one idempotency key, once (delivery; identity, records).
+
+use std::string::String;
+use std::sync::Arc;
+
+use amp_core::envelope::{IdempotencyKey, Message, MessageId, StoredMessage};
+use amp_core::wire::{ApiUrl, DeliveryStatus, Endpoint, Request as _, Route, Routed};
+use amp_core::{Address, Draft, Identity, SignedMessage};
+use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
+
+use super::Client;
+use super::account::{Account, not_registered};
+use super::calling::read;
+use super::outgoing::{Content, Outgoing, Sent};
+use super::registration::Registration;
+use super::trace::TraceContext;
+use crate::clock;
+use crate::error::{Error, ErrorKind};
+
+impl Client {
+    /// Signs a draft: from the address that it names, else from the one at its recipient's provider, else from the first one.
+    ///
+    /// A program that must not lose a message between two attempts, or two lives, signs first, keeps the result, and gives
+    /// the same one to [`send`](Self::send) until that says that it was taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Message`] when the draft breaks a rule of messages; [`ErrorKind::Setup`] when it names an address that is
+    /// not the agent's, or the agent has none.
+    pub fn sign(&self, draft: Draft) -> Result<SignedMessage, Error> {
+        self.sign_with_trace(draft, None)
+    }
+
+    /// Sends a message, and keeps it in the folder of sent ones.
+    ///
+    /// It is tried until it is taken, refused, or too late, with pauses as the provider asks for them. However often it is
+    /// tried, the recipient has it once: each attempt, and each later call with the same [`SignedMessage`], goes under one
+    /// idempotency key. Dropping the future leaves open whether it was sent.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code);
+    /// [`ErrorKind::Unreachable`], [`ErrorKind::TimedOut`] and [`ErrorKind::BadAnswer`] when no answer came that can be
+    /// understood: the message may have been sent, and the same [`SignedMessage`] may be sent again.
+    pub async fn send(&self, outgoing: impl Into<Outgoing>) -> Result<Sent, Error> {
+        self.send_outgoing(outgoing.into()).instrument(tracing::info_span!("amp.send")).await
+    }
+
+    async fn send_outgoing(&self, outgoing: Outgoing) -> Result<Sent, Error> {
+        let Outgoing { content, wants_receipt, trace } = outgoing;
+        let message = match content {
+            Content::Draft(draft) => self.sign_with_trace(draft, trace)?,
+            Content::Signed(_) if trace.is_some() => {
+                return Err(Error::new(ErrorKind::Message, "a signed message cannot take a trace on"));
+            }
+            Content::Signed(message) => message,
+        };
+        let account = &self.shared.account;
+        let routed = match account.registration_of(&message.from()) {
+            Some(registration) => {
+                let route = route_of(&message, &message.from())?;
+                let route = if wants_receipt { route.with_receipt() } else { route };
+                account.route(&registration, &route).await?
+            }
+            None if account.local.as_ref() == Some(&message.from()) => {
+                account.keeping.deliver_local(&message).await?;
+                Routed::new(message.id(), DeliveryStatus::Delivered)
+            }
+            None => return Err(not_registered()),
+        };
+        tracing::info!(status = status_of(&routed), id = routed.id.as_ref().map(MessageId::as_str), "sent");
+        let not_kept = self.keep_sent(&message, routed.id.as_ref()).await.err();
+        Ok(Sent { message, routed, not_kept })
+    }
+
+    fn sign_with_trace(&self, draft: Draft, trace: Option<TraceContext>) -> Result<SignedMessage, Error> {
+        let account = &self.shared.account;
+        let (from, identity) = account.sender(draft.sender_address(), draft.recipient())?;
+        let trace = trace.or_else(|| account.settings.trace.as_ref().and_then(|current| current()));
+        let draft = match trace {
+            Some(trace) => {
+                let context = trace.put_into(draft.context_value());
+                draft.context_json(&context).map_err(unfit)?
+            }
+            None => draft,
+        };
+        draft.from(&from).sign(&identity, clock::now()).map_err(unfit)
+    }
+
+    /// Keeps what was sent, under the id that the recipient knows.
+    async fn keep_sent(&self, message: &SignedMessage, id: Option<&MessageId>) -> Result<(), Error> {
+        let renamed = id.and_then(|id| renamed(message, id));
+        let message = renamed.unwrap_or_else(|| message.as_message().clone());
+        Ok(self.shared.store.keep_sent(StoredMessage::new(message, clock::now())).await?)
+    }
+}
+
+impl Account {
+    /// From which address, and with which key, a message is sent.
+    fn sender(&self, named: Option<&Address>, to: &Address) -> Result<(Address, Arc<Identity>), Error> {
+        let own = |at: Registration| (at.address().clone(), at.identity());
+        let local = |address: &Address| {
+            (self.local.as_ref() == Some(address)).then(|| (address.clone(), self.identity()))
+        };
+        let Some(named) = named else {
+            return match &self.local {
+                Some(address) if to.is_local() && !self.reaches(to) => Ok((address.clone(), self.identity())),
+                _ => self.registration_for(to).map(own),
+            };
+        };
+        let found = self.registration_of(named).map(own).or_else(|| local(named));
+        found.ok_or_else(|| Error::new(ErrorKind::Setup, "signing: the sender's address is not the agent's"))
+    }
+
+    /// Hands a message to the provider that it is sent through.
+    async fn route(&self, at: &Registration, route: &Route) -> Result<Routed, Error> {
+        let Some((site, path)) = at.route().and_then(|url| Some((site_of(url)?, url.path()))) else {
+            return self.call(at, route).await;
+        };
+        let mut parts = route.to_parts();
+        parts.path = path.into();
+        read(route, &self.exchange(at, &site, Endpoint::Route, parts).await?)
+    }
+}
+
+/// A status that this library knows; others are text from outside.
+fn status_of(routed: &Routed) -> &str {
+    match &routed.status {
+        DeliveryStatus::Other(_) => "other",
+        status => status.as_str(),
+    }
+}
+
+/// The scheme, host and port of a URL.
+fn site_of(url: &ApiUrl) -> Option<ApiUrl> {
+    url.as_str().strip_suffix(url.path())?.parse().ok()
+}
+
+/// The request, under the message's idempotency key or, where it has none, under one that is made from it: the same for
+/// the same signed message, whoever sends it when, and another one for every other.
+fn route_of(message: &SignedMessage, from: &Address) -> Result<Route, Error> {
+    if message.as_message().unsigned().idempotency_key().is_some() {
+        return Ok(Route::new(message));
+    }
+    let digest =
+        Sha256::new().chain_update(message.signing_digest()).chain_update(message.id().as_str()).finalize();
+    let key = digest.first_chunk::<16>().map(|bytes| IdempotencyKey::from_random(*bytes));
+    let body = message.to_route_json();
+    let (Some(key), Some(members)) = (key, body.strip_prefix('{')) else { return Ok(Route::new(message)) };
+    let body = [r#"{"idempotency_key":""#, key.as_str(), r#"","#, members].concat();
+    Route::from_body(body.as_bytes(), from).map_err(|error| Error::refused("sending", error))
+}
+
+/// The message under another id. What was signed is not touched.
+fn renamed(message: &SignedMessage, id: &MessageId) -> Option<Message> {
+    let unsigned = message.as_message().unsigned();
+    let mut json = String::from(r#"{"envelope":{"id":""#);
+    json.push_str(id.as_str());
+    json.push('"');
+    for (name, value) in unsigned.envelope().members().filter(|(name, _)| name != "id") {
+        json.push_str(",\"");
+        json.push_str(&name);
+        json.push_str("\":");
+        json.push_str(value.raw());
+    }
+    json.push_str(r#"},"payload":"#);
+    json.push_str(message.payload().raw());
+    json.push('}');
+    Message::decode(json.as_bytes()).ok()
+}
+
+fn unfit(error: amp_core::MessageError) -> Error {
+    Error::new(ErrorKind::Message, "signing").because(error)
+}
