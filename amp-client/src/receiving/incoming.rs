@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use amp_core::connection::Arrived;
 use amp_core::crypto::VerifyingKey;
-use amp_core::receive::{FirstOutcome, QuarantineEntry, Refusal, UntrustedMessage, Via};
+use amp_core::receive::{QuarantineEntry, Refusal, UntrustedMessage, Via};
 
 use crate::error::Error;
 use crate::store::ForeignMessage;
@@ -23,6 +23,7 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// A message that came directly.
+    #[cfg(feature = "webhook")]
     pub(crate) const fn direct(bytes: Vec<u8>, carried: Option<VerifyingKey>) -> Self {
         Self { bytes, via: Via::Direct, carried, about: None }
     }
@@ -52,8 +53,8 @@ pub(crate) enum TakenIn {
     Refused(Refusal),
     /// It is refused for now: it may come again.
     RefusedForNow(Refusal),
-    /// It came before, and this became of it.
-    Duplicate(FirstOutcome),
+    /// It came before.
+    Duplicate,
     /// Nothing was decided, because the sender's key could not be asked for.
     PutOff(Error),
 }

@@ -63,7 +63,7 @@ pub(super) enum Known {
     /// It is pinned, and need not be asked for.
     Pinned,
     /// An authenticated source names this one.
-    Named(SenderKey),
+    Named(Box<SenderKey>),
     /// An authenticated source was asked, and knows none.
     Unnamed,
     /// It is not pinned, and nobody could be asked.
@@ -85,7 +85,7 @@ impl Receiving {
             return Ok(Known::Pinned);
         }
         Ok(match self.look_up(sender).await {
-            Ok(Some(key)) => Known::Named(key),
+            Ok(Some(key)) => Known::Named(Box::new(key)),
             Ok(None) | Err(_) if is_known => Known::Pinned,
             Ok(None) => Known::Unnamed,
             Err(error) => Known::NotAsked(error),
@@ -126,11 +126,5 @@ impl Receiving {
         let state = self.state().await?;
         let known = state.receiver()?.memory().keys().get(address);
         Ok(known.map(|known| (known.key().clone(), known.state())))
-    }
-
-    /// The key that something secret for an address is sealed to.
-    pub(crate) async fn key_to_send_to(&self, address: &Address) -> Result<Option<VerifyingKey>, Error> {
-        let state = self.state().await?;
-        Ok(state.receiver()?.memory().key_to_send_to(address).cloned())
     }
 }

@@ -28,7 +28,7 @@ use crate::store::{Appended, Entry, Store};
 pub(crate) use incoming::{Incoming, TakenIn};
 pub(crate) use keys::LookUp;
 pub(crate) use reading::Turn;
-pub(crate) use ready::{Ready, Waiting};
+pub(crate) use ready::{Ready, Stored, Waiting};
 use state::State;
 
 /// How often an entry is decided again because others appended before it.
@@ -74,11 +74,6 @@ impl Receiving {
     /// The messages that wait for the program.
     pub(crate) fn ready(&self) -> &Ready {
         &self.inner.ready
-    }
-
-    /// The store.
-    pub(crate) fn store(&self) -> &Arc<dyn Store> {
-        &self.inner.store
     }
 
     /// Takes messages for one more address of the agent.

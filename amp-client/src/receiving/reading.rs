@@ -19,10 +19,10 @@ const ABANDONED_AT_ONCE: usize = 32;
 
 /// A message whose turn it is.
 pub(crate) enum Turn {
-    /// It is for the program; whether it may have had it before.
-    Received(Box<Received>, bool),
-    /// It is not there any more, or not what it was when it was stored.
-    Gone(MessageKey, Option<Refusal>),
+    /// It is for the program.
+    Received(Box<Received>),
+    /// It is not there any more, or is refused by now.
+    Gone(Option<Refusal>),
 }
 
 impl Receiving {
@@ -35,19 +35,23 @@ impl Receiving {
         Ok(state.receiver()?.read_again(json.as_bytes(), &context))
     }
 
+    /// Reads the store, if that has not been done.
+    pub(crate) async fn prepare(&self) -> Result<(), Error> {
+        self.state().await.map(drop)
+    }
+
     /// Makes a message out of what waits.
     pub(crate) async fn turn(&self, waiting: Waiting) -> Result<Turn, Error> {
-        let key = waiting.key();
-        let (stored, is_again) = match waiting {
-            Waiting::Received(received) => return Ok(Turn::Received(received, false)),
-            Waiting::Stored(key) => (self.inner.store.get(Folder::Inbox, &key).await?, false),
-            Waiting::Abandoned(stored) => (Some(*stored), true),
+        let stored = match waiting {
+            Waiting::Received(received) => return Ok(Turn::Received(received)),
+            Waiting::Stored(stored) => self.inner.store.get(Folder::Inbox, &stored.key).await?,
+            Waiting::Abandoned(stored) => Some(*stored),
         };
-        let Some(stored) = stored else { return Ok(Turn::Gone(key, None)) };
+        let Some(stored) = stored else { return Ok(Turn::Gone(None)) };
         Ok(match self.read_again(&stored).await? {
-            Ok(Reading::Proven(received)) => Turn::Received(received, is_again),
-            Ok(_) => Turn::Gone(key, None),
-            Err(refusal) => Turn::Gone(key, Some(refusal)),
+            Ok(Reading::Proven(received)) => Turn::Received(received),
+            Ok(_) => Turn::Gone(None),
+            Err(refusal) => Turn::Gone(Some(refusal)),
         })
     }
 

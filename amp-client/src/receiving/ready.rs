@@ -18,24 +18,38 @@ const WHOLE_BYTES_MAX: usize = 1024 * 1024;
 /// Messages that may wait altogether.
 const WAITING_MAX: usize = 65_536;
 
+/// What names a stored message that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) key: MessageKey,
+    /// Whether a program may have had it before.
+    pub(crate) is_again: bool,
+}
+
 /// A stored message on its way to the program.
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// It has just been received.
     Received(Box<Received>),
     /// It is read from the store when its turn comes.
-    Stored(MessageKey),
+    Stored(Stored),
     /// It was stored by a process that ended before its program had had it, or may have had it.
     Abandoned(Box<StoredMessage>),
 }
 
 impl Waiting {
-    pub(crate) fn key(&self) -> MessageKey {
+    pub(crate) fn as_stored(&self) -> Stored {
         match self {
-            Self::Received(received) => MessageKey::of(received.verified()),
-            Self::Stored(key) => key.clone(),
-            Self::Abandoned(stored) => MessageKey::of(stored.message()),
+            Self::Received(received) => Stored::new(MessageKey::of(received.verified())),
+            Self::Stored(stored) => stored.clone(),
+            Self::Abandoned(stored) => Stored { key: MessageKey::of(stored.message()), is_again: true },
         }
+    }
+}
+
+impl Stored {
+    pub(crate) const fn new(key: MessageKey) -> Self {
+        Self { key, is_again: false }
     }
 }
 
@@ -72,19 +86,18 @@ impl Ready {
         self.waker.wake();
     }
 
-    /// Takes the oldest message out.
-    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Waiting>> {
+    /// Takes the oldest message out. None when handing out was ended.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Option<Waiting>> {
         self.waker.register(cx.waker());
-        match self.lock().pop() {
-            Some(waiting) => Poll::Ready(Some(waiting)),
-            None if self.is_closed.load(Ordering::Acquire) => Poll::Ready(None),
-            None => Poll::Pending,
+        if self.is_closed.load(Ordering::Acquire) {
+            return Poll::Ready(None);
         }
+        self.lock().pop().map_or(Poll::Pending, |waiting| Poll::Ready(Some(waiting)))
     }
 
     /// Puts a message back that the program did not get, to come first.
-    pub(crate) fn put_back(&self, key: MessageKey) {
-        self.lock().waiting.push_front((Waiting::Stored(key), 0));
+    pub(crate) fn put_back(&self, stored: Stored) {
+        self.lock().waiting.push_front((Waiting::Stored(stored), 0));
         self.waker.wake();
     }
 
@@ -102,7 +115,7 @@ impl Ready {
         self.is_taken.store(false, Ordering::Release);
     }
 
-    /// Nothing more comes: whoever waits is told.
+    /// Nothing more is handed out until somebody begins anew: whoever waits is told.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.waker.wake();
@@ -123,7 +136,7 @@ impl Queue {
             self.bytes = self.bytes.saturating_add(bytes);
             self.waiting.push_back((waiting, bytes));
         } else {
-            self.waiting.push_back((Waiting::Stored(waiting.key()), 0));
+            self.waiting.push_back((Waiting::Stored(waiting.as_stored()), 0));
         }
     }
 

@@ -11,7 +11,7 @@ use amp_core::receive::{
 
 use super::incoming::{Incoming, TakenIn};
 use super::keys::Known;
-use super::ready::Waiting;
+use super::ready::{Stored, Waiting};
 use super::refusing::is_final;
 use super::state::{State, durable};
 use super::{Inner, Receiving, TRIES_MAX, crowded, ended};
@@ -57,7 +57,7 @@ impl Receiving {
         };
         let (asked, failure) = match known {
             Known::Pinned => (Asked { key: None, then: Then::AskAgain }, None),
-            Known::Named(key) => (Asked { key: Some(key), then: Then::Decide }, None),
+            Known::Named(key) => (Asked { key: Some(*key), then: Then::Decide }, None),
             Known::Unnamed => (Asked { key: None, then: Then::Decide }, None),
             Known::NotAsked(error) => (Asked { key: None, then: Then::PutOff }, Some(error)),
         };
@@ -158,7 +158,7 @@ impl Inner {
             }
             Disposition::Duplicate(first) => {
                 self.show_if_unsure(state, &first, incoming);
-                TakenIn::Duplicate(first)
+                TakenIn::Duplicate
             }
             other => self.stored(other, incoming),
         };
@@ -184,10 +184,10 @@ impl Inner {
             Disposition::Deliver(received) => self.deliver(received, incoming.bytes.len()),
             Disposition::Untrusted(message) => TakenIn::Untrusted(message),
             Disposition::Quarantine(entry) => TakenIn::Held(entry),
-            Disposition::Duplicate(first) => TakenIn::Duplicate(first),
+            Disposition::Duplicate(_) => TakenIn::Duplicate,
             Disposition::Reject(refusal) => refused(refusal, incoming),
             // A disposition of a later version: nothing is known of it but that it is decided.
-            _ => TakenIn::Duplicate(FirstOutcome::Refused),
+            _ => TakenIn::Duplicate,
         }
     }
 
@@ -202,7 +202,7 @@ impl Inner {
             && let Some(key) = key_of(&incoming.bytes)
             && state.was_unsure_of(&key)
         {
-            self.ready.push(Waiting::Stored(key), 0);
+            self.ready.push(Waiting::Stored(Stored::new(key)), 0);
         }
     }
 }
