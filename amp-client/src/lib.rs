@@ -12,6 +12,8 @@ pub mod discovery;
 mod error;
 #[cfg(unix)]
 mod home;
+#[cfg(feature = "webhook")]
+mod hook;
 mod http;
 mod inbox;
 #[cfg(feature = "loopback")]
@@ -24,6 +26,8 @@ pub use client::{Admin, Client, ClientBuilder, Outgoing, Peer, Registration, Sen
 pub use error::{Error, ErrorKind};
 #[cfg(unix)]
 pub use home::{AgentHome, Home, KeptRotation, LocalDelivery};
+#[cfg(feature = "webhook")]
+pub use hook::WebhookService;
 pub use inbox::{Inbox, InboxEvent, InboxEvents, InboxSettings, InboxStopper, Reply};
 #[cfg(feature = "loopback")]
 pub use loopback::{Loopback, LoopbackBuilder};
