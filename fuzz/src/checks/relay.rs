@@ -30,7 +30,9 @@ static ROUTES: LazyLock<Vec<String>> = LazyLock::new(|| {
         let draft = Draft::request(to.clone(), "Hi", &format!("text {number}")).from(&from);
         let lifetime = Duration::from_secs(number * 1_000);
         let draft = if number % 4 == 3 { draft.expires_at(start().saturating_add(lifetime)) } else { draft };
-        draft.sign(&Identity::from_seed(&[1; 32]), start()).expect("a draft").to_route_json()
+        let nonce = [number.to_be_bytes()[7]; 16];
+        let signed = draft.sign_with_nonce(&Identity::from_seed(&[1; 32]), start(), nonce);
+        signed.expect("a draft").to_route_json()
     };
     (0..24).map(sign).collect()
 });
