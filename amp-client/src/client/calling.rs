@@ -195,9 +195,12 @@ impl Attempts {
     }
 
     fn silence(&self, error: HttpError) -> Failure {
-        let may_repeat = error.is_unsent() || is_repeatable(self.endpoint);
+        let is_harmless = is_repeatable(self.endpoint);
+        let may_repeat = error.is_unsent() || is_harmless;
         let error = error.at(name(self.endpoint));
+        // An answer that breaks the rules is not asked for again and again: that is for the caller to decide.
         let retry = error.retry(clock::now());
+        let error = if is_harmless { error.harmless_to_repeat() } else { error };
         Failure { error, retry, may_repeat }
     }
 }

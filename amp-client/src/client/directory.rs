@@ -99,7 +99,7 @@ impl Client {
     }
 
     /// The registration that calls go to.
-    pub(super) fn at(&self) -> Result<Registration, Error> {
+    pub(crate) fn at(&self) -> Result<Registration, Error> {
         let first = || self.shared.account.registrations().into_iter().next();
         self.at.clone().or_else(first).ok_or_else(not_registered)
     }

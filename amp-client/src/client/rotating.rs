@@ -65,6 +65,7 @@ impl Client {
                     Ok(()) => {
                         at.set_identity(&pending.identity)?;
                         account.keeping.keep(&at).await?;
+                        self.know_own_key(&at).await?;
                     }
                     Err(error) if error.kind() == ErrorKind::Refused => {
                         failure = Some(error);
@@ -83,6 +84,15 @@ impl Client {
             }
             Some(error) if is_anywhere => Err(error),
             Some(error) => account.keeping.drop_pending().await.and(Err(error)),
+        }
+    }
+
+    /// An agent that writes to itself has its own key pinned.
+    async fn know_own_key(&self, at: &Registration) -> Result<(), Error> {
+        let receiving = &self.shared.receiving;
+        match receiving.known_key(at.address()).await? {
+            Some(_) => receiving.confirm_key(at.address(), at.identity().verifying_key()).await,
+            None => Ok(()),
         }
     }
 
