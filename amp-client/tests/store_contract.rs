@@ -25,3 +25,20 @@ mod memory {
 
     conforms!(place, 512);
 }
+
+#[cfg(feature = "sqlite")]
+mod sqlite {
+    use std::sync::Arc;
+
+    use amp_client::store::SqliteStore;
+
+    use crate::stores::{Place, conforms};
+
+    fn place() -> Place {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("mail.db");
+        Place::new(directory, move || Arc::new(SqliteStore::open(&file).unwrap()))
+    }
+
+    conforms!(place, 128);
+}

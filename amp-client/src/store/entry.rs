@@ -60,7 +60,7 @@ pub struct Entry {
     pub message: Option<StoredMessage>,
     /// A message that is held for review.
     pub held: Option<HeldMessage>,
-    /// The held message that is handed out by this, or thrown away: it is held no longer.
+    /// The held message that is handed out by this, or thrown away: it is held no longer. It goes before `held` comes.
     pub released: Option<QuarantineId>,
     /// The message of [`Store::foreign`](super::Store::foreign) that it is about: it is not offered again.
     pub about: Option<ForeignMessage>,

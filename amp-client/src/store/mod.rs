@@ -9,6 +9,8 @@ mod key;
 mod memory;
 mod query;
 mod rules;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -23,6 +25,8 @@ pub use error::{StoreError, StoreErrorKind};
 pub use key::{Folder, MessageKey};
 pub use memory::MemoryStore;
 pub use query::{Cursor, Page, Query, Summary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 
 /// A future that a store gives.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -53,6 +57,9 @@ pub trait Store: Send + Sync + 'static {
     /// Makes an entry durable: its effects, and the message or the held message, all or nothing.
     ///
     /// A message whose key is there already is left as it is, with its status; so is a held message.
+    ///
+    /// When the future is dropped midway, the entry may be stored, and its message be this holder's without its program
+    /// knowing: whoever can be interrupted appends in a task of its own.
     fn append(&self, entry: Entry) -> StoreFuture<'_, Appended>;
 
     /// Replaces everything up to a position by fewer effects that amount to the same. Gives false, and does nothing,

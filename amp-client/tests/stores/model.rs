@@ -379,13 +379,11 @@ impl Model {
         if let Some(stored) = stored {
             self.keep(Folder::Inbox, stored, Some(life));
         }
-        let was_there =
-            |id: &_, all: &[(HeldMessage, bool)]| all.iter().any(|(held, _)| held.entry.id() == id);
-        let is_new = held.as_ref().is_some_and(|held| !was_there(held.entry.id(), &self.held));
         if let Some(id) = released {
             self.held.retain(|(held, _)| held.entry.id() != id);
         }
-        if let Some(held) = held.filter(|_| is_new) {
+        let is_held = |id: &_, all: &[(HeldMessage, bool)]| all.iter().any(|(held, _)| held.entry.id() == id);
+        if let Some(held) = held.filter(|held| !is_held(held.entry.id(), &self.held)) {
             self.held.push((held, false));
         }
     }

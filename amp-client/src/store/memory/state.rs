@@ -88,7 +88,8 @@ impl State {
         let Entry { effects, message, held, released, .. } = entry;
         let message = message.map(|stored| Fresh::of(Folder::Inbox, stored)).transpose()?;
         let message = message.filter(|fresh| !self.inbox.has(&fresh.summary.key));
-        let held = held.filter(|held| !self.is_held(held.entry.id()));
+        let held =
+            held.filter(|held| released.as_ref() == Some(held.entry.id()) || !self.is_held(held.entry.id()));
         let message_size = message.as_ref().map_or(0, |fresh| fresh.size);
         self.make_room(message_size + held.as_ref().map_or(0, held_size))?;
 
