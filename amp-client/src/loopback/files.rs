@@ -81,9 +81,9 @@ async fn stream_in(
     shared: &Arc<Shared>,
 ) -> Option<Result<CheckedFile, FileRefusal>> {
     let (pieces, receiver) = mpsc::channel(4);
-    let (files, scanner) = (shared.files.clone(), Arc::clone(&shared.scanner));
+    let (files, shared) = (shared.files.clone(), Arc::clone(shared));
     let most = expected.size().saturating_add(1);
-    let checking = tokio::task::spawn_blocking(move || check(receiver, &expected, &files, &scanner));
+    let checking = tokio::task::spawn_blocking(move || check(receiver, &expected, &files, &shared.scanner()));
     let mut size = 0_u64;
     let reading = async {
         loop {

@@ -2,6 +2,7 @@
 
 use alloc::sync::Arc;
 use core::time::Duration;
+use std::sync::LazyLock;
 
 use amp_core::wire::ApiUrl;
 use tokio::net::TcpListener;
@@ -35,13 +36,23 @@ pub(super) struct Shared {
     pub(super) api: ApiUrl,
     pub(super) behaviour: Behaviour,
     pub(super) files: Files,
-    pub(super) scanner: Arc<Scanner>,
+    /// What looks for injections in files, unless it is the one that everybody has.
+    pub(super) scanner: Option<Arc<Scanner>>,
     pub(super) admin_key: Arc<ApiKey>,
     pub(super) owners: alloc::vec::Vec<Owner>,
     /// Whether only programs on this machine can call: then a page in a browser must not, by a name that leads here.
     pub(super) is_private: bool,
     /// Each change cuts every connection.
     pub(super) cuts: watch::Sender<u64>,
+}
+
+impl Shared {
+    /// What looks for injections in files.
+    pub(super) fn scanner(&self) -> Arc<Scanner> {
+        // Made once: that takes a while.
+        static USUAL: LazyLock<Arc<Scanner>> = LazyLock::new(|| Arc::new(Scanner::new()));
+        self.scanner.clone().unwrap_or_else(|| Arc::clone(&USUAL))
+    }
 }
 
 /// Takes connections until it is told to stop.

@@ -13,7 +13,6 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use amp_core::address::Provider as Domain;
 use amp_core::identity::ApiKey;
 use amp_core::provider::Notice;
-use amp_core::scan::Scanner;
 use amp_core::wire::ApiUrl;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -111,7 +110,7 @@ impl Loopback {
             api: api.clone(),
             behaviour: builder.behaviour,
             files: storage.files(),
-            scanner: Arc::new(builder.scanner.unwrap_or_else(Scanner::new)),
+            scanner: builder.scanner.map(Arc::new),
             admin_key: Arc::new(admin_key),
             owners,
             is_private: address.ip().is_loopback(),

@@ -20,6 +20,10 @@ impl Storage for Memory {
         for body in decision.bodies() {
             self.bodies.insert(body.number(), body.as_bytes().to_vec());
         }
+        for file in decision.files() {
+            // Memory takes every file.
+            let _ = self.files.keep(file.id(), file.as_bytes());
+        }
         for number in decision.released() {
             self.bodies.remove(number);
         }
