@@ -18,6 +18,8 @@ mod http;
 mod inbox;
 #[cfg(feature = "loopback")]
 mod loopback;
+#[cfg(unix)]
+pub mod mailbox;
 mod receiving;
 pub mod store;
 
