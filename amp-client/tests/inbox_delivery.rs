@@ -1,0 +1,307 @@
+//! What an inbox does with what arrives: on every way, once, stored before it is acknowledged.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    missing_docs
+)]
+
+mod inbox_provider;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use amp_client::store::{Folder, MemoryStore, Query};
+use amp_client::{InboxEvent, InboxSettings};
+use inbox_provider::*;
+
+fn quick() -> InboxSettings {
+    InboxSettings::new().interval(Duration::from_secs(1)).interval_beside_push(Duration::from_secs(1))
+}
+
+#[tokio::test]
+async fn a_pushed_message_is_stored_then_acknowledged_then_handed_out() {
+    let provider = Scripted::start().await;
+    let store = Watched::new(provider.log());
+    let bob = provider.bob().store(store.clone()).open().await.unwrap();
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let message = message("Hello");
+    provider.push(&message);
+    assert_eq!(texts(&mut inbox, 1).await, ["Hello"]);
+    provider.wait_for_acknowledgement(&message).await;
+    let log = provider.log();
+    assert!(
+        log.place(&format!("stored {}", message.id())) < log.place(&format!("acknowledged {}", message.id()))
+    );
+    assert_eq!(log.count(&format!("stored {}", message.id())), 1);
+    assert!(!inbox.last_was_redelivered());
+    inbox.shut_down().await.unwrap();
+    assert_eq!(log.count(&format!("had {}", message.id())), 1);
+    log.wait_for("socket closed").await;
+}
+
+#[tokio::test]
+async fn a_message_that_waits_is_picked_up_stored_and_then_acknowledged() {
+    let provider = Scripted::start().await;
+    let store = Watched::new(provider.log());
+    let bob = provider.bob().store(store.clone()).open().await.unwrap();
+    let messages: Vec<_> = (0..5).map(|number| message(&format!("number {number}"))).collect();
+    messages.iter().for_each(|message| provider.enqueue(message));
+    let mut inbox = bob.inbox_with(quick().without_push()).await.unwrap();
+    let texts = texts(&mut inbox, 5).await;
+    assert_eq!(texts, ["number 0", "number 1", "number 2", "number 3", "number 4"]);
+    for message in &messages {
+        provider.wait_for_acknowledgement(message).await;
+        let log = provider.log();
+        assert!(
+            log.place(&format!("stored {}", message.id()))
+                < log.place(&format!("acknowledged {}", message.id()))
+        );
+    }
+    assert!(provider.inside.queue.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_pushed_and_waits_too_is_shown_once_and_acknowledged() {
+    let provider = Scripted::start().await;
+    provider.inside.takes_acks.store(false, Ordering::SeqCst);
+    let bob = provider.bob().open().await.unwrap();
+    let message = message("Twice");
+    provider.enqueue(&message);
+    for _ in 0..3 {
+        provider.push(&message);
+    }
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    assert_eq!(texts(&mut inbox, 1).await, ["Twice"]);
+    // Over the socket and by the queue.
+    let acknowledged = format!("acknowledged {}", message.id());
+    wait_until(|| provider.log().count(&acknowledged) >= 4, "four acknowledgements").await;
+    nothing_more(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn reordered_and_repeated_pushes_are_shown_once_each() {
+    let provider = Scripted::start().await;
+    let bob = provider.bob().open().await.unwrap();
+    let messages: Vec<_> = (0..20).map(|number| message(&format!("number {number}"))).collect();
+    for round in 0..3 {
+        for number in 0..20 {
+            provider.push(&messages[(number * 7 + round * 3) % 20]);
+        }
+    }
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let mut shown = texts(&mut inbox, 20).await;
+    shown.sort();
+    let mut sent: Vec<_> = (0..20).map(|number| format!("number {number}")).collect();
+    sent.sort();
+    assert_eq!(shown, sent);
+    nothing_more(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_while_the_store_fails_and_all_is_delivered_after_it_heals() {
+    let provider = Scripted::start().await;
+    let store = Watched::new(provider.log());
+    store.fails_before.store(4, Ordering::SeqCst);
+    let bob = provider.bob().store(store.clone()).open().await.unwrap();
+    let (pushed, queued) = (message("pushed"), message("queued"));
+    provider.push(&pushed);
+    provider.enqueue(&queued);
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let mut events = inbox.events();
+    let mut shown = texts(&mut inbox, 2).await;
+    shown.sort();
+    assert_eq!(shown, ["pushed", "queued"]);
+    for message in [&pushed, &queued] {
+        provider.wait_for_acknowledgement(message).await;
+        let log = provider.log();
+        let stored = log.place(&format!("stored {}", message.id()));
+        assert!(stored.is_some() && stored < log.place(&format!("acknowledged {}", message.id())));
+    }
+    assert_eq!(provider.log().count("store failed"), 4);
+    let mut failures = 0;
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(100), events.next()).await {
+        failures += usize::from(matches!(event, InboxEvent::Failed(_)));
+    }
+    assert!(failures > 0);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_after_it_has_stored_loses_nothing_and_shows_nothing_twice() {
+    let provider = Scripted::start().await;
+    let store = Watched::new(provider.log());
+    store.fails_after.store(3, Ordering::SeqCst);
+    let bob = provider.bob().store(store.clone()).open().await.unwrap();
+    let messages: Vec<_> = (0..4).map(|number| message(&format!("number {number}"))).collect();
+    messages.iter().for_each(|message| provider.push(message));
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let mut shown = texts(&mut inbox, 4).await;
+    shown.sort();
+    assert_eq!(shown, ["number 0", "number 1", "number 2", "number 3"]);
+    nothing_more(&mut inbox).await;
+    for message in &messages {
+        provider.wait_for_acknowledgement(message).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_had_when_the_process_ended_is_handed_out_again_and_only_that() {
+    let provider = Scripted::start().await;
+    let memory = MemoryStore::new();
+    let first = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    let messages: Vec<_> = (0..4).map(|number| message(&format!("number {number}"))).collect();
+    messages.iter().for_each(|message| provider.push(message));
+    let mut inbox = first.inbox_with(quick()).await.unwrap();
+    assert_eq!(texts(&mut inbox, 2).await, ["number 0", "number 1"]);
+    for message in &messages {
+        provider.wait_for_acknowledgement(message).await;
+    }
+    // The process ends: number 0 was had, number 1 was in hand, 2 and 3 were stored only.
+    drop((inbox, first));
+
+    let second = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    let mut inbox = second.inbox_with(quick()).await.unwrap();
+    let mut shown = Vec::new();
+    for _ in 0..3 {
+        shown.extend(texts(&mut inbox, 1).await);
+        assert!(inbox.last_was_redelivered());
+    }
+    shown.sort();
+    assert_eq!(shown, ["number 1", "number 2", "number 3"]);
+    nothing_more(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn the_next_inbox_of_a_client_has_what_the_one_before_did_not_hand_out() {
+    let provider = Scripted::start().await;
+    let bob = provider.bob().open().await.unwrap();
+    let messages: Vec<_> = (0..40).map(|number| message(&format!("number {number}"))).collect();
+    messages.iter().for_each(|message| provider.push(message));
+    let inbox = bob.inbox_with(quick()).await.unwrap();
+    for message in &messages {
+        provider.wait_for_acknowledgement(message).await;
+    }
+    assert!(bob.inbox().await.is_err(), "one at a time");
+    drop(inbox);
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let shown = texts(&mut inbox, 40).await;
+    assert_eq!(shown.first().unwrap(), "number 0");
+    assert_eq!(shown.last().unwrap(), "number 39");
+    nothing_more(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn a_slow_program_delays_no_acknowledgement() {
+    let provider = Scripted::start().await;
+    let bob = provider.bob().open().await.unwrap();
+    let inbox = bob.inbox_with(quick()).await.unwrap();
+    let messages: Vec<_> = (0..300).map(|number| message(&format!("number {number}"))).collect();
+    messages.iter().for_each(|message| provider.push(message));
+    for message in &messages {
+        provider.wait_for_acknowledgement(message).await;
+    }
+    assert_eq!(bob.store().list(&Query::new(Folder::Inbox)).await.unwrap().messages.len(), 100);
+    assert_eq!(bob.store().unread().await.unwrap(), 300);
+    inbox.shut_down().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_program_left_in_the_store_is_judged_and_handed_out_once() {
+    let provider = Scripted::start().await;
+    let store = Watched::new(provider.log());
+    let (good, again) = (message("left"), message("pushed too"));
+    let forged = signed_by(&mallory(), ALICE, "forged");
+    for (name, message) in [("a", &good), ("b", &forged), ("c", &again)] {
+        let bytes = message.to_json().into_bytes();
+        store.foreign.lock().unwrap().push(amp_client::store::ForeignMessage::new(name.into(), bytes));
+    }
+    let bob = provider.bob().store(store.clone()).open().await.unwrap();
+    provider.push(&again);
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let mut shown = texts(&mut inbox, 2).await;
+    shown.sort();
+    assert_eq!(shown, ["left", "pushed too"]);
+    nothing_more(&mut inbox).await;
+    wait_until(|| store.foreign.lock().unwrap().is_empty(), "all accounted for").await;
+}
+
+#[tokio::test]
+async fn a_message_whose_senders_key_cannot_be_asked_for_is_neither_refused_nor_acknowledged() {
+    let provider = Scripted::start().await;
+    let is_down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    provider.answer(move |asked| {
+        (down.load(Ordering::SeqCst) && asked.path.contains("/resolve/"))
+            .then(|| (400, r#"{"error":"strange","message":"no"}"#.to_owned()))
+    });
+    let bob = provider.bob().open().await.unwrap();
+    let message = message("Patience");
+    provider.push(&message);
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    nothing_more(&mut inbox).await;
+    assert!(!provider.has_acknowledged(message.id().as_str()));
+    is_down.store(false, Ordering::SeqCst);
+    assert_eq!(texts(&mut inbox, 1).await, ["Patience"]);
+    provider.wait_for_acknowledgement(&message).await;
+}
+
+#[tokio::test]
+async fn a_handler_replies_and_what_it_did_not_handle_comes_again() {
+    let provider = Scripted::start().await;
+    let memory = MemoryStore::new();
+    let bob = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    for text in ["good", "bad", "last"] {
+        provider.push(&message(text));
+    }
+    let mut inbox = bob.inbox_with(quick().concurrency(1)).await.unwrap();
+    let mut events = inbox.events();
+    let stopper = inbox.stopper();
+    let handling = inbox.handle(|received| {
+        let stopper = stopper.clone();
+        async move {
+            let text = received.text().into_parts().1;
+            if text == "last" {
+                stopper.stop();
+            }
+            if text == "bad" { Err("no") } else { Ok(received.reply("Yes.")) }
+        }
+    });
+    within("the handlers", handling).await;
+    inbox.shut_down().await.unwrap();
+    assert_eq!(provider.log().count("routed"), 2);
+    let mut not_handled = 0;
+    while let Some(event) = events.next().await {
+        not_handled += usize::from(matches!(event, InboxEvent::NotHandled { error: None, .. }));
+    }
+    assert_eq!(not_handled, 1);
+    drop(bob);
+
+    let bob = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    assert_eq!(texts(&mut inbox, 1).await, ["bad"]);
+    nothing_more(&mut inbox).await;
+}
+
+#[tokio::test]
+async fn a_new_api_key_is_taken_up_without_a_new_inbox() {
+    let provider = Scripted::start().await;
+    let bob = provider.bob().open().await.unwrap();
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    provider.log().wait_for("authenticated").await;
+    // The provider takes another key from now on.
+    let inside = Arc::clone(&provider.inside);
+    provider.answer(move |asked| {
+        asked.path.contains("rotate-key").then(|| {
+            *inside.api_key.lock().unwrap() = "amp_live_sk_8899aabbccddeeff".into();
+            let body = r#"{"api_key":"amp_live_sk_8899aabbccddeeff","expires_at":null,"previous_key_valid_until":null}"#;
+            (200, body.to_owned())
+        })
+    });
+    bob.rotate_api_key().await.unwrap();
+    provider.cut();
+    provider.enqueue(&message("queued"));
+    assert_eq!(texts(&mut inbox, 1).await, ["queued"]);
+}
