@@ -4,7 +4,6 @@
 //! lives. Holders come, and are found to be gone, inside a writing transaction of the store: nobody mistakes one that is
 //! just coming for one that is gone.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -107,7 +106,8 @@ fn locked(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(Duration::ZERO)?;
-    connection.execute_batch("BEGIN EXCLUSIVE")?;
+    // Nothing is ever written: no journal is wanted beside it.
+    connection.execute_batch("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE")?;
     Ok(connection)
 }
 
@@ -122,11 +122,5 @@ fn remove_if_gone(path: &Path) -> bool {
         Err(_) => {
             matches!(fs::symlink_metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
         }
-    }
-}
-
-impl core::fmt::Debug for Holder {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(&format!("Holder({})", self.name))
     }
 }

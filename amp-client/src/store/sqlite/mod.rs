@@ -212,3 +212,95 @@ impl Store for SqliteStore {
         self.write(move |transaction, _| steps::remove_held(transaction, &id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, SqliteStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path().join("mail.db")).unwrap();
+        (directory, store)
+    }
+
+    fn effect() -> Effect {
+        Effect::ClockSet { to: Timestamp::UNIX_EPOCH }
+    }
+
+    fn failing(code: core::ffi::c_int) -> Failure {
+        rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some("a text with 'what is stored'".into()))
+            .into()
+    }
+
+    #[test]
+    fn each_answer_of_sqlite_has_its_kind_and_none_shows_its_text() {
+        let kinds = [
+            (ffi::SQLITE_FULL, StoreErrorKind::Full),
+            (ffi::SQLITE_IOERR_FSYNC, StoreErrorKind::Poisoned),
+            (ffi::SQLITE_IOERR_WRITE, StoreErrorKind::Poisoned),
+            (ffi::SQLITE_CORRUPT, StoreErrorKind::Damaged),
+            (ffi::SQLITE_NOTADB, StoreErrorKind::Damaged),
+            (ffi::SQLITE_BUSY, StoreErrorKind::Io),
+            (ffi::SQLITE_READONLY, StoreErrorKind::Io),
+        ];
+        for (code, kind) in kinds {
+            let error = failing(code).at("writing");
+            assert_eq!(error.kind(), kind);
+            let source = core::error::Error::source(&error).unwrap();
+            assert!(!alloc::format!("{error} {error:?} {source}").contains("stored'"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a39_after_a_failed_sync_a_store_says_nothing_until_it_is_opened_again() {
+        let (directory, store) = store();
+        assert!(matches!(
+            store.append(Entry::new(Position::START, vec![effect()])).await.unwrap(),
+            Appended::Stored(_)
+        ));
+        let failed: StoreFuture<'_, ()> = store.write(|_, _| Err(failing(ffi::SQLITE_IOERR_FSYNC)));
+        assert_eq!(failed.await.unwrap_err().kind(), StoreErrorKind::Poisoned);
+        let position = Position::new(1);
+        let error = store.append(Entry::new(position, vec![effect()])).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Poisoned);
+        assert_eq!(store.unread().await.unwrap_err().kind(), StoreErrorKind::Poisoned);
+        let again = SqliteStore::open(directory.path().join("mail.db")).unwrap();
+        assert!(matches!(
+            again.append(Entry::new(position, vec![effect()])).await.unwrap(),
+            Appended::Stored(_)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a39_a_full_disk_stores_nothing_of_an_entry_and_the_next_one_is_stored() {
+        let (_directory, store) = store();
+        let limit = |pages: i64| {
+            let connection = store.inner.connection.lock().unwrap();
+            connection.pragma_update(None, "max_page_count", pages).unwrap();
+        };
+        limit(1);
+        let many = || Entry::new(Position::START, vec![effect(); 2_000]);
+        assert_eq!(store.append(many()).await.unwrap_err().kind(), StoreErrorKind::Full);
+        assert!(store.load(Position::START).await.unwrap().effects.is_empty());
+        limit(1_000_000);
+        assert!(matches!(store.append(many()).await.unwrap(), Appended::Stored(_)));
+        assert_eq!(store.load(Position::START).await.unwrap().effects.len(), 2_000);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_midway_leaves_nothing() {
+        let (_directory, store) = store();
+        let failed: StoreFuture<'_, ()> = store.write(|transaction, holder| {
+            let entry = Entry::new(Position::START, vec![effect()]);
+            steps::append(transaction, holder, &entry)?;
+            Err(failing(ffi::SQLITE_BUSY))
+        });
+        assert_eq!(failed.await.unwrap_err().kind(), StoreErrorKind::Io);
+        let loaded = store.load(Position::START).await.unwrap();
+        assert_eq!((loaded.effects.len(), loaded.position), (0, Position::START));
+    }
+}
