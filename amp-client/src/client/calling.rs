@@ -160,6 +160,11 @@ impl Attempts {
     ) -> Result<AnswerParts, Failure> {
         self.attempt = self.attempt.saturating_add(1);
         let begun = Instant::now();
+        // The place for messages that a provider names is the path of no endpoint.
+        let parts = match key {
+            Some(key) if Endpoint::find(parts.method, &parts.path).is_none() => parts.with_key(key),
+            _ => parts,
+        };
         let outcome = http.call(api, key, parts, self.limit()).await;
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         match outcome {

@@ -49,12 +49,12 @@ impl ClientBuilder {
             Error::new(ErrorKind::Setup, "registering: the name of an agent").because(error)
         })?;
         let api = self.api.clone();
-        let (client, wanted) = self.assemble(Some(name.as_str().into())).await?;
-        let registration = match client.registered_at(&api) {
+        let (shared, wanted) = self.assemble(Some(name.as_str().into())).await?;
+        let at = match shared.account.registered_at(&api) {
             Some(registration) => registration,
-            None => client.register_wanted(&api, &name, &wanted).await?,
+            None => shared.register_wanted(&api, &name, &wanted).await?,
         };
-        client.at_registration(&registration)
+        Ok(Client { shared, own: at.address().clone(), at: Some(at) })
     }
 
     /// The client of an agent that is registered already, or that has an address on this machine. Nothing is sent.
@@ -64,17 +64,16 @@ impl ClientBuilder {
     /// [`ErrorKind::Key`] and [`ErrorKind::Store`] for what is kept.
     pub async fn open(self) -> Result<Client, Error> {
         let api = self.api.clone();
-        let (client, _) = self.assemble(None).await?;
-        match client.registered_at(&api) {
-            Some(registration) => client.at_registration(&registration),
-            None => Ok(client),
-        }
+        let (shared, _) = self.assemble(None).await?;
+        let at = shared.account.registered_at(&api);
+        let own = at.as_ref().map(|at| at.address().clone());
+        let own = own.or_else(|| shared.account.addresses().into_iter().next()).ok_or_else(not_registered)?;
+        Ok(Client { shared, own, at })
     }
 
-    /// A client with what is kept. With a name, an agent that is not there yet is made.
-    async fn assemble(mut self, name: Option<String>) -> Result<(Client, Wanted), Error> {
+    /// What is kept. With a name, an agent that is not there yet is made.
+    async fn assemble(mut self, name: Option<String>) -> Result<(Arc<Shared>, Wanted), Error> {
         let wanted = core::mem::take(&mut self.wanted);
-        let is_new_allowed = name.is_some();
         let settings = Settings {
             timeout: self.timeout,
             allowed_routes: self.allowed_routes.clone(),
@@ -87,7 +86,6 @@ impl ClientBuilder {
             let identity = key_of(&record, &found.identity, found.pending.as_ref());
             registrations.push(Registration::resumed(record, &settings.allowed_routes, identity)?);
         }
-        let own = registrations.first().map(|one| one.address().clone()).or_else(|| found.local.clone());
         let account = Arc::new(Account {
             http,
             settings,
@@ -98,14 +96,7 @@ impl ClientBuilder {
             changing: tokio::sync::Mutex::new(()),
         });
         let (receiving, store) = (receiving(&account, &found.store, prepare), found.store);
-        let shared = Arc::new(Shared { account, store, receiving });
-        let own = match own {
-            Some(own) => own,
-            // It is registered next, and replaced by the address that the provider gives.
-            None if is_new_allowed => placeholder()?,
-            None => return Err(not_registered()),
-        };
-        Ok((Client { shared, at: None, own }, wanted))
+        Ok((Arc::new(Shared { account, store, receiving }), wanted))
     }
 
     async fn find(mut self, name: Option<String>, wanted: &Wanted) -> Result<Found, Error> {
@@ -216,12 +207,7 @@ fn receiving(account: &Arc<Account>, store: &Arc<dyn Store>, prepare: Vec<Prepar
     Receiving::new(Arc::clone(store), account.addresses(), prepare, keys)
 }
 
-/// Stands where an address will be.
-fn placeholder() -> Result<Address, Error> {
-    "nobody@default.invalid".parse().map_err(|_| not_registered())
-}
-
-impl Client {
+impl Account {
     /// The registration at an API.
     fn registered_at(&self, api: &ApiUrl) -> Option<Registration> {
         self.registrations().into_iter().find(|one| one.api() == api)

@@ -9,6 +9,7 @@ use amp_core::{AgentName, SecretText};
 use tracing::Instrument as _;
 
 use super::Client;
+use super::account::Shared;
 use super::builder::Wanted;
 use super::calling::{Call, exchange, read};
 use super::registration::{Registration, copy_of};
@@ -29,7 +30,7 @@ impl Client {
         let name: AgentName = name.parse().map_err(|error| {
             Error::new(ErrorKind::Setup, "registering: the name of an agent").because(error)
         })?;
-        self.register_wanted(api, &name, &Wanted::default()).await
+        self.shared.register_wanted(api, &name, &Wanted::default()).await
     }
 
     /// Registers the agent with one more provider, by a request of one's own: made with
@@ -44,17 +45,31 @@ impl Client {
         owner_key: Option<ApiKey>,
     ) -> Result<Registration, Error> {
         let _one_at_a_time = self.shared.account.changing.lock().await;
-        let registered = self.ask_for_address(api, request, owner_key.map(Arc::new)).await?;
-        self.take_address(api, &registered).await
+        let registered = self.shared.ask_for_address(api, request, owner_key.map(Arc::new)).await?;
+        self.shared.take_address(api, &registered).await
     }
 
+    /// Ends the registration that calls go to. Its address is given up.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn deregister(&self) -> Result<(), Error> {
+        let account = &self.shared.account;
+        let at = self.at()?;
+        account.call(&at, &amp_core::wire::Deregister).await?;
+        account.remove(&at);
+        account.keeping.forget(&at).await
+    }
+}
+
+impl Shared {
     pub(super) async fn register_wanted(
         &self,
         api: &ApiUrl,
         name: &AgentName,
         wanted: &Wanted,
     ) -> Result<Registration, Error> {
-        let account = &self.shared.account;
+        let account = &self.account;
         let _one_at_a_time = account.changing.lock().await;
         let owner_key = wanted.owner_key.as_ref().map(copy_of).transpose()?.map(Arc::new);
         let mut request = Register::new(name.clone(), account.identity().verifying_key());
@@ -90,7 +105,7 @@ impl Client {
         request: &Register,
         key: Option<Arc<ApiKey>>,
     ) -> Result<Registered, Error> {
-        let account = &self.shared.account;
+        let account = &self.account;
         let (endpoint, timeout) = (Register::ENDPOINT, account.timeout());
         let call = Call { api, key, endpoint, parts: request.to_parts(), timeout };
         let answer = exchange(&account.http, call).instrument(tracing::info_span!("amp.register")).await?;
@@ -99,7 +114,7 @@ impl Client {
 
     /// Keeps a registration, and uses it.
     async fn take_address(&self, api: &ApiUrl, registered: &Registered) -> Result<Registration, Error> {
-        let account = &self.shared.account;
+        let account = &self.account;
         let routes = &account.settings.allowed_routes;
         let registration = Registration::made(registered, api, routes, &account.identity(), clock::now())?;
         // Else one provider could have the messages for another, and its registration's file.
@@ -111,24 +126,12 @@ impl Client {
         }
         account.keeping.keep(&registration).await?;
         account.add(registration.clone());
-        self.shared.receiving.serve_also(registration.address().clone()).await;
+        self.receiving.serve_also(registration.address().clone()).await;
         if registration.ignored_route_url().is_some() {
             tracing::warn!("the provider wants messages sent to another site, which is not allowed");
         }
         tracing::info!("registered");
         Ok(registration)
-    }
-
-    /// Ends the registration that calls go to. Its address is given up.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub async fn deregister(&self) -> Result<(), Error> {
-        let account = &self.shared.account;
-        let at = self.at()?;
-        account.call(&at, &amp_core::wire::Deregister).await?;
-        account.remove(&at);
-        account.keeping.forget(&at).await
     }
 }
 
