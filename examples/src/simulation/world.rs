@@ -103,6 +103,9 @@ struct World {
     events: BTreeMap<u64, Event>,
     next_event: u64,
     next_number: u64,
+    /// What whoever acts wants.
+    wishes: Vec<Wish>,
+    deeds: Vec<Deed>,
     is_stormy: bool,
     settled_since: Option<Ms>,
 }
@@ -131,6 +134,8 @@ impl World {
             events: BTreeMap::new(),
             next_event: 0,
             next_number: 0,
+            wishes: Vec::new(),
+            deeds: Vec::new(),
             is_stormy: true,
             settled_since: None,
         }
@@ -331,23 +336,22 @@ impl World {
         }
     }
 
+    /// Who acts, and the rest of the world for them.
+    fn stage(&mut self) -> (Scene<'_>, &mut [Client], &mut Server) {
+        let Self { plan, random, ledger, clients, server, wishes, deeds, next_number, .. } = self;
+        wishes.clear();
+        deeds.clear();
+        let (now, is_stormy) = (self.now, self.is_stormy);
+        (Scene { now, is_stormy, plan, random, ledger, wishes, deeds, next_number }, clients, server)
+    }
+
     /// Lets a client do something, then all that follows from it.
     fn client(&mut self, index: usize, act: impl FnOnce(&mut Client, &mut Scene<'_>)) {
-        let (mut wishes, mut deeds) = (Vec::new(), Vec::new());
-        let mut scene = Scene {
-            now: self.now,
-            is_stormy: self.is_stormy,
-            plan: &self.plan,
-            random: &mut self.random,
-            ledger: &mut self.ledger,
-            wishes: &mut wishes,
-            deeds: &mut deeds,
-            next_number: &mut self.next_number,
-        };
-        let client = &mut self.clients[index];
+        let (mut scene, clients, _) = self.stage();
+        let client = &mut clients[index];
         act(client, &mut scene);
         let driven = client.drive(&mut scene);
-        for wish in wishes {
+        for wish in core::mem::take(&mut self.wishes) {
             self.wish(index, wish);
         }
         match driven {
@@ -362,22 +366,12 @@ impl World {
 
     /// Lets the provider do something, then all that follows from it.
     fn server(&mut self, act: impl FnOnce(&mut Server, &mut Scene<'_>) -> Result<(), Crash>) {
-        let (mut wishes, mut deeds) = (Vec::new(), Vec::new());
-        let mut scene = Scene {
-            now: self.now,
-            is_stormy: self.is_stormy,
-            plan: &self.plan,
-            random: &mut self.random,
-            ledger: &mut self.ledger,
-            wishes: &mut wishes,
-            deeds: &mut deeds,
-            next_number: &mut self.next_number,
-        };
-        let driven = act(&mut self.server, &mut scene).and_then(|()| match &mut self.server {
+        let (mut scene, _, server) = self.stage();
+        let driven = act(server, &mut scene).and_then(|()| match server {
             Server::Engine(engine) => engine.drive(&mut scene),
             Server::Scripted(scripted) => Ok(Some(scripted.drive(&mut scene).max(scene.now + 1))),
         });
-        for deed in deeds {
+        for deed in core::mem::take(&mut self.deeds) {
             self.deed(deed);
         }
         match driven {
@@ -397,18 +391,8 @@ impl World {
     }
 
     fn client_ends(&mut self, index: usize) {
-        let (mut wishes, mut deeds) = (Vec::new(), Vec::new());
-        let mut scene = Scene {
-            now: self.now,
-            is_stormy: self.is_stormy,
-            plan: &self.plan,
-            random: &mut self.random,
-            ledger: &mut self.ledger,
-            wishes: &mut wishes,
-            deeds: &mut deeds,
-            next_number: &mut self.next_number,
-        };
-        self.clients[index].crash(&mut scene);
+        let (mut scene, clients, _) = self.stage();
+        clients[index].crash(&mut scene);
         let own: Vec<u64> =
             self.wires.iter().filter(|(_, wire)| wire.client == index).map(|(socket, _)| *socket).collect();
         for socket in own {
@@ -417,21 +401,11 @@ impl World {
     }
 
     fn crash_server(&mut self) {
-        let Server::Engine(engine) = &mut self.server else { return };
+        let (mut scene, _, server) = self.stage();
+        let Server::Engine(engine) = server else { return };
         if !engine.is_running() {
             return;
         }
-        let (mut wishes, mut deeds) = (Vec::new(), Vec::new());
-        let mut scene = Scene {
-            now: self.now,
-            is_stormy: self.is_stormy,
-            plan: &self.plan,
-            random: &mut self.random,
-            ledger: &mut self.ledger,
-            wishes: &mut wishes,
-            deeds: &mut deeds,
-            next_number: &mut self.next_number,
-        };
         engine.crash(&mut scene);
         let all: Vec<u64> = self.wires.keys().copied().collect();
         for socket in all {
