@@ -7,6 +7,7 @@ use amp_examples::simulation::{Counts, Host, run};
 const REGRESSIONS: &[(u64, &str)] = &[
     (84, "a message was called lost that a provider had destroyed by giving its id to another"),
     (758, "acknowledging what a provider hands out again and again was called hurry"),
+    (2_040_797, "a frame that was slower than the news of its socket's end reached the client all the same"),
 ];
 
 #[test]

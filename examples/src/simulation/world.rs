@@ -84,6 +84,8 @@ struct Wire {
     life: u64,
     /// Nothing comes through any more, and perhaps nobody knows.
     is_broken: bool,
+    /// The client was told of its end: what comes later does not reach it.
+    is_over: bool,
     up_at: Ms,
     down_at: Ms,
 }
@@ -253,7 +255,9 @@ impl World {
                 }
             }
             Event::ToClient { socket, input } => {
-                let Some(wire) = self.wires.get(&socket).copied() else { return };
+                let Some(wire) = self.wires.get_mut(&socket).filter(|wire| !wire.is_over) else { return };
+                wire.is_over = matches!(input, SocketInput::Closed(_) | SocketInput::NotUpgraded(_));
+                let wire = *wire;
                 if self.clients[wire.client].life == wire.life {
                     self.client(wire.client, |client, scene| client.socket(socket, input, scene));
                 }
@@ -475,7 +479,7 @@ impl World {
 
     fn connect(&mut self, client: usize, socket: u64) {
         let life = self.clients[client].life;
-        let wire = Wire { client, life, is_broken: false, up_at: 0, down_at: 0 };
+        let wire = Wire { client, life, is_broken: false, is_over: false, up_at: 0, down_at: 0 };
         self.wires.insert(socket, wire);
         if self.is_lost(client) || !self.server_runs() {
             return self.break_wire(socket, true);
