@@ -30,6 +30,6 @@ pub use error::{Error, ErrorKind};
 pub use home::{AgentHome, Home, KeptRotation, LocalDelivery};
 #[cfg(feature = "webhook")]
 pub use hook::WebhookService;
-pub use inbox::{Inbox, InboxEvent, InboxEvents, InboxSettings, InboxStopper, Reply};
+pub use inbox::{Fetched, Inbox, InboxEvent, InboxEvents, InboxSettings, InboxStopper, Reply};
 #[cfg(feature = "loopback")]
 pub use loopback::{Loopback, LoopbackBuilder};

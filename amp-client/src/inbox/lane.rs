@@ -534,7 +534,7 @@ impl Later {
 pub(super) fn tell(taken: TakenIn, id: Option<&MessageId>) -> Option<InboxEvent> {
     let id = id.cloned();
     match taken {
-        TakenIn::Delivered | TakenIn::Duplicate => None,
+        TakenIn::Delivered(_) | TakenIn::Duplicate => None,
         TakenIn::Untrusted(message) => Some(InboxEvent::Untrusted(message)),
         TakenIn::Held(entry) => Some(InboxEvent::Held(entry)),
         TakenIn::Refused(refusal) => Some(InboxEvent::Refused { id, refusal, is_final: true }),

@@ -3,6 +3,7 @@
 
 mod driver;
 mod event;
+mod fetching;
 mod handling;
 mod held;
 mod lane;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use event::{InboxEvent, InboxEvents};
+pub use fetching::Fetched;
 pub use handling::Reply;
 pub use settings::InboxSettings;
 
@@ -210,7 +212,7 @@ impl Inbox {
                 return Poll::Ready(None);
             };
             let stored = waiting.as_stored();
-            if let Waiting::Received(received) = waiting {
+            if let Waiting::Received(_, received) = waiting {
                 return Poll::Ready(Some(Ok(self.hand_out(stored, *received))));
             }
             let shared = Arc::clone(self.client.shared());

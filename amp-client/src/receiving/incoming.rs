@@ -8,7 +8,7 @@ use amp_core::crypto::VerifyingKey;
 use amp_core::receive::{QuarantineEntry, Refusal, UntrustedMessage, Via};
 
 use crate::error::Error;
-use crate::store::ForeignMessage;
+use crate::store::{ForeignMessage, MessageKey};
 
 /// A message on its way in. Nothing in it is verified.
 pub(crate) struct Incoming {
@@ -44,7 +44,7 @@ impl Incoming {
 #[derive(Debug)]
 pub(crate) enum TakenIn {
     /// It is stored, and waits for the program.
-    Delivered,
+    Delivered(MessageKey),
     /// It is stored; nothing vouches for it, and the host wants to see such messages.
     Untrusted(Box<UntrustedMessage>),
     /// It is stored apart until a person has decided.

@@ -43,7 +43,7 @@ impl Receiving {
     /// Makes a message out of what waits.
     pub(crate) async fn turn(&self, waiting: Waiting) -> Result<Turn, Error> {
         let stored = match waiting {
-            Waiting::Received(received) => return Ok(Turn::Received(received)),
+            Waiting::Received(_, received) => return Ok(Turn::Received(received)),
             Waiting::Stored(stored) => self.inner.store.get(Folder::Inbox, &stored.key).await?,
             Waiting::Abandoned(stored) => Some(*stored),
         };

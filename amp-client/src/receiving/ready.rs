@@ -30,7 +30,7 @@ pub(crate) struct Stored {
 #[derive(Debug)]
 pub(crate) enum Waiting {
     /// It has just been received.
-    Received(Box<Received>),
+    Received(MessageKey, Box<Received>),
     /// It is read from the store when its turn comes.
     Stored(Stored),
     /// It was stored by a process that ended before its program had had it, or may have had it.
@@ -40,7 +40,7 @@ pub(crate) enum Waiting {
 impl Waiting {
     pub(crate) fn as_stored(&self) -> Stored {
         match self {
-            Self::Received(received) => Stored::new(MessageKey::of(received.verified())),
+            Self::Received(key, _) => Stored::new(key.clone()),
             Self::Stored(stored) => stored.clone(),
             Self::Abandoned(stored) => Stored { key: MessageKey::of(stored.message()), is_again: true },
         }

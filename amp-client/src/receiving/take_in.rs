@@ -192,8 +192,9 @@ impl Inner {
     }
 
     pub(super) fn deliver(&self, received: Box<Received>, bytes: usize) -> TakenIn {
-        self.ready.push(Waiting::Received(received), bytes);
-        TakenIn::Delivered
+        let key = MessageKey::of(received.verified());
+        self.ready.push(Waiting::Received(key.clone(), received), bytes);
+        TakenIn::Delivered(key)
     }
 
     /// The store failed when this message was appended first, and it is there all the same: nobody has shown it.
