@@ -1,164 +1,200 @@
-//! Taking in what waits, once, for programs that look now and then instead of listening (delivery).
+//! One look at everything that waits, for programs that run and end (delivery, pick-up; local mailbox).
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use amp_core::connection::{PickUp, PickUpEvent, PickUpSettings};
-use amp_core::envelope::{MessageId, StoredMessage};
-use amp_core::receive::Refusal;
-use tokio::time::{Instant, timeout_at};
+use amp_core::envelope::MessageId;
+use amp_core::receive::{Refusal, Via};
+use amp_core::wire::{CarriedKey, GetPending, Pending, PendingMessage};
 
-use crate::client::{Client, Registration};
-use crate::clock;
-use crate::error::{Error, ErrorKind};
+use crate::client::Client;
+use crate::error::Error;
 use crate::receiving::{Incoming, TakenIn};
 use crate::store::MessageKey;
 
-/// Messages of other programs that are looked at at once, and at most.
-const FOREIGN: (usize, usize) = (100, 1_000);
-/// Nothing is looked at twice.
-const NEVER_AGAIN: Duration = Duration::from_secs(3_600);
+/// How many messages are asked for at once, beside those that stay.
+const PAGE: usize = 50;
+/// Most pages of one look: a queue has 1,000 messages.
+const PAGES_MAX: usize = 100;
+/// The most that can be asked for.
+const LIMIT_MAX: usize = 1_000;
+/// How many messages of other programs are looked at in one go.
+const FOREIGN_MAX: usize = 1_000;
 
-/// What was taken in by [`Client::fetch`] or [`Client::take_in_local`].
+/// What came of one look at everything that waits: see [`Client::fetch`].
 #[derive(Debug, Default)]
 pub struct Fetched {
     delivered: Vec<MessageKey>,
+    untrusted: usize,
     held: usize,
     refused: Vec<(Option<MessageId>, Refusal)>,
     put_off: usize,
 }
 
 impl Fetched {
-    /// The messages that are new in the store's inbox, in the order of their coming.
+    /// The messages that are in the store now, unread, in the order in which they came.
     #[must_use]
     pub fn delivered(&self) -> &[MessageKey] {
         &self.delivered
     }
 
-    /// How many are held until a person has decided.
+    /// How many messages were stored that nothing vouches for, because the host wants to see such messages.
+    #[must_use]
+    pub const fn untrusted(&self) -> usize {
+        self.untrusted
+    }
+
+    /// How many messages are held until a person has decided: see [`Client::held`].
     #[must_use]
     pub const fn held(&self) -> usize {
         self.held
     }
 
-    /// What was refused, with the provider's ids where they came from one. Final refusals do not come again.
+    /// Messages that were refused, with the id under which the provider had them, if they came from there.
     #[must_use]
     pub fn refused(&self) -> &[(Option<MessageId>, Refusal)] {
         &self.refused
     }
 
-    /// About how many nothing was decided, because their senders' keys could not be asked for. They come again.
+    /// How many messages could not be decided about, because their senders' keys could not be asked for. They stay where
+    /// they are.
     #[must_use]
     pub const fn put_off(&self) -> usize {
         self.put_off
     }
 
-    fn note(&mut self, key: Option<MessageKey>, id: Option<&MessageId>, taken: TakenIn) {
+    fn add(&mut self, taken: TakenIn, id: Option<MessageId>) {
+        let count = |number: &mut usize| *number = number.saturating_add(1);
         match taken {
-            TakenIn::Delivered | TakenIn::Untrusted(_) => self.delivered.extend(key),
-            TakenIn::Held(_) => self.held = self.held.saturating_add(1),
-            TakenIn::Refused(refusal) | TakenIn::RefusedForNow(refusal) => {
-                self.refused.push((id.cloned(), refusal));
-            }
+            TakenIn::Delivered(key) => self.delivered.push(key),
+            TakenIn::Untrusted(_) => count(&mut self.untrusted),
+            TakenIn::Held(_) => count(&mut self.held),
+            TakenIn::Refused(refusal) | TakenIn::RefusedForNow(refusal) => self.refused.push((id, refusal)),
+            TakenIn::PutOff(_) => count(&mut self.put_off),
             TakenIn::Duplicate => {}
-            TakenIn::PutOff(_) => self.put_off = self.put_off.saturating_add(1),
         }
     }
 }
 
 impl Client {
-    /// Takes in what waits now: in the store, where other programs put it, and in the queue of each registration. What is stored
-    /// is acknowledged, and nothing else is. The messages stay unread, for [`Store::list`](crate::store::Store::list) and
-    /// [`read_stored`](Self::read_stored); an [`Inbox`](crate::Inbox) that is opened later hands them out.
+    /// Takes in everything that waits, once: what other programs put into the store, and the queue of each registration.
     ///
-    /// Each queue may take as long as a call. Dropping the future loses nothing.
+    /// Nothing is handed out: the messages are in the [store](Self::store), unread, and come out of the client's next
+    /// [`Inbox`](crate::Inbox), or of that of the next process. They are stored before they are acknowledged.
+    ///
+    /// ```
+    /// # #[cfg(feature = "loopback")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use amp_client::{Client, Draft, Loopback};
+    /// # let provider = Loopback::start().await?;
+    /// # let alice = Client::builder(provider.url()).in_memory().register("alice").await?;
+    /// # let bob = Client::builder(provider.url()).in_memory().register("bob").await?;
+    /// # alice.send(Draft::request(bob.address(), "Hello", "Are you there?")).await?;
+    /// let fetched = bob.fetch().await?;
+    /// assert_eq!(fetched.delivered().len(), 1);
+    /// assert_eq!(bob.store().unread().await?, 1);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "loopback"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Store`]; as [`call`](Self::call) when a provider cannot be asked: what came before is stored.
+    /// When the store fails, or a provider cannot be asked. What was taken in until then stays taken in.
     pub async fn fetch(&self) -> Result<Fetched, Error> {
         let mut fetched = self.take_in_local().await?;
         for registration in self.registrations() {
-            self.fetch_at(&registration, &mut fetched).await?;
+            self.at_registration(&registration)?.pick_up(&mut fetched).await?;
         }
         Ok(fetched)
     }
 
-    /// Takes in what other programs put into the store. Providers are asked for senders' keys at most.
+    /// Takes in what other programs put into the store, once. Nothing is asked for over the network but senders' keys.
     ///
     /// # Errors
-    /// [`ErrorKind::Store`].
+    /// When the store fails.
     pub async fn take_in_local(&self) -> Result<Fetched, Error> {
         let (mut fetched, mut seen) = (Fetched::default(), BTreeSet::new());
         loop {
-            let (step, most) = FOREIGN;
-            let limit = seen.len().saturating_add(step).min(most);
-            let foreign = self.shared().store.foreign(limit).await?;
-            let new: Vec<_> = foreign.into_iter().filter(|one| seen.insert(one.name.clone())).collect();
-            if new.is_empty() {
+            let foreign = self.shared().store.foreign(FOREIGN_MAX).await?;
+            let is_new = |name: &str| !seen.contains(name);
+            let fresh: Vec<_> = foreign.into_iter().filter(|message| is_new(&message.name)).collect();
+            if fresh.is_empty() {
                 return Ok(fetched);
             }
-            for message in new {
-                let key = key_of(&message.bytes);
+            for message in fresh {
+                seen.insert(message.name.clone());
                 let taken = self.shared().receiving.take_in(Incoming::foreign(message)).await?;
-                fetched.note(key, None, taken);
+                fetched.add(taken, None);
             }
         }
     }
 
-    async fn fetch_at(&self, at: &Registration, fetched: &mut Fetched) -> Result<(), Error> {
-        let settings = PickUpSettings::new(clock::seed()).with_interval(NEVER_AGAIN).with_wait(Duration::ZERO);
-        let mut pickup = PickUp::new(settings);
-        let deadline = Instant::now() + self.shared().account.timeout();
-        let too_late = |_| Error::new(ErrorKind::TimedOut, "picking up");
-        loop {
-            let Some(call) = pickup.poll_call(clock::now()) else {
-                if self.take_in_picked_up(&mut pickup, fetched).await? {
-                    continue;
-                }
-                // What is not called for now is not called for within the hour.
-                return Ok(());
-            };
-            let (ticket, limit) = (call.ticket(), call.timeout());
-            let (account, key) = (&self.shared().account, at.key());
-            let answer = account.http.call(at.api(), Some(&key), call.into_parts(), limit);
-            match timeout_at(deadline, answer).await.map_err(too_late)? {
-                Ok(answer) => pickup.handle_answer(ticket, &answer, clock::now()),
-                Err(error) => return Err(error.at("picking up")),
+    /// Picks the queue of this registration up to its end.
+    async fn pick_up(&self, fetched: &mut Fetched) -> Result<(), Error> {
+        let mut seen = BTreeSet::<MessageId>::new();
+        let mut staying = 0_usize;
+        for _ in 0..PAGES_MAX {
+            // What stays stands before everything new.
+            let limit = PAGE.saturating_add(staying).min(LIMIT_MAX);
+            let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            let page = self.call(&GetPending::new().with_limit(limit)).await?;
+            let has_more = page.remaining != Some(0);
+            let (news, done) = self.take_in_page(page, &mut seen, fetched).await?;
+            staying = staying.saturating_add(news.saturating_sub(done.len()));
+            self.acknowledge_all(&done).await?;
+            if news == 0 || !has_more {
+                break;
             }
         }
+        Ok(())
     }
 
-    /// Takes in what was picked up. False when there is nothing.
-    async fn take_in_picked_up(&self, pickup: &mut PickUp, fetched: &mut Fetched) -> Result<bool, Error> {
-        let mut is_any = false;
-        while let Some(event) = pickup.poll_event() {
-            is_any = true;
-            match event {
-                PickUpEvent::Arrived(arrived) => {
-                    let (incoming, key) = (Incoming::arrived(&arrived), key_of(arrived.bytes()));
-                    let taken = self.shared().receiving.take_in(incoming).await?;
-                    let is_done = taken.may_be_acknowledged();
-                    fetched.note(key, Some(arrived.id()), taken);
-                    if is_done {
-                        pickup.acknowledge(arrived);
-                    }
-                }
-                PickUpEvent::Unreadable(entry) => pickup.discard(entry),
-                PickUpEvent::Unauthorized => {
-                    return Err(Error::new(ErrorKind::Refused, "picking up: the API key is refused"));
-                }
-                PickUpEvent::Forbidden(error) | PickUpEvent::Failed(error) => {
-                    return Err(Error::refused("picking up", error));
-                }
-                _ => {}
+    /// How many entries of a page were not seen before, and which the provider may forget.
+    async fn take_in_page(
+        &self,
+        page: Pending,
+        seen: &mut BTreeSet<MessageId>,
+        fetched: &mut Fetched,
+    ) -> Result<(usize, Vec<MessageId>), Error> {
+        let (mut news, mut done) = (0_usize, Vec::new());
+        for message in page.messages {
+            if !seen.insert(message.id.clone()) {
+                continue;
+            }
+            news = news.saturating_add(1);
+            let id = message.id.clone();
+            let taken = self.shared().receiving.take_in(incoming(message)).await?;
+            if taken.may_be_acknowledged() {
+                done.push(id.clone());
+            }
+            fetched.add(taken, Some(id));
+        }
+        for id in page.unreadable.into_iter().filter_map(|entry| entry.id) {
+            if seen.insert(id.clone()) {
+                news = news.saturating_add(1);
+                done.push(id);
             }
         }
-        Ok(is_any)
+        Ok((news, done))
+    }
+
+    /// One by one, where batches are not understood.
+    async fn acknowledge_all(&self, ids: &[MessageId]) -> Result<(), Error> {
+        let Err(error) = self.acknowledge(ids).await else { return Ok(()) };
+        if !error.api().is_some_and(|api| matches!(api.status, 400 | 404 | 405 | 501)) {
+            return Err(error);
+        }
+        for id in ids {
+            self.acknowledge(core::slice::from_ref(id)).await?;
+        }
+        Ok(())
     }
 }
 
-/// What names a message, if the bytes are one.
-fn key_of(bytes: &[u8]) -> Option<MessageKey> {
-    StoredMessage::decode(bytes).ok().map(|stored| MessageKey::of(stored.message()))
+fn incoming(message: PendingMessage) -> Incoming {
+    let via = message.queued_at.map_or(Via::Store, |queued_at| Via::Relay { queued_at });
+    let carried = message.sender_public_key.as_ref().and_then(CarriedKey::key);
+    Incoming { bytes: message.message.into_bytes(), via, carried, about: None }
 }
