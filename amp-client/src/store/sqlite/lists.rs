@@ -1,5 +1,6 @@
 //! Lists of messages, from columns and without reading the messages (local mailbox).
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,7 +16,7 @@ use super::messages::{number_of_folder, number_of_status};
 
 const COLUMNS: &str =
     "SELECT peer, id, content, seconds, nanos, is_received, sent_seconds, sent_nanos, thread, status,
-    priority, subject FROM messages WHERE folder = ?";
+    priority, subject FROM messages WHERE folder = ";
 const ORDER: &str = " ORDER BY seconds DESC, nanos DESC, peer DESC, id DESC, content DESC LIMIT ?";
 
 pub(super) fn list(transaction: &Transaction<'_>, query: &Query) -> Result<Page, Failure> {
@@ -34,15 +35,16 @@ pub(super) fn list(transaction: &Transaction<'_>, query: &Query) -> Result<Page,
 }
 
 fn statement(query: &Query) -> (String, Vec<Value>) {
-    let mut sql = String::from(COLUMNS);
-    let mut values = Vec::from([Value::Integer(number_of_folder(query.folder))]);
+    // Folder and status are written out: whether the index of the unread ones serves is decided before values are bound.
+    let mut sql = format!("{COLUMNS}{}", number_of_folder(query.folder));
+    if let Some(status) = query.status {
+        sql.push_str(&format!(" AND status = {}", number_of_status(status)));
+    }
+    let mut values = Vec::new();
     let mut add = |condition: &str, value: Value| {
         sql.push_str(condition);
         values.push(value);
     };
-    if let Some(status) = query.status {
-        add(" AND status = ?", number_of_status(status).into());
-    }
     if let Some(peer) = &query.peer {
         add(" AND peer = ?", String::from(peer.as_str()).into());
     }

@@ -171,7 +171,7 @@ impl Store for SqliteStore {
     }
 
     fn unread(&self) -> StoreFuture<'_, u64> {
-        self.read(|transaction| lists::unread(transaction))
+        self.read(lists::unread)
     }
 
     fn get(&self, folder: Folder, key: &MessageKey) -> StoreFuture<'_, Option<StoredMessage>> {
@@ -194,7 +194,7 @@ impl Store for SqliteStore {
     }
 
     fn held(&self) -> StoreFuture<'_, Vec<QuarantineEntry>> {
-        self.read(|transaction| steps::held(transaction))
+        self.read(steps::held)
     }
 
     fn get_held(&self, id: &QuarantineId) -> StoreFuture<'_, Option<HeldMessage>> {
