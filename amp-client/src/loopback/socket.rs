@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use std::time::Instant;
 
-use amp_core::provider::SocketId;
+use amp_core::provider::{Push, SocketId};
 use amp_core::wire::{ApiError, ApiErrorCode, FRAME_MAX_BYTES};
 use base64ct::{Base64, Encoding as _};
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -179,7 +179,7 @@ impl Seat {
                 }
                 Order::Frame(text) => text,
                 Order::Push { push, text } => {
-                    written.pushes.push(push);
+                    written.pushes.push(*push);
                     text
                 }
             };
@@ -195,7 +195,7 @@ impl Seat {
 /// Pushes that are being written. Those of which that is not certain have failed.
 struct Written {
     host: Handle,
-    pushes: Vec<alloc::boxed::Box<amp_core::provider::Push>>,
+    pushes: Vec<Push>,
     is_flushed: bool,
 }
 

@@ -8,8 +8,8 @@ use amp_client::identity::ApiKey;
 use amp_client::prelude::*;
 use amp_client::receive::SenderKey;
 use amp_client::wire::{
-    AnswerParts, ApiErrorCode, ApiUrl, AuthFrame, ClientFrame, Register, Request, RequestParts, Route,
-    Routed, ServerFrame,
+    AnswerParts, ApiErrorCode, ApiUrl, AuthFrame, ClientFrame, Register, Registered, Request, RequestParts,
+    Route, Routed, ServerFrame,
 };
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -81,6 +81,7 @@ pub struct Agent {
     pub address: Address,
     pub key: ApiKey,
     pub identity: Identity,
+    pub agent_id: String,
 }
 
 impl Agent {
@@ -92,7 +93,12 @@ impl Agent {
         let (plain, identity) = (Plain::new(api), Identity::generate());
         let request = Register::new(name.parse().unwrap(), identity.verifying_key()).in_tenant(tenant);
         let registered = plain.ask(None, &request).await.unwrap();
-        Self { plain, address: registered.address, key: registered.api_key, identity }
+        Self::of(plain, identity, registered)
+    }
+
+    pub fn of(plain: Plain, identity: Identity, registered: Registered) -> Self {
+        let agent_id = registered.agent_id.unwrap_or_default();
+        Self { plain, address: registered.address, key: registered.api_key, identity, agent_id }
     }
 
     pub async fn ask<R: Request>(&self, request: &R) -> Result<R::Answer, Option<ApiErrorCode>> {

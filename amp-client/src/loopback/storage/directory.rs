@@ -2,8 +2,8 @@
 //!
 //! `journal` holds all that is remembered, `files/` what was uploaded, `lock` keeps a second provider out.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
