@@ -128,6 +128,7 @@ pub mod identity;
 pub mod provider;
 pub mod receive;
 pub mod scan;
+mod stored;
 mod text;
 pub mod trust;
 pub mod webhook;

@@ -8,8 +8,9 @@ use amp_crypto::VerifyingKey;
 use amp_envelope::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{self, Sha256Hash, StoredSecret};
+use super::codec::{Sha256Hash, StoredSecret};
 use super::number::AgentNumber;
+use crate::stored;
 
 /// A registered agent, as an effect has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,9 +18,9 @@ pub struct AgentRecord {
     pub(super) number: AgentNumber,
     /// The provider's id for it, `agt_…`, or the agent's own UUID.
     pub(super) agent_id: String,
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     pub(super) address: Address,
-    #[serde(with = "codec::key")]
+    #[serde(with = "stored::key")]
     pub(super) key: VerifyingKey,
     pub(super) registered_at: Timestamp,
     pub(super) alias: Option<String>,

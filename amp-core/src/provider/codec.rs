@@ -10,40 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// An address, in its normal form.
-pub(super) mod address {
-    use super::{Cow, Deserialize, Deserializer, Serializer};
-    use amp_address::{Address, Profile};
-    use serde::de::Error as _;
-
-    pub(in super::super) fn serialize<S: Serializer>(value: &Address, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(value.as_str())
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
-        let text = Cow::<'_, str>::deserialize(from)?;
-        Address::parse_with(&text, Profile::Deployed).map_err(|_| D::Error::custom("an address"))
-    }
-}
-
-/// A public key: 64 hex digits for Ed25519, PEM for others.
-pub(super) mod key {
-    use super::{Cow, Deserialize, Deserializer, Serializer};
-    use amp_crypto::VerifyingKey;
-    use serde::de::Error as _;
-
-    pub(in super::super) fn serialize<S: Serializer>(value: &VerifyingKey, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&value.to_hex().unwrap_or_else(|| value.to_pem()))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<VerifyingKey, D::Error> {
-        let text = Cow::<'_, str>::deserialize(from)?;
-        VerifyingKey::parse(&text).map_err(|_| D::Error::custom("a public key"))
-    }
-}
-
 /// SHA-256 of something, as 64 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Sha256Hash(pub(super) [u8; 32]);

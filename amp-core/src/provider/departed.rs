@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::agent::{AgentRecord, key_hash};
 use super::agents::keys;
-use super::codec::{self, Sha256Hash};
+use super::codec::Sha256Hash;
 use super::number::AgentNumber;
 use super::state::State;
+use crate::stored;
 
 /// The most that are remembered, of about 400 bytes each, and up to 3 KiB with every key that an address may have.
 const DEPARTED_MAX: usize = 10_000;
@@ -24,7 +25,7 @@ const DEPARTED_MAX: usize = 10_000;
 pub struct DepartedAgent {
     agent: AgentNumber,
     agent_id: String,
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     address: Address,
     keys: Vec<Sha256Hash>,
 }

@@ -6,18 +6,19 @@ use alloc::string::String;
 
 use amp_address::Address;
 use amp_crypto::VerifyingKey;
-use amp_envelope::{AttachmentId, IdempotencyKey, JsonValue, MessageId, Timestamp, write_json};
+use amp_envelope::{AttachmentId, IdempotencyKey, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::agent::{AgentRecord, ApiKeyHash};
 use super::attachment::AttachmentRecord;
-use super::codec::{self, Sha256Hash};
+use super::codec::Sha256Hash;
 use super::departed::DepartedAgent;
 use super::number::{AgentNumber, MessageNumber};
 use super::outbox::{ForwardEnd, QueuedForward};
 use crate::federation::{ForwardSeen, LastKnown};
 use crate::guards::{RiskCounts, Suspension};
 use crate::receive::QuarantineEntry;
+use crate::stored::{self, EffectError};
 
 /// The version of the JSON form.
 const VERSION: u64 = 1;
@@ -151,7 +152,7 @@ pub enum Effect {
     /// The messages of a key are refused, whichever provider forwards them.
     PeerKeyRevoked {
         /// The key.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         key: VerifyingKey,
         /// When.
         at: Timestamp,
@@ -258,7 +259,7 @@ pub struct QueuedMessage {
 /// A message that is held, with its entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldMessage {
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     pub(super) recipient: Address,
     /// None in a snapshot, when the message waits no more.
     pub(super) message: Option<QueuedMessage>,
@@ -360,9 +361,7 @@ impl Effect {
     /// in it as SHA-256 alone.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let json = write_json(self).unwrap_or_default();
-        let members = json.strip_prefix('{').unwrap_or_default();
-        alloc::format!(r#"{{"v":{VERSION},{members}"#)
+        stored::write_effect(VERSION, self)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
@@ -370,24 +369,6 @@ impl Effect {
     /// # Errors
     /// For anything else, and for an effect of a later version: a memory that is restored in part is none.
     pub fn from_json(json: &[u8]) -> Result<Self, EffectError> {
-        let value = JsonValue::read_object(json).map_err(|_| EffectError)?;
-        if value.get("v").and_then(|version| version.as_u64()) != Some(VERSION) {
-            return Err(EffectError);
-        }
-        Self::deserialize(value).map_err(|_| EffectError)
-    }
-}
-
-/// A text that is no effect of this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an effect that this version of the library wrote")]
-#[non_exhaustive]
-pub struct EffectError;
-
-impl EffectError {
-    /// The protocol's code: `invalid_field`.
-    #[must_use]
-    pub const fn code(self) -> amp_envelope::ErrorCode {
-        amp_envelope::ErrorCode::InvalidField
+        stored::read_effect(VERSION, json)
     }
 }

@@ -70,7 +70,7 @@ pub use body::{BodyError, MessageBody, MissingBodies};
 pub use call::Call;
 pub use decision::{Decision, Outcome};
 pub use departed::DepartedAgent;
-pub use effect::{AnsweredKey, Departure, Effect, EffectError, FirstAnswer, HeldMessage, QueuedMessage, Way};
+pub use effect::{AnsweredKey, Departure, Effect, FirstAnswer, HeldMessage, QueuedMessage, Way};
 pub use engine::Provider;
 pub use federation::Federation;
 pub use files::{ExpectedFile, FileBody, FileVerdict, ServedFile};
@@ -85,3 +85,5 @@ pub use registration::Registration;
 pub use reply::{MessagesReply, Reply};
 pub use settings::{ProviderBuilder, Refusals};
 pub use webhook::WebhookPost;
+
+pub use crate::stored::EffectError;

@@ -8,9 +8,9 @@ use amp_address::{Address, Profile, Provider as Domain};
 use amp_envelope::{MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::codec;
 use super::effect::AcceptedAs;
 use super::number::{AgentNumber, MessageNumber};
+use crate::stored;
 use crate::wire::DeliveryMethod;
 
 /// A message for another provider, or another host of this one: what is kept of it here. The host keeps its body.
@@ -19,7 +19,7 @@ pub struct QueuedForward {
     pub(super) number: MessageNumber,
     pub(super) id: MessageId,
     pub(super) sender: AgentNumber,
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     pub(super) to: Address,
     /// The provider that it goes to.
     pub(super) provider: String,

@@ -1,4 +1,4 @@
-//! How the values inside effects are written in JSON: addresses and keys as text, digests as unpadded base64url.
+//! How the values inside effects are written in JSON: fingerprints as text, digests as unpadded base64url.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::borrow::Cow;
@@ -6,40 +6,6 @@ use alloc::string::String;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-/// An address, in its normal form. The deployed profile reads every address that was ever accepted.
-pub(super) mod address {
-    use super::{Cow, Deserialize, Deserializer, Serializer};
-    use amp_address::{Address, Profile};
-    use serde::de::Error as _;
-
-    pub(in super::super) fn serialize<S: Serializer>(value: &Address, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(value.as_str())
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
-        let text = Cow::<'_, str>::deserialize(from)?;
-        Address::parse_with(&text, Profile::Deployed).map_err(|_| D::Error::custom("an address"))
-    }
-}
-
-/// A public key: 64 hex digits for Ed25519, PEM for others. A weak key is refused when it is read.
-pub(super) mod key {
-    use super::{Cow, Deserialize, Deserializer, Serializer};
-    use amp_crypto::VerifyingKey;
-    use serde::de::Error as _;
-
-    pub(in super::super) fn serialize<S: Serializer>(value: &VerifyingKey, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&value.to_hex().unwrap_or_else(|| value.to_pem()))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<VerifyingKey, D::Error> {
-        let text = Cow::<'_, str>::deserialize(from)?;
-        VerifyingKey::parse(&text).map_err(|_| D::Error::custom("a public key"))
-    }
-}
 
 /// A fingerprint: `SHA256:` and base64.
 pub(super) mod fingerprint {

@@ -6,14 +6,14 @@ use alloc::string::String;
 
 use amp_address::Address;
 use amp_crypto::VerifyingKey;
-use amp_envelope::{JsonValue, MessageId, Timestamp, write_json};
+use amp_envelope::{MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::codec;
 use super::context::KeySource;
 use super::revocation::Revocation;
 use super::seen::{Released, Seen};
 use crate::admission::GrantEvent;
+use crate::stored::{self, EffectError};
 use crate::trust::PinState;
 
 /// The version of the JSON form.
@@ -50,10 +50,10 @@ pub enum Effect {
     /// An authenticated source, or a person, named the key of an address.
     KeyPinned {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
         /// Its key.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         key: VerifyingKey,
         /// How firmly the two are connected now.
         #[serde(with = "pin_state")]
@@ -66,10 +66,10 @@ pub enum Effect {
     /// The owner of the pinned key named the next one.
     KeyRotated {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
         /// The key that is pinned now.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         to: VerifyingKey,
         /// The signature of the key that was pinned before over the new one, in base64.
         proof: String,
@@ -79,10 +79,10 @@ pub enum Effect {
     /// A key that an address had before its present one.
     KeyRetired {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
         /// The key.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         key: VerifyingKey,
         /// When another took its place.
         until: Timestamp,
@@ -91,25 +91,25 @@ pub enum Effect {
     /// of the key.
     KeyUsed {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
         /// The key.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         key: VerifyingKey,
     },
     /// The key of an address came, by a rotation, from one that was revoked afterwards.
     KeyDoubted {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
     },
     /// An authenticated source named another key than the pinned one.
     ConflictRaised {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
         /// The other key.
-        #[serde(with = "codec::key")]
+        #[serde(with = "stored::key")]
         contender: VerifyingKey,
         /// When.
         at: Timestamp,
@@ -117,16 +117,16 @@ pub enum Effect {
     /// All about the key of an address is forgotten: a person wants it, or room was needed.
     AddressForgotten {
         /// The address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         address: Address,
     },
     /// The host knows two addresses to be one agent's.
     SameAgent {
         /// One address.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         one: Address,
         /// The other.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         another: Address,
     },
     /// A key was revoked.
@@ -144,7 +144,7 @@ pub enum Effect {
     /// A verified sender's message counts for its risk. For the host: the receiver does not remember it.
     RiskCounted {
         /// The sender.
-        #[serde(with = "codec::address")]
+        #[serde(with = "stored::address")]
         sender: Address,
         /// What the scan led to.
         outcome: RiskOutcome,
@@ -177,7 +177,7 @@ pub enum RiskOutcome {
 pub struct AuditEvent {
     event: AuditKind,
     at: Timestamp,
-    #[serde(default, with = "optional_address")]
+    #[serde(default, with = "stored::address::optional")]
     sender: Option<Address>,
     #[serde(default)]
     id: Option<MessageId>,
@@ -269,9 +269,7 @@ impl Effect {
     /// The effect as one line of JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let json = write_json(self).unwrap_or_default();
-        let members = json.strip_prefix('{').unwrap_or_default();
-        alloc::format!(r#"{{"v":{VERSION},{members}"#)
+        stored::write_effect(VERSION, self)
     }
 
     /// Reads what [`to_json`](Self::to_json) wrote.
@@ -279,25 +277,7 @@ impl Effect {
     /// # Errors
     /// For anything else, and for an effect of a later version: a memory that is restored in part is none.
     pub fn from_json(json: &[u8]) -> Result<Self, EffectError> {
-        let value = JsonValue::read_object(json).map_err(|_| EffectError)?;
-        if value.get("v").and_then(|version| version.as_u64()) != Some(VERSION) {
-            return Err(EffectError);
-        }
-        Self::deserialize(value).map_err(|_| EffectError)
-    }
-}
-
-/// A text that is no effect of this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an effect that this version of the library wrote")]
-#[non_exhaustive]
-pub struct EffectError;
-
-impl EffectError {
-    /// The protocol's code: `invalid_field`.
-    #[must_use]
-    pub const fn code(self) -> amp_envelope::ErrorCode {
-        amp_envelope::ErrorCode::InvalidField
+        stored::read_effect(VERSION, json)
     }
 }
 
@@ -318,25 +298,5 @@ mod pin_state {
             Ok(state @ (PinState::FirstSeen | PinState::Pinned | PinState::Confirmed)) => Ok(state),
             _ => Err(D::Error::custom("first_seen, pinned or confirmed")),
         }
-    }
-}
-
-mod optional_address {
-    use alloc::borrow::Cow;
-
-    use amp_address::{Address, Profile};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    #[expect(clippy::ref_option, reason = "the shape that serde calls")]
-    pub(super) fn serialize<S: Serializer>(value: &Option<Address>, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(address) => to.serialize_str(address.as_str()),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Address>, D::Error> {
-        let Some(text) = Option::<Cow<'_, str>>::deserialize(from)? else { return Ok(None) };
-        Address::parse_with(&text, Profile::Deployed).map(Some).map_err(|_| D::Error::custom("an address"))
     }
 }

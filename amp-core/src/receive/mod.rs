@@ -53,7 +53,7 @@ pub use clock::ClockPolicy;
 pub(crate) use content::Content;
 pub use context::{Context, KeySource, SenderKey, Via};
 pub use disposition::{Change, Disposition, Reception};
-pub use effects::{AuditEvent, AuditKind, Effect, EffectError, RiskOutcome};
+pub use effects::{AuditEvent, AuditKind, Effect, RiskOutcome};
 pub use keys::{KnownKey, KnownKeys, RetiredKey};
 pub use memory::Memory;
 pub use quarantine::{QuarantineEntry, QuarantineReason, QuarantineStatus};
@@ -66,3 +66,5 @@ pub use revocation::{Revocation, RevocationReason};
 pub use seen::{FirstOutcome, Released, Seen};
 pub use settings::ReceiverBuilder;
 pub use sighting::Sighting;
+
+pub use crate::stored::EffectError;

@@ -12,9 +12,9 @@ use amp_envelope::{JsonValue, MessageId, QuarantineId, Timestamp, write_json};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::codec;
-use super::effects::EffectError;
 use super::refusal::{Refusal, RefusalReason};
 use crate::scan::Severity;
+use crate::stored::{self, EffectError};
 
 /// How long an entry waits for a decision.
 pub(super) const HELD: Duration = Duration::from_secs(72 * 60 * 60);
@@ -92,7 +92,7 @@ pub struct QuarantineEntry {
     quarantined_at: Timestamp,
     expires_at: Timestamp,
     status: QuarantineStatus,
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     sender: Address,
     message_id: MessageId,
     #[serde(with = "codec")]

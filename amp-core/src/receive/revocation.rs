@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec;
 use super::keys::KnownKeys;
+use crate::stored;
 
 /// A record is kept at least this long, and for good when its key was ever pinned.
 const KEPT: Duration = Duration::from_secs(90 * 86_400);
@@ -73,7 +74,7 @@ impl fmt::Display for RevocationReason {
 pub struct Revocation {
     #[serde(with = "codec::fingerprint")]
     fingerprint: Fingerprint,
-    #[serde(with = "codec::address")]
+    #[serde(with = "stored::address")]
     agent_address: Address,
     revoked_at: Timestamp,
     reason: RevocationReason,
