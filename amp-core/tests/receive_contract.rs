@@ -52,6 +52,28 @@ fn a_refusal_names_code_field_and_rule_and_nothing_of_the_message() {
     }
 }
 
+#[test]
+fn a_refusal_is_not_final_where_the_same_message_may_be_accepted_later() {
+    let message = from_alice(1, "Hello");
+    let bytes = message.to_json();
+    let early = refusal(send(&mut acquainted(), &message, &direct_at(after(-61))));
+    let late = refusal(send(&mut acquainted(), &message, &direct_at(after(301))));
+    let no_key = Context::new(after(5), Via::Direct);
+    let unknown = refusal(receive(&mut receiver(), bytes.as_bytes(), &no_key));
+    let nobody = amp_core::receive::ReplayLimits::default().with_total(0);
+    let full = refusal(send(&mut builder().replay_limits(nobody).build(), &message, &direct()));
+    let codes = [early, late, unknown, full].map(|refusal| (refusal.code(), refusal.is_final()));
+    let expected = ["timestamp_future", "timestamp_expired", "key_not_found", "rate_limited"];
+    assert_eq!(codes, expected.map(|code| (code, false)));
+
+    let forged = draft(ALICE, "Hello").sign_with_nonce(&mallory(), noon(), nonce(2)).unwrap();
+    let blocked = from_alice(3, "a purple volcano");
+    let for_carol = relayed(&message, &[("to", json!("carol@acme.crabmail.ai"))]);
+    for bytes in [forged.to_json().into_bytes(), blocked.to_json().into_bytes(), for_carol, b"{}".to_vec()] {
+        assert!(refusal(receive(&mut acquainted(), &bytes, &direct())).is_final());
+    }
+}
+
 // rule: RECV-10
 #[test]
 fn what_nothing_vouches_for_is_refused_unless_the_host_wants_to_see_it() {

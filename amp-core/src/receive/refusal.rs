@@ -72,6 +72,18 @@ impl RefusalReason {
             Self::Decided => "quarantine_expired",
         }
     }
+
+    /// Whether it stands however often the message comes.
+    const fn is_final(self) -> bool {
+        !matches!(
+            self,
+            Self::TimestampExpired
+                | Self::TimestampFuture
+                | Self::SenderQuota
+                | Self::MemoryFull
+                | Self::KeyNotFound
+        )
+    }
 }
 
 /// A refusal: code, field and rule. Nothing of the message is repeated in it.
@@ -129,6 +141,30 @@ impl Refusal {
     #[must_use]
     pub const fn rule(&self) -> &'static str {
         self.rule
+    }
+
+    /// Whether the refusal stands however often the same message is offered, so that it may be acknowledged as settled.
+    ///
+    /// It does not where only the clock was against it (a stamp that is too old or yet to come: the host's clock may be wrong),
+    /// the room, or that nobody names the sender's key: such a message is left where it is, and comes again. What a person
+    /// has to decide first (a conflict, a grant, a list of senders) stands: its sender has to write again.
+    ///
+    /// ```
+    /// use amp_core::receive::{Context, Disposition, Receiver, Via};
+    /// # use amp_core::prelude::*;
+    /// # let signed = Draft::request("bob@acme.crabmail.ai".parse()?, "Hi", "Hello")
+    /// #     .from(&"alice@acme.crabmail.ai".parse()?)
+    /// #     .sign(&Identity::from_seed(&[7; 32]), "2026-01-31T10:00:00Z".parse()?)?;
+    /// # let bytes = signed.to_json();
+    /// let mut receiver = Receiver::builder("bob@acme.crabmail.ai".parse()?).build();
+    /// let without_key = Context::new("2026-01-31T10:00:05Z".parse()?, Via::Direct);
+    /// let Disposition::Reject(refusal) = receiver.receive(bytes.as_bytes(), &without_key).commit() else { panic!() };
+    /// assert!(!refusal.is_final()); // its provider could not be asked: do not acknowledge the message
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        self.reason.is_final()
     }
 
     /// One answer for whatever the receiver refuses: who is behind it, who may write to it, whom it knows and what it

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use amp_core::connection::{
     Arrived, Backoff, PickUp, PickUpEvent, PickUpSettings, Session, SessionEvent, Ticket, Transmit,
 };
-use amp_core::receive::{Disposition, Effect, FirstOutcome, Receiver, RefusalReason, SenderKey};
+use amp_core::receive::{Disposition, Effect, FirstOutcome, Receiver, SenderKey};
 use amp_core::trust::TrustLevel;
 use amp_core::wire::{Answer as _, AnswerParts, DeliveryStatus, Endpoint, Retry, Routed};
 use amp_core::{JsonValue, Timestamp};
@@ -380,7 +380,7 @@ impl Process {
                 if scene.plan.host == Host::BelievesAnything {
                     scene.ledger.shown(index, &bytes);
                 }
-                if !is_final(refusal.reason()) {
+                if !refusal.is_final() {
                     scene.ledger.puts_off(&bytes);
                     return Ok(());
                 }
@@ -494,19 +494,6 @@ impl Process {
         });
         machines.chain(busy).chain(letters).chain(answers).min().map(|due| due.max(now + 1))
     }
-}
-
-/// Whether a refusal stands however often the message comes: what only the time or the room was against is left in the
-/// queue.
-const fn is_final(reason: RefusalReason) -> bool {
-    !matches!(
-        reason,
-        RefusalReason::TimestampExpired
-            | RefusalReason::TimestampFuture
-            | RefusalReason::MemoryFull
-            | RefusalReason::SenderQuota
-            | RefusalReason::KeyNotFound
-    )
 }
 
 /// Whom the message says it is from: the key is asked for under that address.
