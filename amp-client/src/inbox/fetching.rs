@@ -1,11 +1,12 @@
 //! One look at everything that waits, for programs that run and end (delivery, pick-up; local mailbox).
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use amp_core::envelope::MessageId;
 use amp_core::receive::{Refusal, Via};
 use amp_core::wire::{CarriedKey, GetPending, Pending, PendingMessage};
+use sha2::{Digest as _, Sha256};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -29,6 +30,16 @@ pub struct Fetched {
     held: usize,
     refused: Vec<(Option<MessageId>, Refusal)>,
     put_off: usize,
+}
+
+/// What was seen in a queue. Two entries may have one id: what they say decides whether they are one.
+#[derive(Default)]
+struct Seen(BTreeMap<MessageId, BTreeSet<[u8; 32]>>);
+
+impl Seen {
+    fn is_new(&mut self, id: &MessageId, bytes: &[u8]) -> bool {
+        self.0.entry(id.clone()).or_default().insert(Sha256::digest(bytes).into())
+    }
 }
 
 impl Fetched {
@@ -133,7 +144,7 @@ impl Client {
 
     /// Picks the queue of this registration up to its end.
     async fn pick_up(&self, fetched: &mut Fetched) -> Result<(), Error> {
-        let mut seen = BTreeSet::<MessageId>::new();
+        let mut seen = Seen::default();
         let mut staying = 0_usize;
         for _ in 0..PAGES_MAX {
             // What stays stands before everything new.
@@ -155,12 +166,12 @@ impl Client {
     async fn take_in_page(
         &self,
         page: Pending,
-        seen: &mut BTreeSet<MessageId>,
+        seen: &mut Seen,
         fetched: &mut Fetched,
     ) -> Result<(usize, Vec<MessageId>), Error> {
         let (mut news, mut done) = (0_usize, Vec::new());
         for message in page.messages {
-            if !seen.insert(message.id.clone()) {
+            if !seen.is_new(&message.id, message.message.as_bytes()) {
                 continue;
             }
             news = news.saturating_add(1);
@@ -172,7 +183,7 @@ impl Client {
             fetched.add(taken, Some(id));
         }
         for id in page.unreadable.into_iter().filter_map(|entry| entry.id) {
-            if seen.insert(id.clone()) {
+            if seen.is_new(&id, &[]) {
                 news = news.saturating_add(1);
                 done.push(id);
             }

@@ -5,7 +5,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use amp_core::Timestamp;
 use amp_core::address::Address;
@@ -25,6 +25,9 @@ const FIRM_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Senders of whom it is remembered when they were asked about.
 const ASKED_MAX: usize = 4_096;
 
+/// Answers that are kept.
+const ANSWERS_MAX: usize = 256;
+
 /// A future of a look-up.
 pub(crate) type LookUpFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Option<SenderKey>, Error>> + Send + 'a>>;
@@ -36,14 +39,20 @@ pub(crate) trait LookUp: Send + Sync + 'static {
     fn look_up<'a>(&'a self, address: &'a Address) -> LookUpFuture<'a>;
 }
 
+/// For how long an answer about an unknown sender is believed: whoever forges mail makes nobody ask for every message.
+const ANSWER_LASTS: Duration = Duration::from_secs(30);
+
 /// When senders were last asked about.
 #[derive(Default)]
-pub(super) struct Asked(Mutex<HashMap<Address, Timestamp>>);
+pub(super) struct Asked {
+    asked: Mutex<HashMap<Address, Timestamp>>,
+    answers: Mutex<HashMap<Address, (Timestamp, Option<SenderKey>)>>,
+}
 
 impl Asked {
     /// Whether a sender may be asked about again; if so, that counts as done.
     fn may_ask(&self, address: &Address, after: Duration, now: Timestamp) -> bool {
-        let Ok(mut asked) = self.0.lock() else { return false };
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.get(address).is_some_and(|at| now.abs_diff(*at) < after) {
             return false;
         }
@@ -55,6 +64,21 @@ impl Asked {
         }
         asked.insert(address.clone(), now);
         true
+    }
+
+    /// What was answered about a sender a short while ago.
+    fn answer(&self, address: &Address, now: Timestamp) -> Option<Option<SenderKey>> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, key) = answers.get(address)?;
+        (now.abs_diff(*at) < ANSWER_LASTS).then(|| key.clone())
+    }
+
+    fn keep_answer(&self, address: &Address, key: Option<SenderKey>, now: Timestamp) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if answers.len() >= ANSWERS_MAX {
+            answers.clear();
+        }
+        answers.insert(address.clone(), (now, key));
     }
 }
 
@@ -84,7 +108,17 @@ impl Receiving {
         if is_known && !(is_old && self.inner.asked.may_ask(sender, FIRM_AFTER, now)) {
             return Ok(Known::Pinned);
         }
-        Ok(match self.look_up(sender).await {
+        let kept = if is_known { None } else { self.inner.asked.answer(sender, now) };
+        let answer = match kept {
+            Some(kept) => Ok(kept),
+            None => self.look_up(sender).await,
+        };
+        if let Ok(answer) = &answer
+            && !is_known
+        {
+            self.inner.asked.keep_answer(sender, answer.clone(), now);
+        }
+        Ok(match answer {
             Ok(Some(key)) => Known::Named(Box::new(key)),
             Ok(None) | Err(_) if is_known => Known::Pinned,
             Ok(None) => Known::Unnamed,

@@ -64,7 +64,9 @@ impl State {
     pub(super) async fn catch_up(&mut self, store: &Arc<dyn Store>) -> Result<bool, Error> {
         let from = if self.receiver.is_some() { self.position } else { Position::START };
         let loaded = store.load(from).await?;
-        let is_news = self.receiver.is_none() || loaded.is_whole || !loaded.effects.is_empty();
+        if self.receiver.is_some() && loaded.position == self.position {
+            return Ok(false);
+        }
         match &mut self.receiver {
             Some(receiver) if !loaded.is_whole => {
                 self.effects = self.effects.saturating_add(loaded.effects.len());
@@ -76,7 +78,7 @@ impl State {
             }
         }
         self.position = loaded.position;
-        Ok(is_news)
+        Ok(true)
     }
 
     /// Notes that so many effects were appended, and has them replaced by fewer when they are many.
