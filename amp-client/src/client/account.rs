@@ -70,11 +70,6 @@ impl Account {
         registered.chain(self.local.clone()).collect()
     }
 
-    /// Whether one of the agent's addresses is this one.
-    pub(crate) fn is_own(&self, address: &Address) -> bool {
-        self.addresses().contains(address)
-    }
-
     /// The registration under an address of the agent's own.
     pub(crate) fn registration_of(&self, address: &Address) -> Option<Registration> {
         self.registrations().into_iter().find(|registration| registration.address() == address)

@@ -19,6 +19,8 @@ use crate::error::{Error, ErrorKind};
 #[cfg(unix)]
 use crate::home::Home;
 use crate::http::Http;
+#[cfg(unix)]
+use crate::mailbox::Mailbox;
 use crate::receiving::{Prepare, Receiving};
 use crate::store::{MemoryStore, Store};
 
@@ -178,8 +180,7 @@ impl ClientBuilder {
 
 #[cfg(unix)]
 fn mailbox_of(agent: &crate::home::AgentHome) -> Result<Arc<dyn Store>, Error> {
-    let _ = agent;
-    Ok(Arc::new(MemoryStore::new()))
+    Ok(Arc::new(Mailbox::open(agent.path())?))
 }
 
 /// Which key is in force at a provider: in the middle of a change it is the one whose fingerprint was kept last.

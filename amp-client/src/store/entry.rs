@@ -147,7 +147,7 @@ impl Loaded {
 }
 
 /// A message that is held for review, with its entry.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct HeldMessage {
     /// The entry.
@@ -165,7 +165,7 @@ impl HeldMessage {
 }
 
 /// A message that another program put into the inbox: bytes to be judged.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ForeignMessage {
     /// Its bytes, at most the size of a stored message.
@@ -179,5 +179,22 @@ impl ForeignMessage {
     #[must_use]
     pub const fn new(name: String, bytes: Vec<u8>) -> Self {
         Self { bytes, name }
+    }
+}
+
+/// Shows no bytes of the message.
+impl core::fmt::Debug for HeldMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("HeldMessage")
+            .field("id", self.entry.id())
+            .field("bytes", &self.message.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows no bytes of the message, and not its name, which others may have chosen.
+impl core::fmt::Debug for ForeignMessage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("ForeignMessage").field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
 }

@@ -116,7 +116,7 @@ impl Page {
 
 /// What a list says of a message. All of it is outside text: print it through
 /// [`Printable`](amp_core::trust::Printable).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
     /// What names it.
@@ -164,5 +164,16 @@ impl Summary {
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         Cursor::new(self.received_at.unwrap_or(self.sent_at), self.key.clone())
+    }
+}
+
+/// Shows no subject.
+impl core::fmt::Debug for Summary {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Summary")
+            .field("key", &self.key)
+            .field("status", &self.status)
+            .field("sent_at", &self.sent_at)
+            .finish_non_exhaustive()
     }
 }
