@@ -15,8 +15,11 @@
     reason = "programs have the standard library; the crates they show do not need it"
 )]
 
+#[cfg(unix)]
+pub mod cli;
 pub mod scan_report;
 pub mod simulation;
+pub mod soak;
 pub mod vectors;
 
 /// The first page's example runs as a test of its own.
