@@ -9,7 +9,6 @@ mod incoming;
 mod keys;
 mod reading;
 mod ready;
-mod refusing;
 mod state;
 mod take_in;
 

@@ -97,14 +97,12 @@ impl Inner {
                 return Ok(TakenIn::Refused(refusal));
             };
             let key = MessageKey::of(stored.message());
-            entry = entry.with_message(stored);
+            entry = entry.with_message(stored).releasing(held.entry.id().clone());
             match self.store.append(entry).await {
                 Ok(Appended::Stored(at)) => {
                     *position = at;
                     let Disposition::Deliver(received) = reception.commit() else { return Err(ended()) };
-                    let taken = self.deliver(received, held.message.len());
-                    self.store.remove_held(held.entry.id()).await?;
-                    return Ok(taken);
+                    return Ok(self.deliver(received, held.message.len()));
                 }
                 Ok(Appended::Behind) => {
                     drop(reception);

@@ -12,7 +12,6 @@ use amp_core::receive::{
 use super::incoming::{Incoming, TakenIn};
 use super::keys::Known;
 use super::ready::{Stored, Waiting};
-use super::refusing::is_final;
 use super::state::{State, durable};
 use super::{Inner, Receiving, TRIES_MAX, crowded, ended};
 use crate::clock;
@@ -257,8 +256,12 @@ fn is_doubtful(stored: &StoredMessage) -> bool {
     stored.local().claimed_verified() == Some(false)
 }
 
+/// What only the time, the room or an unknown key was against is left with the provider. A file stays where it is anyway,
+/// and is not looked at again for its time or its key: whoever can write files could make everybody look for ever.
 fn refused(refusal: Refusal, incoming: &Incoming) -> TakenIn {
-    if is_final(refusal.reason(), incoming.via) {
+    let is_settled = incoming.about.is_some()
+        && matches!(refusal.reason(), RefusalReason::TimestampExpired | RefusalReason::KeyNotFound);
+    if refusal.is_final() || is_settled {
         TakenIn::Refused(refusal)
     } else {
         TakenIn::RefusedForNow(refusal)
