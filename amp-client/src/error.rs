@@ -1,8 +1,8 @@
 //! Why the client did not do what it was asked, and whether to ask again.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt;
-use std::borrow::Cow;
-use std::boxed::Box;
 
 use amp_core::envelope::Timestamp;
 use amp_core::wire::{ApiError, Retry};

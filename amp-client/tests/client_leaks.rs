@@ -191,8 +191,10 @@ async fn a52_no_log_and_no_debug_holds_a_secret_or_a_message() {
     let wrong = alice.admin("amp_live_sk_a_wrong_key_of_mine".parse().unwrap()).unwrap();
     secrets.push("amp_live_sk_a_wrong_key_of_mine".into());
     shown.error(&wrong.quarantine().await.unwrap_err());
+    let hasty = Client::builder(provider.url()).in_memory().timeout(Duration::from_secs(2));
+    let hasty = hasty.register("eve").await.unwrap();
     provider.stop().await;
-    shown.error(&alice.send(Draft::request(bob.address(), SUBJECT, TEXT)).await.unwrap_err());
+    shown.error(&hasty.send(Draft::request(bob.address(), SUBJECT, TEXT)).await.unwrap_err());
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("amp.send") && log.contains("POST /route"), "something was logged");

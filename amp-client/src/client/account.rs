@@ -1,12 +1,13 @@
 //! Who the agent is to its providers: its registrations, its keys, and the way to call (provider API; identity).
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
-use std::boxed::Box;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::vec::Vec;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use amp_core::receive::SenderKey;
 use amp_core::wire::{ApiErrorCode, ApiUrl, Resolve};
@@ -93,8 +94,7 @@ impl Account {
         address: &Address,
         registrations: &'r [Registration],
     ) -> Option<&'r Registration> {
-        let mut known = KnownProviders::new();
-        registrations.iter().for_each(|one| drop(known.insert(one.provider().clone())));
+        let known = known_providers(registrations);
         let provider_of = |address: &Address| address.clone().with_known_providers(&known);
         let wanted = provider_of(address);
         let by_name = registrations.iter().find(|one| one.provider().as_str() == wanted.provider());
@@ -143,6 +143,15 @@ impl Account {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The providers that the agent is registered with.
+pub(super) fn known_providers(registrations: &[Registration]) -> KnownProviders {
+    let mut known = KnownProviders::new();
+    for registration in registrations {
+        known.insert(registration.provider().clone());
+    }
+    known
 }
 
 /// Whether a provider says that nobody has the address.

@@ -1,9 +1,9 @@
 //! What a provider's administrator and the owner of agents ask for, with keys of their own (guardrails; provider API).
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use std::sync::Arc;
-use std::vec::Vec;
 
 use amp_core::envelope::QuarantineId;
 use amp_core::identity::ApiKey;

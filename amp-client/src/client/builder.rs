@@ -1,10 +1,10 @@
 //! Setting up a client (provider API, registration).
 
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use std::string::String;
-use std::sync::Arc;
-use std::vec::Vec;
 
 use amp_core::envelope::Dialect;
 use amp_core::identity::{ApiKey, RegistrationRecord};

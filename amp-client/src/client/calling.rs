@@ -1,8 +1,8 @@
 //! One call, made until it is answered, refused or too late (provider API, limits).
 
+use alloc::borrow::Cow;
+use alloc::sync::Arc;
 use core::time::Duration;
-use std::borrow::Cow;
-use std::sync::Arc;
 
 use amp_core::connection::Backoff;
 use amp_core::identity::ApiKey;

@@ -1,7 +1,7 @@
 //! What the provider says about itself, its agents and this one; and any other call (provider API).
 
-use std::string::String;
-use std::vec::Vec;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use amp_core::wire::{
     Card, GetCard, GetInfo, GetMe, Info, ListAgents, ListedAgent, Me, Request, UpdateMe, Updated,

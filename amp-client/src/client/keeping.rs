@@ -1,7 +1,8 @@
 //! Where registrations and keys are kept, so that the next process has them (local mailbox; identity, rotation).
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::vec::Vec;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::sync::{Mutex, PoisonError};
 
 use amp_core::connection::PreparedRotation;
 use amp_core::identity::{ApiKey, RegistrationRecord};
@@ -55,12 +56,11 @@ impl Keeping {
 
     /// Keeps a registration durably, in place of an older one with the same provider.
     pub(super) async fn keep(&self, registration: &Registration) -> Result<(), Error> {
-        let record = registration.record()?;
         match self {
-            Self::Process(_) => Ok(drop(record)),
+            Self::Process(_) => Ok(()),
             #[cfg(unix)]
             Self::Home(home) => {
-                let home = Arc::clone(home);
+                let (home, record) = (Arc::clone(home), registration.record()?);
                 blocking(move || home.agent().save_registration(&record)).await
             }
         }
@@ -68,12 +68,11 @@ impl Keeping {
 
     /// Forgets a registration.
     pub(super) async fn forget(&self, registration: &Registration) -> Result<(), Error> {
-        let provider = registration.provider().clone();
         match self {
-            Self::Process(_) => Ok(drop(provider)),
+            Self::Process(_) => Ok(()),
             #[cfg(unix)]
             Self::Home(home) => {
-                let home = Arc::clone(home);
+                let (home, provider) = (Arc::clone(home), registration.provider().clone());
                 blocking(move || home.agent().remove_registration(&provider).map(drop)).await
             }
         }

@@ -18,9 +18,9 @@ mod rotating;
 mod sending;
 mod trace;
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
-use std::sync::Arc;
-use std::vec::Vec;
 
 use amp_core::wire::ApiUrl;
 use amp_core::{Address, VerifyingKey};
@@ -32,7 +32,7 @@ pub use registration::Registration;
 pub use resolving::Peer;
 pub use trace::TraceContext;
 
-pub(crate) use account::{Account, Shared};
+pub(crate) use account::Shared;
 
 use crate::error::{Error, ErrorKind};
 use crate::store::Store;

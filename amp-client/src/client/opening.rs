@@ -1,15 +1,16 @@
 //! From a builder to a client: the agent's key, its registrations, its store (local mailbox; identity, records).
 
-use std::string::String;
-use std::sync::{Arc, Mutex, RwLock};
-use std::vec::Vec;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use std::sync::{Mutex, RwLock};
 
 use amp_core::identity::RegistrationRecord;
 use amp_core::wire::ApiUrl;
-use amp_core::{Address, AgentName, Identity, KnownProviders};
+use amp_core::{Address, AgentName, Identity};
 
 use super::Client;
-use super::account::{Account, Settings, Shared, not_registered};
+use super::account::{Account, Settings, Shared, known_providers, not_registered};
 use super::builder::{ClientBuilder, Place, Wanted};
 #[cfg(unix)]
 use super::keeping::blocking;
@@ -199,9 +200,7 @@ fn key_of<'k>(
 fn receiving(account: &Arc<Account>, store: &Arc<dyn Store>, prepare: Vec<Prepare>) -> Receiving {
     let providers = Arc::clone(account);
     let prepare: Prepare = Arc::new(move |receiver| {
-        let mut known = KnownProviders::new();
-        providers.registrations().iter().for_each(|one| drop(known.insert(one.provider().clone())));
-        let receiver = receiver.known_providers(known);
+        let receiver = receiver.known_providers(known_providers(&providers.registrations()));
         prepare.iter().fold(receiver, |receiver, prepare| prepare(receiver))
     });
     let keys: Arc<Account> = Arc::clone(account);

@@ -1,7 +1,7 @@
 //! Asking a provider for an address (provider API, registration).
 
-use std::string::{String, ToString as _};
-use std::sync::Arc;
+use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
 
 use amp_core::identity::ApiKey;
 use amp_core::wire::{ApiErrorCode, ApiUrl, Delivery, Register, Registered, Request as _};

@@ -1,8 +1,9 @@
 //! Where this agent is registered, as a client uses it (identity, records).
 
+use alloc::string::ToString;
+use alloc::sync::Arc;
 use core::fmt;
-use std::string::ToString;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use amp_core::identity::{ApiKey, RegistrationRecord};
 use amp_core::wire::{ApiUrl, Registered};

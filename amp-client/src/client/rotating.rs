@@ -1,8 +1,8 @@
 //! Going over to new keys without ever being without one (identity, rotation; provider API, authentication).
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
-use std::sync::Arc;
-use std::vec::Vec;
 
 use amp_core::Identity;
 use amp_core::connection::{

@@ -1,7 +1,7 @@
 //! Signing and sending: from the address that fits, under one idempotency key, once (delivery; identity, records).
 
-use std::string::String;
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
 
 use amp_core::envelope::{IdempotencyKey, Message, MessageId, StoredMessage};
 use amp_core::wire::{ApiUrl, DeliveryStatus, Endpoint, Request as _, Route, Routed};

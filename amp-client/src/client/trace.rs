@@ -1,10 +1,10 @@
 //! W3C trace context, carried in the signed payload as `context.trace` (messages, context).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
-use std::borrow::ToOwned;
-use std::string::String;
-use std::vec::Vec;
 
 use amp_core::envelope::{JsonValue, write_json};
 use amp_core::receive::Received;
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_tracestate_obeys_the_standards_grammar() {
         let members =
-            |count: usize| (0..count).map(|at| std::format!("k{at}=v")).collect::<Vec<_>>().join(",");
+            |count: usize| (0..count).map(|at| alloc::format!("k{at}=v")).collect::<Vec<_>>().join(",");
         for fine in ["a=1", "a=1,b=2", "a=1 , b=2,,", "fw529a3039@dt=FfffffC", "a/b*_-9= x", "0t@s=1"] {
             assert!(TraceContext::parse(PARENT, Some(fine)).is_ok(), "{fine}");
         }

@@ -1,5 +1,5 @@
 //! A provider made of a script, and what the tests of the client share.
-#![allow(dead_code, reason = "each test uses some of it")]
+#![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
