@@ -158,6 +158,14 @@ impl AgentHome {
         Ok(key)
     }
 
+    /// The agent's mailbox.
+    ///
+    /// # Errors
+    /// As [`Mailbox::open`](crate::mailbox::Mailbox::open).
+    pub fn mailbox(&self) -> Result<crate::mailbox::Mailbox, crate::store::StoreError> {
+        crate::mailbox::Mailbox::open(&self.path)
+    }
+
     /// Where the agent is registered, by the names of the files. One that is no registration is left out, and reported as an
     /// event.
     ///

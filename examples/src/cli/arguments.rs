@@ -1,0 +1,310 @@
+//! What each command takes.
+
+use std::path::PathBuf;
+
+use amp_client::Address;
+use amp_client::Profile;
+use amp_client::envelope::{Dialect, MessageId, MessageType, Priority, QuarantineId};
+use amp_client::wire::ApiUrl;
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused or failed; 2 the arguments are not understood; 3 no such agent, address or message;
+4 not verified; 5 the provider was not reached or did not answer in time, so that trying again makes sense.
+
+A text given as `-` is read from standard input, and so is a file. Secrets are never arguments.
+The home is --home, else $AMP_DIR, else ~/.agent-messaging. NO_COLOR switches colours off.";
+
+/// Messages between agents (AMP): from a home directory that is shared with the other AMP programs of this user.
+#[derive(Parser)]
+#[command(name = "amp", version, after_help = EXIT_CODES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args)]
+pub(super) struct Common {
+    /// The home directory
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    pub(super) home: Option<PathBuf>,
+    /// Which agent of the home, by name or id
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) agent: Option<String>,
+    /// Answers in JSON, a line each, in ASCII
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// How long a call to a provider may take, in seconds
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    pub(super) timeout: u64,
+    /// Calls a provider on this host without TLS, though it is not on this machine or a local network
+    #[arg(long, global = true, value_name = "HOST")]
+    pub(super) allow_plain_http: Vec<String>,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Makes an agent: its key, its files, its local address
+    Init(Init),
+    /// Registers the agent with a provider
+    Register(Register),
+    /// Sends a message
+    Send(Send),
+    /// Lists messages
+    Inbox(Inbox),
+    /// Shows a message, and marks it as read
+    Read(Read),
+    /// Answers a message
+    Reply(Reply),
+    /// Takes in what waits at the providers and in the shared mailbox
+    Fetch,
+    /// Shows messages as they come, until it is interrupted
+    Watch(Watch),
+    /// Removes messages
+    Delete(Delete),
+    /// Lists, approves or rejects messages that are held for review
+    Held(Held),
+    /// Tells what there is: addresses, registrations, unread messages
+    Status,
+    /// Tells who the agent is
+    Identity,
+    /// Asks the provider who has an address, and remembers the key
+    Resolve(Resolve),
+    /// Verifies the signature of a message in a file
+    Verify(Verify),
+    /// Explains why a message in a file does not verify
+    Explain(Explain),
+    /// Lists or downloads the attachments of a message
+    Attachments(Attachments),
+    /// Replaces keys
+    Keys(Keys),
+}
+
+#[derive(Args)]
+pub(super) struct Init {
+    /// The agent's name: letters, digits, - and _
+    pub(super) name: String,
+    /// Its organization, which stands in its local address
+    #[arg(long, default_value = "default")]
+    pub(super) tenant: String,
+}
+
+#[derive(Args)]
+pub(super) struct Register {
+    /// The base URL of the provider's API
+    pub(super) api: ApiUrl,
+    /// The name to register; the agent's own unless it is given
+    #[arg(long)]
+    pub(super) name: Option<String>,
+    /// The tenant to register in
+    #[arg(long)]
+    pub(super) tenant: Option<String>,
+    /// What people call the agent
+    #[arg(long)]
+    pub(super) alias: Option<String>,
+    /// A file with the key of the agent's owner
+    #[arg(long, value_name = "FILE")]
+    pub(super) owner_key: Option<PathBuf>,
+    /// A file with an invitation into a closed tenant
+    #[arg(long, value_name = "FILE")]
+    pub(super) invite: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Send {
+    /// The recipient; a name alone is one of the own tenant
+    pub(super) to: String,
+    /// The subject
+    pub(super) subject: String,
+    /// The text
+    pub(super) text: String,
+    /// What kind of message it is
+    #[arg(long = "type", value_name = "TYPE", default_value = "notification")]
+    pub(super) kind: MessageType,
+    /// How urgent it is: low, normal, high or urgent
+    #[arg(long, default_value = "normal")]
+    pub(super) priority: Priority,
+    /// More for the recipient, as a JSON object
+    #[arg(long, value_name = "JSON")]
+    pub(super) context: Option<String>,
+    /// A file to go with it; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(super) attach: Vec<PathBuf>,
+    /// The content type of the files; guessed from their names unless it is given
+    #[arg(long, value_name = "TYPE")]
+    pub(super) content_type: Option<String>,
+    /// Asks for word of the delivery
+    #[arg(long)]
+    pub(super) receipt: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Inbox {
+    /// All messages, not the unread ones alone
+    #[arg(long, conflicts_with = "read")]
+    pub(super) all: bool,
+    /// Only messages that were read
+    #[arg(long)]
+    pub(super) read: bool,
+    /// The messages that were sent
+    #[arg(long)]
+    pub(super) sent: bool,
+    /// Only from, or to, this address
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(super) with: Option<Address>,
+    /// Only of this thread
+    #[arg(long, value_name = "ID", value_parser = message_id)]
+    pub(super) thread: Option<MessageId>,
+    /// At most so many
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// Tells the number of unread messages, and nothing else
+    #[arg(long)]
+    pub(super) count: bool,
+}
+
+/// Names a message.
+#[derive(Args)]
+pub(super) struct Which {
+    /// The message's id
+    #[arg(value_parser = message_id)]
+    pub(super) id: MessageId,
+    /// Whose message, if several have the id
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(super) with: Option<Address>,
+}
+
+#[derive(Args)]
+pub(super) struct Read {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Leaves it unread
+    #[arg(long)]
+    pub(super) keep_unread: bool,
+    /// Sends no receipt to its sender
+    #[arg(long)]
+    pub(super) no_receipt: bool,
+    /// Shows the text as it was written, without the wrapper that protects a model
+    #[arg(long)]
+    pub(super) raw: bool,
+    /// A message that was sent
+    #[arg(long, conflicts_with_all = ["keep_unread", "no_receipt"])]
+    pub(super) sent: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Reply {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// The text
+    pub(super) text: String,
+}
+
+#[derive(Args)]
+pub(super) struct Watch {
+    /// Ends after so many messages
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) count: Option<u64>,
+    /// Ends after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) seconds: Option<u64>,
+}
+
+#[derive(Args)]
+pub(super) struct Delete {
+    /// The messages' ids
+    #[arg(required = true, value_parser = message_id)]
+    pub(super) ids: Vec<MessageId>,
+    /// Whose messages, if several have the id
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub(super) with: Option<Address>,
+    /// Messages that were sent
+    #[arg(long)]
+    pub(super) sent: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Held {
+    /// Delivers this one
+    #[arg(long, value_name = "ID", conflicts_with = "reject")]
+    pub(super) approve: Option<QuarantineId>,
+    /// Removes this one
+    #[arg(long, value_name = "ID")]
+    pub(super) reject: Option<QuarantineId>,
+}
+
+#[derive(Args)]
+pub(super) struct Resolve {
+    /// The address
+    #[arg(value_parser = address)]
+    pub(super) address: Address,
+    /// The fingerprint that was compared over another channel: the key is confirmed if it is that one
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(super) confirm: Option<amp_client::crypto::Fingerprint>,
+}
+
+#[derive(Args)]
+pub(super) struct Verify {
+    /// The file, `{"envelope":…,"payload":…}`
+    pub(super) file: PathBuf,
+    /// The sender's public key, a PEM file; else the one that is remembered, or that the provider names
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Explain {
+    /// The file, `{"envelope":…,"payload":…}`
+    pub(super) file: PathBuf,
+    /// The sender's public key, a PEM file
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: Option<PathBuf>,
+    /// The message as it was before it travelled
+    #[arg(long, value_name = "FILE")]
+    pub(super) original: Option<PathBuf>,
+    /// The canonical form under which it ought to verify; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub(super) dialect: Vec<Dialect>,
+}
+
+#[derive(Args)]
+pub(super) struct Attachments {
+    #[command(flatten)]
+    pub(super) which: Which,
+    /// Downloads the attachment of this id or name; may be given again
+    #[arg(long, value_name = "ATTACHMENT")]
+    pub(super) get: Vec<String>,
+    /// Downloads all of them
+    #[arg(long, conflicts_with = "get")]
+    pub(super) get_all: bool,
+    /// Where to; `attachments/` in the agent's directory unless it is given
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(super) to: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    pub(super) command: KeysCommand,
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeysCommand {
+    /// Replaces the signing key, at all providers
+    Rotate,
+    /// Replaces the API key of the first registration
+    RotateApi,
+}
+
+/// Addresses as the deployed programs write them.
+fn address(text: &str) -> Result<Address, amp_client::AddressError> {
+    Address::parse_with(text, Profile::Deployed)
+}
+
+fn message_id(text: &str) -> Result<MessageId, amp_client::envelope::IdError> {
+    MessageId::parse_with(text, Profile::Deployed)
+}

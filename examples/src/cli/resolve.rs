@@ -1,0 +1,66 @@
+//! `amp resolve`: who has an address, and how firmly the key is known.
+
+use amp_client::Address;
+use amp_client::VerifyingKey;
+use amp_client::crypto::Fingerprint;
+use amp_client::trust::PinState;
+use serde_json::{Value, json};
+
+use super::arguments::{Common, Resolve};
+use super::failure::{Exit, Failure};
+use super::opening;
+use super::screen::{Answer, Page, Screen, Style};
+
+pub(super) async fn run(
+    common: &Common,
+    arguments: &Resolve,
+    screen: &mut Screen<'_>,
+) -> Result<Exit, Failure> {
+    let client = opening::client(common).await?;
+    let peer = client.resolve(&arguments.address).await?;
+    let key = peer.key().clone();
+    let mut pin = peer.pin();
+    if let Some(compared) = &arguments.confirm {
+        if compared.matches(&key).is_none() {
+            return Err(Failure::new(
+                Exit::NotVerified,
+                "the key has another fingerprint, nothing was confirmed",
+            ));
+        }
+        client.confirm_key(&arguments.address, &key).await?;
+        pin = PinState::Confirmed;
+    }
+    let alias = peer.resolved().alias.clone();
+    screen.show(&Found { address: arguments.address.clone(), key, pin, alias })?;
+    Ok(Exit::Done)
+}
+
+struct Found {
+    address: Address,
+    key: VerifyingKey,
+    pin: PinState,
+    alias: Option<String>,
+}
+
+impl Answer for Found {
+    fn page(&self, page: &mut Page) {
+        page.own("address      ").styled(Style::Bold, &self.address).end();
+        if let Some(alias) = &self.alias {
+            page.own("alias        ").name(alias).end();
+        }
+        page.own("key          ").value(self.key.algorithm().as_str()).own("  ").value(self.pin).end();
+        page.own("fingerprint  ").value(self.key.fingerprint()).end();
+        page.own("over its DER ").value(Fingerprint::of_spki_der(&self.key)).end();
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "address": self.address.as_str(),
+            "alias": self.alias,
+            "algorithm": self.key.algorithm().as_str(),
+            "pin": self.pin.as_str(),
+            "fingerprint": self.key.fingerprint().to_string(),
+            "spki_fingerprint": Fingerprint::of_spki_der(&self.key).to_string(),
+        })
+    }
+}
