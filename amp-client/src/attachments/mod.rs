@@ -7,6 +7,8 @@ mod directory;
 mod download;
 mod progress;
 mod source;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use download::{DownloadTo, DownloadedFile};

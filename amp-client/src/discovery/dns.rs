@@ -10,6 +10,8 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts,
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 
+/// Longest wait for an answer to one of the tries.
+const TRY_MAX: Duration = Duration::from_secs(3);
 /// Most records of one name that are looked at.
 const RECORDS_MAX: usize = 32;
 
@@ -35,6 +37,7 @@ impl Dns {
             None => TokioResolver::builder_tokio().ok()?,
         };
         builder.options_mut().cache_size = 0;
+        builder.options_mut().timeout = TRY_MAX;
         builder.options_mut().use_hosts_file = ResolveHosts::Never;
         Some(Self { resolver: builder.build().ok()? })
     }

@@ -243,7 +243,11 @@ impl Providers {
         match outcome {
             Err(error @ DiscoveryError::Full) => Err(Error::new(ErrorKind::Setup, STEP).because(error)),
             Err(error) => {
-                tracing::debug!(source = source.as_str(), code = error.code(), "a provider's record is refused");
+                tracing::debug!(
+                    source = source.as_str(),
+                    code = error.code(),
+                    "a provider's record is refused"
+                );
                 Ok(())
             }
             Ok(()) => Ok(()),

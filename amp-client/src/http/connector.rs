@@ -80,8 +80,12 @@ impl Http {
         limit: Duration,
     ) -> Result<AnswerParts, HttpError> {
         let client = self.client(self.inner.access.check_api(api)?)?;
-        let request = request.into_http(api, key)?;
+        let mut request = request.into_http(api, key)?;
         let method = request.method().clone();
+        if request.body().is_empty() && !matches!(method, Method::GET | Method::HEAD) {
+            // There are servers that want to be told.
+            request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from(0));
+        }
         let request = Request::try_from(request).map_err(|error| of_reqwest(&error))?;
         let answer = async {
             let response = client.execute(request).await.map_err(|error| of_reqwest(&error))?;

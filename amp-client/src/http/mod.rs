@@ -9,6 +9,8 @@ mod answer;
 mod connector;
 mod error;
 mod resolver;
+#[cfg(test)]
+pub(crate) mod scripted;
 mod socket;
 #[cfg(test)]
 mod tests;

@@ -52,6 +52,7 @@ pub(crate) enum SocketEvent {
 /// An open WebSocket. Dropping it closes the connection.
 pub(crate) struct Socket {
     stream: WebSocketStream<Upgraded>,
+    is_over: bool,
 }
 
 impl Socket {
@@ -84,7 +85,8 @@ impl Socket {
             .max_write_buffer_size(WRITE_BUFFER_BYTES)
             .max_message_size(Some(FRAME_MAX_BYTES))
             .max_frame_size(Some(FRAME_MAX_BYTES));
-        Ok(Self { stream: WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await })
+        let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
+        Ok(Self { stream, is_over: false })
     }
 
     /// Writes a text frame.
@@ -99,14 +101,19 @@ impl Socket {
 
     /// What happens next. Waits for as long as nothing does; dropping the future loses nothing.
     pub(crate) async fn next(&mut self) -> SocketEvent {
-        match self.stream.next().await {
+        if self.is_over {
+            return SocketEvent::Closed(None);
+        }
+        let event = match self.stream.next().await {
             Some(Ok(Message::Text(text))) => SocketEvent::Text(text.to_string()),
             Some(Ok(Message::Binary(_))) => SocketEvent::Binary,
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => SocketEvent::Control,
             Some(Ok(Message::Close(frame))) => SocketEvent::Closed(frame.map(|frame| frame.code.into())),
             // Also a frame that is larger than frames are.
             Some(Err(_)) | None => SocketEvent::Closed(None),
-        }
+        };
+        self.is_over = matches!(event, SocketEvent::Closed(_));
+        event
     }
 
     /// Closes with this code.
