@@ -3,6 +3,7 @@
 //! [`Client::upload`](crate::Client::upload) sends an [`UploadFile`] and gives the object for a message;
 //! [`Client::download`](crate::Client::download) hands out a [`DownloadedFile`] that is what its sender signed.
 
+mod carrying;
 mod directory;
 mod download;
 mod progress;

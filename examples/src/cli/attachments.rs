@@ -24,6 +24,10 @@ pub(super) async fn run(
     let Reading::Proven(received) = reading(&client, &found.key).await? else {
         return Err(Failure::new(Exit::NotVerified, "nothing vouches for the message, nor for its files"));
     };
+    // The provider that carried the message has its files.
+    let to = received.verified().to();
+    let carrier = client.registrations().into_iter().find(|one| *one.address() == to);
+    let client = carrier.map_or_else(|| Ok(client.clone()), |carrier| client.at_registration(&carrier))?;
     let files = attachments(received.verified());
     if !arguments.get_all && arguments.get.is_empty() {
         if files.is_empty() {
@@ -47,10 +51,7 @@ pub(super) async fn run(
             return Err(Failure::new(Exit::Failed, "what the message says of the file cannot be read"));
         };
         let to = directory_of(&to, file)?;
-        let _ = (attachment, DownloadTo::directory(to));
-        let downloaded: Result<DownloadedFile, _> =
-            Err(Failure::new(Exit::Failed, "files cannot be downloaded by this version"));
-        let downloaded = downloaded?;
+        let downloaded = client.download(attachment, DownloadTo::directory(to)).await?;
         screen.show(&Done(&downloaded))?;
     }
     Ok(Exit::Done)

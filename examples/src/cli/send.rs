@@ -38,10 +38,10 @@ pub(super) async fn run(
     show(&client.send(outgoing).await?, screen)
 }
 
-async fn attach(_: &Client, draft: Draft, path: &Path, kind: Option<&str>) -> Result<Draft, Failure> {
+async fn attach(client: &Client, draft: Draft, path: &Path, kind: Option<&str>) -> Result<Draft, Failure> {
     let kind = kind.unwrap_or_else(|| content_type(path));
-    let _ = (draft, UploadFile::open(path, kind)?);
-    Err(Failure::new(Exit::Failed, "files cannot be sent by this version"))
+    let uploaded = client.upload(UploadFile::open(path, kind)?).await?;
+    Ok(draft.attachment_json(&uploaded.object())?)
 }
 
 /// A few types that are told by the name.
