@@ -221,6 +221,19 @@ async fn a52_what_a_provider_repeats_of_the_key_is_not_shown() {
 }
 
 #[tokio::test]
+async fn a52_an_answer_that_cannot_be_read_is_not_repeated_with_the_key_in_it() {
+    let provider = Scripted::start(|seen, _| {
+        let answer = registered(&seen.body, "http://x.example", "http://x.example");
+        let front = format!(r#"{{"api_key":"{API_KEY}","#);
+        Answer::Json(201, answer.replacen('{', &front, 1).replacen('}', "", 1))
+    })
+    .await;
+    let error = Client::builder(provider.url()).in_memory().register("alice").await.unwrap_err();
+    check_shown(&error);
+    assert_eq!(error.kind(), ErrorKind::BadAnswer);
+}
+
+#[tokio::test]
 async fn a60_a_registration_is_for_the_key_and_the_name_that_were_asked_for() {
     let spoilers: [fn(&mut serde_json::Value); 5] = [
         |answer| answer["fingerprint"] = Identity::from_seed(&[9; 32]).fingerprint().to_string().into(),

@@ -273,6 +273,26 @@ async fn an_agent_of_two_providers_uses_the_one_of_the_recipient() {
     let _ = url;
 }
 
+#[tokio::test]
+async fn the_deployed_provider_is_spoken_to_as_it_is() {
+    let provider = Loopback::builder().deployed().without_limits().start().await.unwrap();
+    let (alice, bob) = pair(&provider).await;
+    let sent = alice.send(hello(&bob)).await.unwrap();
+    let received = receive(&bob).await;
+    assert_eq!((received.from(), received.trust()), (alice.address(), TrustLevel::Verified));
+    bob.mark_read(&received).await.unwrap();
+    bob.send(received.reply("Yes.")).await.unwrap();
+    assert!(receive(&alice).await.is_answer_to(sent.message()));
+    let error = builder(&provider).register("alice").await.unwrap_err();
+    assert_eq!(error.code(), Some("name_taken"));
+    assert!(!error.api().unwrap().suggestions().is_empty());
+    let error = builder(&provider).tenant("other").register("carol").await.unwrap_err();
+    assert_eq!(error.code(), Some("invalid_field"));
+    alice.rotate_keys().await.unwrap();
+    alice.send(hello(&bob)).await.unwrap();
+    assert_eq!(alice.resolve(&bob.address()).await.unwrap().key(), &bob.verifying_key());
+}
+
 #[cfg(unix)]
 mod home {
     use amp_client::Home;

@@ -125,9 +125,15 @@ impl Account {
     }
 }
 
-/// Reads the answer to a request.
+/// Reads the answer to a request. What cannot be read is not repeated in the error: keys and messages stand in answers.
 pub(super) fn read<R: Request>(request: &R, answer: &AnswerParts) -> Result<R::Answer, Error> {
-    request.read_answer(answer).map_err(|error| refused(R::ENDPOINT, error))
+    request.read_answer(answer).map_err(|error| {
+        let error = match error.excerpt() {
+            Some(_) => request.read_answer(&AnswerParts::new(answer.status)).err().unwrap_or(error),
+            None => error,
+        };
+        refused(R::ENDPOINT, error)
+    })
 }
 
 /// Makes a call until it is answered.
@@ -264,6 +270,41 @@ fn without_key(answer: AnswerParts, key: Option<&ApiKey>) -> AnswerParts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An attempt at sending that failed, and when it may be made again.
+    fn failure(retry: Retry) -> Failure {
+        let error = Error::new(crate::ErrorKind::Refused, "POST /route");
+        Failure { error, retry, may_repeat: true }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_are_what_the_provider_asks_for_and_end_with_the_time_of_the_call() {
+        let (begun, time) = (Instant::now(), Duration::from_secs(30));
+        let mut attempts = Attempts::new(Endpoint::Route, time);
+        let in_ten = clock::now().saturating_add(Duration::from_secs(10));
+        attempts.pause(failure(Retry::At(in_ten))).await.unwrap();
+        assert!(begun.elapsed() > Duration::from_secs(8) && begun.elapsed() <= Duration::from_secs(10));
+        let late = clock::now().saturating_add(Duration::from_secs(25));
+        attempts.pause(failure(Retry::At(late))).await.unwrap_err();
+        attempts.pause(failure(Retry::Never)).await.unwrap_err();
+        attempts.pause(Failure { may_repeat: false, ..failure(Retry::Backoff) }).await.unwrap_err();
+        let mut count = 0;
+        while attempts.pause(failure(Retry::Backoff)).await.is_ok() {
+            count += 1;
+        }
+        assert!((2..20).contains(&count), "{count}");
+        assert!(begun.elapsed() < time && attempts.limit() <= time / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a60_waits_of_nothing_at_all_do_not_become_a_flood() {
+        let mut attempts = Attempts::new(Endpoint::Route, Duration::from_secs(60));
+        let mut count = 0;
+        while attempts.pause(failure(Retry::At(clock::now()))).await.is_ok() {
+            count += 1;
+        }
+        assert!(count < 20, "{count}");
+    }
 
     #[test]
     fn a52_a_refusal_that_repeats_the_api_key_is_not_shown() {
