@@ -83,3 +83,22 @@ impl AsyncWrite for Deadlined {
         this.watch(polled, cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The clock is paused: whoever waits for nothing but the deadline meets it at once.
+    #[tokio::test(start_paused = true)]
+    async fn a56_whoever_reads_nothing_is_not_written_to_for_ever() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut stream = Deadlined::new(listener.accept().await.unwrap().0);
+        let error = stream.write_all(&alloc::vec![0; 64 * 1024 * 1024]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(silent);
+    }
+}
