@@ -29,6 +29,7 @@ pub(crate) use keys::LookUp;
 pub(crate) use reading::Turn;
 pub(crate) use ready::{Ready, Stored, Waiting};
 use state::State;
+pub(crate) use state::scanner;
 
 /// How often an entry is decided again because others appended before it.
 const TRIES_MAX: u32 = 64;

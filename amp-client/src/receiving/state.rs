@@ -135,7 +135,7 @@ fn build(addresses: &[Address], prepare: &Prepare, effects: &[Effect]) -> Result
 }
 
 /// One scanner for all clients of the process: it takes a tenth of a second to build.
-fn scanner() -> Arc<Scanner> {
+pub(crate) fn scanner() -> Arc<Scanner> {
     static SCANNER: OnceLock<Arc<Scanner>> = OnceLock::new();
     Arc::clone(SCANNER.get_or_init(Arc::default))
 }

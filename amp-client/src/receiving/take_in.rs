@@ -261,11 +261,7 @@ fn is_doubtful(stored: &StoredMessage) -> bool {
 fn refused(refusal: Refusal, incoming: &Incoming) -> TakenIn {
     let is_settled = incoming.about.is_some()
         && matches!(refusal.reason(), RefusalReason::TimestampExpired | RefusalReason::KeyNotFound);
-    if refusal.is_final() || is_settled {
-        TakenIn::Refused(refusal)
-    } else {
-        TakenIn::RefusedForNow(refusal)
-    }
+    if refusal.is_final() || is_settled { TakenIn::Refused(refusal) } else { TakenIn::RefusedForNow(refusal) }
 }
 
 /// Notes for the host's records: what happened, by which code, and no text.
