@@ -230,6 +230,7 @@ async fn a52_an_answer_that_cannot_be_read_is_not_repeated_with_the_key_in_it() 
     .await;
     let error = Client::builder(provider.url()).in_memory().register("alice").await.unwrap_err();
     check_shown(&error);
+    assert_eq!(error.api().unwrap().excerpt(), None, "a host prints what it finds there");
     assert_eq!(error.kind(), ErrorKind::BadAnswer);
 }
 
