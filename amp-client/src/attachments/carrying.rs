@@ -15,7 +15,9 @@ impl Client {
     /// upload; a provider forgets files that no message refers to.
     ///
     /// # Errors
-    /// [`ErrorKind::File`](crate::ErrorKind::File) when it cannot be read, is too large, or changes meanwhile; as
+    /// [`ErrorKind::File`](crate::ErrorKind::File) when it cannot be read, or becomes shorter meanwhile;
+    /// [`ErrorKind::Message`](crate::ErrorKind::Message) for a program, for what is too large, and for what the provider's
+    /// checks refuse; [`ErrorKind::BadAnswer`](crate::ErrorKind::BadAnswer) when the provider describes another file; as
     /// [`call`](Self::call) besides.
     pub async fn upload(&self, file: UploadFile) -> Result<Uploaded, Error> {
         let at = self.at()?;
@@ -30,8 +32,9 @@ impl Client {
     /// to the agent's own provider alone. Dropping the future deletes what was written.
     ///
     /// # Errors
-    /// [`ErrorKind::Message`](crate::ErrorKind::Message) when the message does not say enough of the file, or says something
-    /// else than it is; [`ErrorKind::Target`](crate::ErrorKind::Target) for an address that is not vetted;
+    /// [`ErrorKind::Message`](crate::ErrorKind::Message) when the message does not say enough of the file;
+    /// [`ErrorKind::BadAnswer`](crate::ErrorKind::BadAnswer) when the file is not what its sender signed;
+    /// [`ErrorKind::Target`](crate::ErrorKind::Target) for an address that is not vetted;
     /// [`ErrorKind::File`](crate::ErrorKind::File) when it cannot be written; as [`call`](Self::call) besides.
     pub async fn download(
         &self,

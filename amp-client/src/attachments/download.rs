@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use core::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use amp_core::Attachment;
 use amp_core::connection::{
@@ -138,7 +137,7 @@ pub(crate) async fn download(
 ) -> Result<DownloadedFile, Error> {
     let DownloadTo { directory, size_max, scanner, listener } = to;
     let name = attachment.safe_filename().map_err(|error| of_message().because(error))?;
-    let scanner = scanner.unwrap_or_else(usual_scanner);
+    let scanner = scanner.unwrap_or_else(crate::receiving::scanner);
     let settings = DownloadSettings::new(seed())
         .with_target_policy(http.policy(own.map(|(api, _)| api)))
         .with_scanner(&scanner);
@@ -164,12 +163,6 @@ pub(crate) async fn download(
     let unnamed = driver.unnamed;
     let (file, path) = blocking(move || unnamed.name(name.as_str())).await?;
     Ok(DownloadedFile { file, path, downloaded })
-}
-
-/// Takes long to make, and is the same for all.
-fn usual_scanner() -> Arc<Scanner> {
-    static SCANNER: OnceLock<Arc<Scanner>> = OnceLock::new();
-    Arc::clone(SCANNER.get_or_init(|| Arc::new(Scanner::new())))
 }
 
 /// Whether one's own provider may know better where the file is.

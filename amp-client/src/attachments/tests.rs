@@ -1,9 +1,10 @@
 //! Transfers against servers that cut, swap and mislead.
 
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use amp_core::connection::{DownloadWarning, Uploaded};
 use amp_core::identity::ApiKey;

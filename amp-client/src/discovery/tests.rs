@@ -1,6 +1,7 @@
 //! Discovery against a DNS server and documents that are made up.
 
-use std::sync::{Arc, Mutex};
+use alloc::sync::Arc;
+use std::sync::Mutex;
 
 use amp_core::federation::{Finding, RegistryRecord, Source, WellKnown};
 use amp_core::webhook::Target;

@@ -21,13 +21,13 @@ pub(crate) struct Access {
 
 /// Who named a URL, which decides where it may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum NamedBy {
     /// The user: the API of their own provider, over TLS.
-    ByUser,
+    User,
     /// The user, without TLS.
-    ByUserPlain,
+    UserPlain,
     /// Somebody else: a place for an upload, an attachment's URL, what discovery found.
-    ByOthers,
+    Others,
 }
 
 impl Access {
@@ -57,40 +57,40 @@ impl Access {
 
     /// Whether a URL that was vetted may be requested: by the rule for the user's own API if it is on that API's site, else
     /// by the strict one.
-    pub(super) fn check(&self, target: &Target, api: Option<&ApiUrl>) -> Result<Named, TargetError> {
+    pub(super) fn check(&self, target: &Target, api: Option<&ApiUrl>) -> Result<NamedBy, TargetError> {
         let site = site_of(target);
         if let (Some(api), Ok(site)) = (api, &site)
             && api.same_site(site)
         {
-            return Ok(if target.is_https() { Named::ByUser } else { Named::ByUserPlain });
+            return Ok(if target.is_https() { NamedBy::User } else { NamedBy::UserPlain });
         }
-        Target::parse_with(target.as_str(), &self.policy()).map(|_| Named::ByOthers)
+        Target::parse_with(target.as_str(), &self.policy()).map(|_| NamedBy::Others)
     }
 
     /// Whether this API may be called as its URL stands, before anything is resolved.
-    pub(super) fn check_api(&self, api: &ApiUrl) -> Result<Named, HttpError> {
-        let named = if api.is_https() { Named::ByUser } else { Named::ByUserPlain };
+    pub(super) fn check_api(&self, api: &ApiUrl) -> Result<NamedBy, HttpError> {
+        let named = if api.is_https() { NamedBy::User } else { NamedBy::UserPlain };
         if let Ok(address) = bare(api.host()).parse::<IpAddr>() {
             self.admit(api.host(), &[address], named).map_err(|error| match named {
-                Named::ByUserPlain if classify(address) == AddressClass::Global => HttpError::Plain,
+                NamedBy::UserPlain if classify(address) == AddressClass::Global => HttpError::Plain,
                 _ => HttpError::Target(error),
             })?;
-        } else if named == Named::ByUserPlain && !is_local_name(api.host()) && !self.allows_plain(api.host())
+        } else if named == NamedBy::UserPlain && !is_local_name(api.host()) && !self.allows_plain(api.host())
         {
             return Err(HttpError::Plain);
         }
-        if named == Named::ByUser && !cfg!(feature = "tls") {
+        if named == NamedBy::User && !cfg!(feature = "tls") {
             return Err(HttpError::NoTls);
         }
         Ok(named)
     }
 
     /// Whether all of these addresses of a host may be connected to. One that may not spoils the answer.
-    pub(super) fn admit(&self, host: &str, addresses: &[IpAddr], named: Named) -> Result<(), TargetError> {
+    pub(super) fn admit(&self, host: &str, addresses: &[IpAddr], named: NamedBy) -> Result<(), TargetError> {
         if addresses.is_empty() {
             return Err(TargetError::NoAddress);
         }
-        if named == Named::ByOthers {
+        if named == NamedBy::Others {
             let url = ["https://", host, "/"].concat();
             return Target::parse_with(&url, &self.policy())?.admit(addresses).map(drop);
         }
@@ -103,13 +103,13 @@ impl Access {
         Ok(())
     }
 
-    fn admits_own(&self, host: &str, class: AddressClass, named: Named) -> bool {
+    fn admits_own(&self, host: &str, class: AddressClass, named: NamedBy) -> bool {
         use AddressClass::{Global, Loopback, Private, Shared, UniqueLocal};
         let is_near = matches!(class, Private | UniqueLocal | Shared | Loopback);
         let is_literal = bare(host).parse::<IpAddr>().is_ok();
         let may_be_near =
             is_literal || is_local_name(host) || self.private_hosts.iter().any(|own| own == host);
-        let may_be_far = named == Named::ByUser || self.allows_plain(host);
+        let may_be_far = named == NamedBy::User || self.allows_plain(host);
         if is_loopback_host(host) {
             return class == Loopback;
         }
@@ -161,7 +161,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn admits(host: &str, addresses: &[&str], named: Named) -> bool {
+    fn admits(host: &str, addresses: &[&str], named: NamedBy) -> bool {
         let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         Access::default().admit(host, &addresses, named).is_ok()
     }
@@ -180,7 +180,7 @@ mod tests {
             "http://maestro.local",
             "http://amp.internal",
         ] {
-            assert_eq!(access.check_api(&api(near)).ok(), Some(Named::ByUserPlain), "{near}");
+            assert_eq!(access.check_api(&api(near)).ok(), Some(NamedBy::UserPlain), "{near}");
         }
         for far in ["http://api.crabmail.ai/v1", "http://93.184.216.34/v1"] {
             assert_eq!(access.check_api(&api(far)), Err(HttpError::Plain), "{far}");
@@ -209,18 +209,18 @@ mod tests {
 
     #[test]
     fn a53_a_public_name_never_resolves_inward_and_mixed_answers_are_refused() {
-        for named in [Named::ByUser, Named::ByOthers] {
+        for named in [NamedBy::User, NamedBy::Others] {
             assert!(admits("api.crabmail.ai", &["93.184.216.34"], named));
             assert!(!admits("api.crabmail.ai", &["10.0.0.1"], named));
             assert!(!admits("api.crabmail.ai", &["93.184.216.34", "127.0.0.1"], named));
             assert!(!admits("api.crabmail.ai", &[], named));
         }
-        assert!(!admits("api.crabmail.ai", &["93.184.216.34"], Named::ByUserPlain));
-        assert!(admits("maestro.local", &["192.168.1.9"], Named::ByUserPlain));
-        assert!(!admits("maestro.local", &["93.184.216.34"], Named::ByUserPlain));
-        assert!(!admits("maestro.local", &["192.168.1.9"], Named::ByOthers));
-        assert!(!admits("localhost", &["192.168.1.9"], Named::ByUserPlain));
-        assert!(!admits("localhost", &["127.0.0.1"], Named::ByOthers));
+        assert!(!admits("api.crabmail.ai", &["93.184.216.34"], NamedBy::UserPlain));
+        assert!(admits("maestro.local", &["192.168.1.9"], NamedBy::UserPlain));
+        assert!(!admits("maestro.local", &["93.184.216.34"], NamedBy::UserPlain));
+        assert!(!admits("maestro.local", &["192.168.1.9"], NamedBy::Others));
+        assert!(!admits("localhost", &["192.168.1.9"], NamedBy::UserPlain));
+        assert!(!admits("localhost", &["127.0.0.1"], NamedBy::Others));
     }
 
     #[test]
@@ -229,11 +229,11 @@ mod tests {
         let own = api("http://127.0.0.1:4000/v1");
         let policy = access.policy_beside(&own);
         let at = |url: &str| Target::parse_with(url, &policy).unwrap();
-        assert_eq!(access.check(&at("http://127.0.0.1:4000/files/1"), Some(&own)), Ok(Named::ByUserPlain));
+        assert_eq!(access.check(&at("http://127.0.0.1:4000/files/1"), Some(&own)), Ok(NamedBy::UserPlain));
         assert!(access.check(&at("http://127.0.0.1:4001/files/1"), Some(&own)).is_err());
         assert!(access.check(&at("http://localhost:4000/files/1"), Some(&own)).is_err());
         assert!(access.check(&at("http://127.0.0.1:4000/files/1"), None).is_err());
-        assert_eq!(access.check(&at("https://files.example.com/1"), Some(&own)), Ok(Named::ByOthers));
+        assert_eq!(access.check(&at("https://files.example.com/1"), Some(&own)), Ok(NamedBy::Others));
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         let at = |url: &str| Target::parse_with(url, &policy).unwrap();
         assert_eq!(
             access.check(&at("https://amp.corp.internal:9443/files/1"), Some(&own)),
-            Ok(Named::ByUser)
+            Ok(NamedBy::User)
         );
         assert!(access.check(&at("https://amp.corp.internal/files/1"), Some(&own)).is_err());
         assert!(access.check(&at("https://files.example.com:9443/1"), Some(&own)).is_err());

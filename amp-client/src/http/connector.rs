@@ -16,7 +16,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt as _;
 use reqwest::{Body, Client, Method, Request, header};
 
-use super::access::{Access, Named};
+use super::access::{Access, NamedBy};
 use super::answer::Incoming;
 use super::error::{FileBroke, HttpError, of_reqwest};
 use super::resolver::{LookUp, Resolver, system};
@@ -172,16 +172,16 @@ impl Http {
         Socket::open(client, api).await
     }
 
-    fn client(&self, named: Named) -> Result<&Client, HttpError> {
+    fn client(&self, named: NamedBy) -> Result<&Client, HttpError> {
         let place = match named {
-            Named::ByUser => &self.inner.secure,
-            Named::ByUserPlain => &self.inner.plain,
-            Named::ByOthers => &self.inner.strict,
+            NamedBy::User => &self.inner.secure,
+            NamedBy::UserPlain => &self.inner.plain,
+            NamedBy::Others => &self.inner.strict,
         };
         place.get_or_init(|| self.build(named)).as_ref().ok_or(HttpError::NoTls)
     }
 
-    fn build(&self, named: Named) -> Option<Client> {
+    fn build(&self, named: NamedBy) -> Option<Client> {
         let resolver = Resolver {
             access: Arc::clone(&self.inner.access),
             named,
@@ -204,15 +204,15 @@ impl Http {
 
 /// Where no TLS is spoken, no certificates are loaded.
 #[cfg(feature = "tls")]
-fn secured(builder: reqwest::ClientBuilder, named: Named) -> reqwest::ClientBuilder {
+fn secured(builder: reqwest::ClientBuilder, named: NamedBy) -> reqwest::ClientBuilder {
     match named {
-        Named::ByUser | Named::ByOthers => builder.https_only(true),
-        Named::ByUserPlain => builder.tls_certs_only([]),
+        NamedBy::User | NamedBy::Others => builder.https_only(true),
+        NamedBy::UserPlain => builder.tls_certs_only([]),
     }
 }
 
 #[cfg(not(feature = "tls"))]
-fn secured(builder: reqwest::ClientBuilder, _: Named) -> reqwest::ClientBuilder {
+fn secured(builder: reqwest::ClientBuilder, _: NamedBy) -> reqwest::ClientBuilder {
     builder
 }
 

@@ -16,7 +16,7 @@ mod socket;
 mod tests;
 
 pub(crate) use access::Access;
-pub(crate) use answer::Incoming;
+
 pub(crate) use connector::{FileBody, Http};
 pub(crate) use error::HttpError;
 pub(crate) use socket::{Socket, SocketError, SocketEvent};

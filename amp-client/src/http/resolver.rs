@@ -12,7 +12,7 @@ use std::io;
 use amp_core::webhook::TargetError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::access::{Access, Named};
+use super::access::{Access, NamedBy};
 
 pub(super) type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
@@ -31,7 +31,7 @@ pub(super) fn system() -> LookUp {
 
 pub(super) struct Resolver {
     pub(super) access: Arc<Access>,
-    pub(super) named: Named,
+    pub(super) named: NamedBy,
     pub(super) look_up: LookUp,
 }
 

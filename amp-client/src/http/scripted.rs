@@ -1,8 +1,9 @@
 //! A server for tests that says what it is told to, byte by byte.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use alloc::sync::Arc;
+use core::future::Future;
+use core::pin::Pin;
+use std::sync::Mutex;
 
 use amp_core::wire::ApiUrl;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,9 +1,10 @@
 //! The connector against servers that are hostile, broken or elsewhere.
 
+use alloc::sync::Arc;
 use core::net::IpAddr;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use amp_core::identity::ApiKey;
 use amp_core::webhook::{Target, TargetError};
