@@ -172,7 +172,8 @@ fn names_of_functions() -> BTreeSet<String> {
     for file in files(&workspace(), "rs") {
         let text = fs::read_to_string(file).unwrap();
         for line in text.lines() {
-            if let Some(rest) = line.trim_start().strip_prefix("fn ") {
+            let line = line.trim_start();
+            if let Some(rest) = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ") {
                 names.extend(rest.split(['(', '<']).next().map(str::to_owned));
             }
         }
