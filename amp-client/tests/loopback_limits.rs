@@ -12,6 +12,7 @@
 mod plain;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use amp_client::Loopback;
 use amp_client::wire::{GetHealth, GetPending, ServerFrame};
@@ -169,6 +170,12 @@ async fn no_page_of_another_site_reaches_it() {
 /// Whatever bytes come, the provider answers others.
 #[tokio::test]
 async fn no_bytes_make_it_panic() {
+    static PANICS: AtomicUsize = AtomicUsize::new(0);
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICS.fetch_add(1, Ordering::Relaxed);
+        usual(panic);
+    }));
     let provider = Loopback::builder().without_limits().start().await.unwrap();
     let bob = Agent::register(&provider, "bob").await;
     let mut seed = 1_u64;
@@ -203,4 +210,5 @@ async fn no_bytes_make_it_panic() {
     socket.say_text(r#"{"type":"ping"}"#).await;
     while !matches!(socket.next_frame().await, ServerFrame::Pong(_)) {}
     assert!(Plain::new(&provider.url()).ask(None, &GetHealth).await.is_ok());
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0);
 }
