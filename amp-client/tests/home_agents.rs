@@ -322,3 +322,32 @@ fn a_crash_after_the_new_key_took_its_place_is_completed_when_the_agent_is_read(
     again.registrations().unwrap()[0].check_key(new.verifying_key()).unwrap();
     assert!(!keys.join("rotations.json").exists());
 }
+
+#[test]
+fn whatever_a_crash_left_of_a_change_of_key_is_completed() {
+    for written in 0..8_u8 {
+        let root = tempfile::tempdir().unwrap();
+        let (home, agent, new, prepared) = rotating(root.path());
+        agent.keep_rotation(&new, &prepared).unwrap();
+        let keys = agent.path().join("keys");
+        fs::rename(keys.join("next.pem"), keys.join("private.pem")).unwrap();
+        // Each of the other files has been written, or has not.
+        if written & 1 != 0 {
+            fs::write(keys.join("public.pem"), new.verifying_key().to_pem()).unwrap();
+        }
+        if written & 2 != 0 {
+            let record = agent.record().clone().with_key(new.verifying_key());
+            fs::write(agent.path().join("config.json"), record.to_json()).unwrap();
+        }
+        if written & 4 != 0 {
+            let record = agent.registrations().unwrap().remove(0).with_fingerprint(&new.fingerprint());
+            agent.save_registration(&record).unwrap();
+        }
+
+        let again = home.agent("alice").unwrap().unwrap();
+        assert_eq!(again.identity().unwrap().verifying_key(), new.verifying_key(), "{written}");
+        assert_eq!(&again.verifying_key().unwrap(), new.verifying_key(), "{written}");
+        again.registrations().unwrap()[0].check_key(new.verifying_key()).unwrap();
+        assert!(again.kept_rotation().unwrap().is_none());
+    }
+}

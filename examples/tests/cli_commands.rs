@@ -233,14 +233,41 @@ async fn a_name_that_is_taken_comes_with_others() {
     terminal.register(&provider.url(), &["alice"]).await;
     terminal.run(&["init", "bob"]).await.succeeded();
     let outcome = terminal.json("bob", &["register", provider.url().as_str(), "--name", "alice"]).await;
-    // `alice` is an agent of this home, so it is her registration that is found again.
-    assert_eq!(outcome.code, 0, "{outcome:?}");
-    let other = Terminal::new();
-    let outcome = other.json("alice", &["register", provider.url().as_str(), "--name", "alice"]).await;
     assert_eq!(outcome.code, 1, "{outcome:?}");
     let error: serde_json::Value = serde_json::from_str(outcome.err.trim()).unwrap();
     assert_eq!(error["error"]["code"], "name_taken");
-    assert!(!error["error"]["suggestions"].as_array().unwrap().is_empty(), "{error}");
+    let suggestion = error["error"]["suggestions"][0].as_str().unwrap();
+    terminal.json("bob", &["register", provider.url().as_str(), "--name", suggestion]).await.one();
+}
+
+#[tokio::test]
+async fn a_registration_is_kept_and_can_be_forgotten() {
+    let (provider, terminal) = (provider().await, Terminal::new());
+    terminal.register(&provider.url(), &["alice"]).await;
+    let first = terminal.json("alice", &["register", provider.url().as_str()]).await.one();
+    let who = terminal.json("alice", &["identity"]).await.one();
+    assert_eq!(first["address"].as_str(), Some(&*address_of(&who)));
+    let domain = who["registrations"][0]["provider"].as_str().unwrap();
+    terminal.json("alice", &["forget", domain]).await.one();
+    assert_eq!(terminal.json("alice", &["forget", domain]).await.code, 3);
+    assert!(
+        terminal.json("alice", &["identity"]).await.one()["registrations"].as_array().unwrap().is_empty()
+    );
+}
+
+#[tokio::test]
+async fn an_owner_registers_an_agent_with_a_key_from_a_file() {
+    let provider = Loopback::builder().without_limits().owner("carol", "acme").start().await.unwrap();
+    let terminal = Terminal::new();
+    terminal.run(&["init", "alice"]).await.succeeded();
+    // The owner asks the provider for a key with which agents are registered.
+    let zoe = amp_client::Client::builder(provider.url()).in_memory().register("zoe").await.unwrap();
+    let carol = zoe.admin(provider.owner_key("carol").unwrap().expose().parse().unwrap()).unwrap();
+    let key = carol.user_key().await.unwrap();
+    let api = provider.url();
+    let register = ["--json", "register", api.as_str(), "--owner-key", "-", "--alias", "Alice"];
+    let registered = terminal.run_with(&register, &format!("{}\n", key.expose())).await.one();
+    assert!(registered["address"].as_str().unwrap().contains("@acme."), "{registered}");
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use amp_client::Address;
-use amp_client::Profile;
 use amp_client::envelope::{Dialect, MessageId, MessageType, Priority, QuarantineId};
 use amp_client::wire::ApiUrl;
+use amp_client::{Address, Profile, Provider};
 use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
@@ -52,6 +51,8 @@ pub(super) enum Command {
     Init(Init),
     /// Registers the agent with a provider
     Register(Register),
+    /// Forgets the registration with a provider, which keeps the address
+    Forget(Forget),
     /// Sends a message
     Send(Send),
     /// Lists messages
@@ -112,6 +113,13 @@ pub(super) struct Register {
     /// A file with an invitation into a closed tenant
     #[arg(long, value_name = "FILE")]
     pub(super) invite: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(super) struct Forget {
+    /// The provider's domain, as `amp identity` shows it
+    #[arg(value_parser = provider)]
+    pub(super) provider: Provider,
 }
 
 #[derive(Args)]
@@ -303,6 +311,10 @@ pub(super) enum KeysCommand {
 /// Addresses as the deployed programs write them.
 fn address(text: &str) -> Result<Address, amp_client::AddressError> {
     Address::parse_with(text, Profile::Deployed)
+}
+
+fn provider(text: &str) -> Result<Provider, amp_client::AddressError> {
+    Provider::parse_with(text, Profile::Deployed)
 }
 
 fn message_id(text: &str) -> Result<MessageId, amp_client::envelope::IdError> {

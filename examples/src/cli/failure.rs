@@ -57,11 +57,18 @@ pub(super) struct Failure {
     text: String,
     /// Other names that a provider offers.
     suggestions: Vec<String>,
+    /// Whoever reads the answers has stopped.
+    is_of_the_reader: bool,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, code: None, text: text.into(), suggestions: Vec::new() }
+        Self { exit, code: None, text: text.into(), suggestions: Vec::new(), is_of_the_reader: false }
+    }
+
+    /// Whether nobody wants to know: `amp inbox | head -1`.
+    pub(super) const fn is_of_the_reader(&self) -> bool {
+        self.is_of_the_reader
     }
 
     pub(super) fn not_found(text: impl Into<String>) -> Self {
@@ -108,7 +115,7 @@ impl From<Error> for Failure {
         };
         let suggestions = error.api().map(|api| api.suggestions().to_vec()).unwrap_or_default();
         let code = error.code().map(Into::into);
-        Self { exit, code, text: error.to_string(), suggestions }
+        Self { code, suggestions, ..Self::new(exit, error.to_string()) }
     }
 }
 
@@ -126,7 +133,8 @@ impl From<amp_client::MessageError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(Exit::Failed, format!("reading or writing: {error}"))
+        let is_of_the_reader = error.kind() == io::ErrorKind::BrokenPipe;
+        Self { is_of_the_reader, ..Self::new(Exit::Failed, format!("reading or writing: {error}")) }
     }
 }
 

@@ -9,6 +9,7 @@ mod delete;
 mod explain;
 mod failure;
 mod fetch;
+mod forget;
 mod held;
 mod identity;
 mod inbox;
@@ -74,6 +75,9 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, surroundings: Su
     match command(arguments, input, &mut screen).await {
         Ok(exit) => exit.code(),
         Err(failure) => {
+            if failure.is_of_the_reader() {
+                return failure.exit().code();
+            }
             // There is nobody left to tell when this cannot be written either.
             let _ = Screen::new(errors, form, false).show(&failure);
             failure.exit().code()
@@ -105,6 +109,7 @@ async fn command(
     match command {
         Command::Init(arguments) => init::run(&common, &arguments, screen),
         Command::Register(arguments) => register::run(&common, arguments, input, screen).await,
+        Command::Forget(arguments) => forget::run(&common, &arguments, screen),
         Command::Send(arguments) => send::run(&common, arguments, input, screen).await,
         Command::Inbox(arguments) => inbox::run(&common, arguments, screen).await,
         Command::Read(arguments) => read::run(&common, &arguments, screen).await,

@@ -115,8 +115,10 @@ impl Page {
     /// A text that somebody wrote. It is indented, so that no line of it looks like one of ours.
     pub(super) fn quote(&mut self, text: &str) -> &mut Self {
         for line in Printable::new(text).to_string().split('\n') {
-            self.text.push_str("    ");
-            self.text.push_str(line);
+            if !line.is_empty() {
+                self.text.push_str("    ");
+                self.text.push_str(line);
+            }
             self.text.push('\n');
         }
         self
@@ -178,7 +180,7 @@ mod tests {
             prop_assert!(page.text.chars().all(|character| character == '\n' || !character.is_control()));
             let reorders = page.text.contains(['\u{202a}', '\u{202b}', '\u{202d}', '\u{202e}', '\u{200f}']);
             prop_assert!(!reorders);
-            prop_assert!(page.text.lines().skip(3).all(|line| line.starts_with("    ")));
+            prop_assert!(page.text.lines().skip(3).all(|line| line.is_empty() || line.starts_with("    ")));
             let json = ascii(&json!([&*text]));
             prop_assert!(json.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
         }
