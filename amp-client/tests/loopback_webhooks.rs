@@ -127,3 +127,22 @@ async fn without_federation_a_message_to_another_provider_is_refused() {
     let route = amp_client::wire::Route::new(&draft.sign(&alice.identity, plain::now()).unwrap());
     assert!(alice.ask(&route).await.unwrap_err().is_some());
 }
+
+/// There is no TLS between embedded providers, and federation knows nothing else: what is asked about others is asked, and
+/// ends like any provider that is not found.
+#[tokio::test]
+async fn a_message_to_a_provider_that_is_nowhere_waits_and_holds_nothing_up() {
+    let federation = || {
+        let identity = Identity::from_seed(&[9; 32]);
+        amp_client::provider::Federation::new(identity, amp_client::federation::FederationMode::Open)
+    };
+    let provider = Loopback::builder().federation(federation).start().await.unwrap();
+    let alice = Agent::register(&provider, "alice").await;
+    let draft =
+        Draft::request("bob@acme.nowhere.invalid".parse().unwrap(), "Hi", "Hello").from(&alice.address);
+    let route = amp_client::wire::Route::new(&draft.sign(&alice.identity, plain::now()).unwrap());
+    let routed = alice.ask(&route).await.unwrap();
+    assert_eq!(routed.status.as_str(), "queued", "{routed:?}");
+    provider.restart().await.unwrap();
+    assert!(alice.ask(&GetPending::new()).await.is_ok());
+}
