@@ -196,13 +196,14 @@ impl<D: Disk> Locked<'_, D> {
     }
 
     fn push_held(&mut self, payload: &mut Payload, entry: &Entry) -> Result<(), StoreError> {
-        if let Some(held) = &entry.held {
-            if !self.ledger()?.held.contains_key(held.entry.id()) {
-                push_held(payload, held);
-            }
-        }
         if let Some(id) = &entry.released {
             payload.push(Tag::Released, id.as_str().as_bytes());
+        }
+        if let Some(held) = &entry.held {
+            let id = held.entry.id();
+            if entry.released.as_ref() == Some(id) || !self.ledger()?.held.contains_key(id) {
+                push_held(payload, held);
+            }
         }
         Ok(())
     }

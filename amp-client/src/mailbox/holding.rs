@@ -134,7 +134,12 @@ impl<D: Disk> Core<D> {
     }
 
     /// Opens the directory of a name, which is made if it is not there, and durable.
-    fn directory_for(&self, inner: &mut Inner<D>, which: Folder, name: &str) -> DiskResult<D::Dir> {
+    pub(super) fn directory_for(
+        &self,
+        inner: &mut Inner<D>,
+        which: Folder,
+        name: &str,
+    ) -> DiskResult<D::Dir> {
         let folder = open_path(&self.disk, &self.root, &["messages", which.as_str()])?;
         let Some(directory) = split(name).0 else { return Ok(folder) };
         let known = alloc::format!("{which}/{directory}");

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use amp_core::envelope::Status;
 
-use super::disk::{Disk, DiskResult, Errno, Listed, Stat};
+use super::disk::{Disk, DiskResult, Errno, Kind, Listed, Stat};
 use super::files::{Found, odd_directory, read_in, split};
 use super::names::is_unfinished;
 use super::odd::{Oddities, OddityKind};
@@ -60,7 +60,7 @@ enum File {
         stamp: Stamp,
         summary: Box<Summary>,
     },
-    /// Skipped, and read again when it is another, or has changed where that may make it a message.
+    /// Skipped, and read again when it has changed.
     Odd {
         inode: u64,
         stamp: Option<Stamp>,
@@ -108,7 +108,8 @@ impl FolderIndex {
                 }
                 Err(Errno::NOENT) => self.forget_directory(&name),
                 Err(error) => {
-                    let kind = odd_directory(error)?;
+                    let is_link = disk.stat_at(folder, &name).is_ok_and(|stat| stat.kind == Kind::Link);
+                    let kind = if is_link { OddityKind::Link } else { odd_directory(error)? };
                     self.forget_files(&name);
                     self.oddities.note(&name, kind);
                 }
@@ -127,10 +128,12 @@ impl FolderIndex {
         let stat = disk.stat_dir(directory)?;
         let stamp = Stamp::of(&stat);
         let known = self.directories.entry(Arc::clone(name)).or_default();
-        if known.settled == Some(stamp) {
-            self.look_at_odd_files(disk, directory, name)?;
+        let is_settled = known.settled == Some(stamp);
+        self.look_at_odd_files(disk, directory, name)?;
+        if is_settled {
             return Ok(None);
         }
+        let known = self.directories.entry(Arc::clone(name)).or_default();
         known.settled = None;
         let listed = disk.list(directory)?;
         let subdirectories = self.take_list(disk, directory, name, listed)?;
@@ -222,9 +225,7 @@ impl FolderIndex {
             Found::Odd(kind) => {
                 self.forget_file(name);
                 self.oddities.note(name, kind);
-                let may_change =
-                    matches!(kind, OddityKind::NotAMessage | OddityKind::Unreadable | OddityKind::HardLink);
-                let odd = File::Odd { inode, stamp: before.filter(|_| may_change) };
+                let odd = File::Odd { inode, stamp: before };
                 self.directory_of(name).files.insert(Arc::clone(name), odd);
             }
         }

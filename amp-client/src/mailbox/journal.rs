@@ -274,7 +274,7 @@ impl<D: Disk> Open<D> {
             return Err(DAMAGED);
         }
         self.torn = false;
-        let mut window = Window::at(self.end);
+        let mut window = Window::new(self.end, size);
         while let Some(payload) =
             window.record(disk, &self.file, &self.generation).step("reading the journal")?
         {
@@ -347,7 +347,7 @@ impl<D: Disk> Open<D> {
         offset: u64,
         mut give: impl FnMut(&[u8], u64) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let mut window = Window::at(offset);
+        let mut window = Window::new(offset, self.end);
         while window.offset < self.end {
             let record = window
                 .record(disk, &self.file, &self.generation)
@@ -372,14 +372,16 @@ fn read_position(content: &[u8]) -> Option<u64> {
 /// The part of a journal that is in memory while it is read.
 struct Window {
     offset: u64,
+    /// Where the file ends, as far as is known.
+    end: u64,
     bytes: Vec<u8>,
     /// Where the byte at the offset is.
     at: usize,
 }
 
 impl Window {
-    const fn at(offset: u64) -> Self {
-        Self { offset, bytes: Vec::new(), at: 0 }
+    const fn new(offset: u64, end: u64) -> Self {
+        Self { offset, end, bytes: Vec::new(), at: 0 }
     }
 
     /// The payload of the record at the offset; none when there is none.
@@ -401,11 +403,11 @@ impl Window {
         if have < wanted {
             self.bytes.drain(..self.at);
             self.at = 0;
-            self.bytes.resize(wanted.max(CHUNK_BYTES), 0);
-            let into = self.bytes.get_mut(have..).unwrap_or_default();
-            let read = read_full(disk, file, self.offset + have as u64, into);
-            self.bytes.truncate(have + read.unwrap_or(0));
-            read?;
+            let from = self.offset + have as u64;
+            let left = usize::try_from(self.end.saturating_sub(from)).unwrap_or(usize::MAX);
+            let mut read = alloc::vec![0; (wanted - have).max(CHUNK_BYTES).min(left)];
+            let count = read_full(disk, file, from, &mut read)?;
+            self.bytes.extend_from_slice(read.get(..count).unwrap_or_default());
         }
         Ok(self.bytes.get(self.at..).unwrap_or_default())
     }

@@ -147,8 +147,11 @@ impl<D: Disk> Core<D> {
     pub(super) fn keep_sent(&self, stored: &StoredMessage) -> Result<(), StoreError> {
         let mut locked = self.locked()?;
         let key = MessageKey::of_sent(stored.message());
-        if self.find_sent(&key)?.is_some() {
-            return Ok(());
+        if let Some((name, _)) = self.find_sent(&key)? {
+            // Whoever put it there may have failed at the last step.
+            let directory = self.directory_for(&mut locked.inner, Folder::Sent, &name);
+            let synced = directory.and_then(|directory| self.disk.sync_dir(&directory));
+            return synced.step("syncing a directory");
         }
         let json = stored.to_json(SecurityPlacement::TopLevelAndLocal);
         if json.len() > FILE_MAX_BYTES {

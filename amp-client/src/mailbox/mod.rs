@@ -10,10 +10,14 @@ mod index;
 mod journal;
 mod ledger;
 mod letters;
+#[cfg(test)]
+mod model;
 mod names;
 mod odd;
 mod posix;
 mod record;
+#[cfg(test)]
+mod sweep;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
