@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 96;
 
 /// Hands bytes on, and cuts the first connection after so many bytes of what comes back. Ends when it is dropped.
 struct Cutter {
@@ -67,11 +67,11 @@ async fn hand_on(near: TcpStream, far: TcpStream, mut left: usize, passed: Arc<A
     let mut buffer = [0; 4_096];
     while let Ok(read @ 1..) = far_in.read(&mut buffer).await {
         let part = read.min(left);
+        left -= part;
+        passed.fetch_add(part, Ordering::SeqCst);
         if near_out.write_all(&buffer[..part]).await.is_err() {
             break;
         }
-        left -= part;
-        passed.fetch_add(part, Ordering::SeqCst);
         if left == 0 {
             break;
         }
@@ -80,7 +80,7 @@ async fn hand_on(near: TcpStream, far: TcpStream, mut left: usize, passed: Arc<A
 }
 
 async fn provider() -> Loopback {
-    Loopback::builder().without_limits().start().await.unwrap()
+    Loopback::builder().without_limits().relay_limit(10_000).start().await.unwrap()
 }
 
 /// Does it for every byte of an answer of `length` bytes, some at once.
@@ -229,4 +229,48 @@ async fn a_message_is_gone_wherever_the_answer_to_its_acknowledgement_is_cut() {
     })
     .await;
     assert_eq!(pending(&bob).await, []);
+}
+
+/// An agent of its own for each cut: registered at the provider, and reached through the cutter.
+async fn newcomer(url: &ApiUrl, cutter: &Cutter, name: &str) -> Client {
+    let seed: [u8; 32] = std::array::from_fn(|at| name.as_bytes()[at % name.len()]);
+    let builder = Client::builder(url.clone()).in_memory().identity(Identity::from_seed(&seed));
+    let agent = builder.register(name).await.unwrap();
+    through(cutter, &agent, &seed).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_keeps_a_key_that_counts_wherever_the_answer_to_a_rotation_is_cut() {
+    let provider = provider().await;
+    let bob = Client::builder(provider.url()).in_memory().register("bob").await.unwrap();
+    let whole = Cutter::start(&provider.url(), usize::MAX).await;
+    newcomer(&provider.url(), &whole, "first").await.rotate_keys().await.unwrap();
+    let signing = whole.passed.load(Ordering::SeqCst);
+    let whole = Cutter::start(&provider.url(), usize::MAX).await;
+    newcomer(&provider.url(), &whole, "second").await.rotate_api_key().await.unwrap();
+    let calling = whole.passed.load(Ordering::SeqCst);
+
+    at_every_byte(signing.max(calling), |cut| {
+        let (url, to) = (provider.url(), bob.address());
+        async move {
+            for (kind, length) in [("s", signing), ("c", calling)] {
+                if cut >= length {
+                    continue;
+                }
+                let cutter = Cutter::start(&url, cut).await;
+                let agent = newcomer(&url, &cutter, &format!("{kind}-{cut:04}")).await;
+                let before = agent.verifying_key();
+                if kind == "s" {
+                    while is_fine(agent.rotate_keys().await).is_none() {}
+                    assert_ne!(agent.verifying_key(), before);
+                } else {
+                    while is_fine(agent.rotate_api_key().await).is_none() {}
+                }
+                let hello = Draft::request(to.clone(), "Hello", "Are you there?");
+                agent.send(hello).await.unwrap();
+            }
+        }
+    })
+    .await;
+    assert_eq!(pending(&bob).await.len(), signing + calling);
 }

@@ -247,7 +247,7 @@ async fn the_api_key_is_rotated_and_the_old_one_works_for_a_while() {
 async fn an_agent_of_two_providers_uses_the_one_of_the_recipient() {
     let one = Loopback::builder().without_limits().domain("one.test".parse().unwrap()).start().await.unwrap();
     let two = Loopback::builder().without_limits().domain("two.test".parse().unwrap()).start().await.unwrap();
-    let alice = builder(&one).register("alice").await.unwrap();
+    let alice = builder(&one).timeout(Duration::from_secs(4)).register("alice").await.unwrap();
     let second = alice.register_at(&two.url(), "alice-2").await.unwrap();
     assert_eq!(alice.addresses().len(), 2);
     let bob = builder(&two).register("bob").await.unwrap();
@@ -271,6 +271,18 @@ async fn an_agent_of_two_providers_uses_the_one_of_the_recipient() {
     let old = alice.at_registration(&second).unwrap();
     assert_eq!(old.verifying_key(), before, "the other one is not known to have it");
     let _ = url;
+}
+
+#[tokio::test]
+async fn a_message_that_the_provider_cannot_keep_is_not_taken_for_sent() {
+    let provider = Loopback::builder().without_limits().relay_limit(1).start().await.unwrap();
+    let (alice, bob) = pair(&provider).await;
+    alice.send(hello(&bob)).await.unwrap();
+    let error = alice.send(hello(&bob)).await.unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, None), "{error}");
+    assert_eq!(alice.store().list(&Query::new(Folder::Sent)).await.unwrap().messages.len(), 1);
+    receive(&bob).await;
+    alice.send(hello(&bob)).await.unwrap();
 }
 
 #[tokio::test]

@@ -18,6 +18,9 @@ use super::trace::TraceContext;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 
+/// The recipient's queue is full, as a rule. The same idempotency key is answered with the same, so that it takes another message.
+const FAILED: &str = "sending: the provider could neither deliver nor keep the message";
+
 impl Client {
     /// Signs a draft: from the address that it names, else from the one at its recipient's provider, else from the first one.
     ///
@@ -38,7 +41,8 @@ impl Client {
     /// idempotency key. Dropping the future leaves open whether it was sent.
     ///
     /// # Errors
-    /// As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code);
+    /// As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code), or without one when it could
+    /// neither deliver nor keep the message, since the recipient's queue is full: another one has to be sent later;
     /// [`ErrorKind::Unreachable`], [`ErrorKind::TimedOut`] and [`ErrorKind::BadAnswer`] when no answer came that can be
     /// understood: the message may have been sent, and the same [`SignedMessage`] may be sent again.
     pub async fn send(&self, outgoing: impl Into<Outgoing>) -> Result<Sent, Error> {
@@ -67,6 +71,10 @@ impl Client {
             }
             None => return Err(not_registered()),
         };
+        if routed.status == DeliveryStatus::Failed {
+            tracing::info!("not sent: the provider could neither deliver nor keep the message");
+            return Err(Error::new(ErrorKind::Refused, FAILED));
+        }
         tracing::info!(status = status_of(&routed), id = routed.id.as_ref().map(MessageId::as_str), "sent");
         let not_kept = self.keep_sent(&message, routed.id.as_ref()).await.err();
         Ok(Sent { message, routed, not_kept })
