@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use amp_client::attachments::{DownloadTo, UploadFile};
 use amp_client::connection::DownloadWarning;
+use amp_client::discovery::Providers;
 use amp_client::receive::Received;
 use amp_client::scan::Scanner;
-use amp_client::{Attachment, Client, Draft, ErrorKind, Loopback};
+use amp_client::{Attachment, Client, Draft, ErrorKind, Loopback, Provider};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -123,4 +124,17 @@ async fn a_file_that_is_gone_is_an_error_that_says_so() {
     let error = carol.download(&attachment, root.path()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Target, "{error}");
     assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+}
+
+fn is_send<T: Send>(_: T) {}
+
+/// It is enough that this compiles.
+#[allow(dead_code, reason = "calls nothing")]
+fn every_future_is_send(
+    (client, file, attachment): (&Client, UploadFile, &Attachment),
+    (providers, provider): (&Providers, &Provider),
+) {
+    is_send(client.upload(file));
+    is_send(client.download(attachment, "attachments"));
+    is_send(providers.find(provider));
 }

@@ -92,25 +92,8 @@ impl UploadFile {
         self
     }
 
-    pub(super) fn name_and_type(&self) -> (&str, &str) {
-        (&self.filename, &self.content_type)
-    }
-
-    pub(super) fn into_parts(self) -> (Reading, Listener) {
-        (Reading { source: self.source }, self.listener)
-    }
-
-    /// Size and digest.
-    pub(super) async fn sum(&self, most: u64) -> io::Result<ContentSum> {
-        let mut hasher = ContentHasher::new();
-        while let Some(piece) = read_at(self.source.clone(), hasher.size()).await? {
-            hasher.update(&piece);
-            // What is too large is refused by its size, and need not be read to its end for that.
-            if hasher.size() > most {
-                break;
-            }
-        }
-        Ok(hasher.finish())
+    pub(super) fn into_parts(self) -> (String, String, Reading, Listener) {
+        (self.filename, self.content_type, Reading { source: self.source }, self.listener)
     }
 }
 
@@ -146,6 +129,18 @@ impl Sent {
 }
 
 impl Reading {
+    /// Size and digest. What is larger than `most` is refused by its size, and not read to its end for that.
+    pub(super) async fn sum(&self, most: u64) -> io::Result<ContentSum> {
+        let mut hasher = ContentHasher::new();
+        while let Some(piece) = read_at(self.source.clone(), hasher.size()).await? {
+            hasher.update(&piece);
+            if hasher.size() > most {
+                break;
+            }
+        }
+        Ok(hasher.finish())
+    }
+
     /// A body of what stands before the file, `size` bytes of it, and what stands after it. A file that has become
     /// shorter breaks the body off.
     pub(super) fn body(&self, before: Bytes, size: u64, after: Bytes, sent: &Sent) -> FileBody {

@@ -1,10 +1,12 @@
 //! Transfers against servers that cut, swap and mislead.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Mutex;
+
+use futures_util::FutureExt as _;
 
 use amp_core::connection::{DownloadWarning, Uploaded};
 use amp_core::identity::ApiKey;
@@ -233,6 +235,12 @@ async fn a_download_that_is_dropped_leaves_nothing() {
 
 /// A provider that takes uploads. It says what it is told to of the file.
 async fn provider(said: fn(&str) -> String) -> Scripted {
+    provider_that_breaks(said, None).await
+}
+
+/// The same; its first answer to a request whose line ends like this breaks off behind so many bytes.
+async fn provider_that_breaks(said: fn(&str) -> String, cut: Option<(&'static str, usize)>) -> Scripted {
+    let has_broken = AtomicBool::new(false);
     let site: Arc<Mutex<String>> = Arc::default();
     let own = Arc::clone(&site);
     let server = Scripted::start(move |seen| {
@@ -245,7 +253,7 @@ async fn provider(said: fn(&str) -> String) -> Scripted {
                 FILE.len()
             ))
         };
-        match seen.line().as_str() {
+        let whole = match seen.line().as_str() {
             "POST /v1/attachments/upload" => {
                 let place = format!(
                     r#"{{"attachment_id":"{ID}","upload_url":"{}","upload_headers":{{"Authorization":"Bearer stolen",
@@ -258,6 +266,12 @@ async fn provider(said: fn(&str) -> String) -> Scripted {
             line if line.ends_with("/confirm") => answer(200, "", state("clean").as_bytes()),
             "POST /v1/attachments/upload/direct" => answer(201, "", state("basic_clean").as_bytes()),
             _ => answer(404, "", b"{}"),
+        };
+        match cut {
+            Some((end, at)) if seen.line().ends_with(end) && !has_broken.swap(true, Ordering::SeqCst) => {
+                whole[..at.min(whole.len() - 1)].to_vec()
+            }
+            _ => whole,
         }
     })
     .await;
@@ -316,6 +330,32 @@ async fn a_file_goes_in_one_form_where_the_provider_takes_forms() {
 }
 
 #[tokio::test]
+async fn an_upload_whose_answers_are_cut_at_any_byte_arrives_once_and_whole() {
+    let mut forms = AttachmentLimits::default();
+    forms.direct_upload = Some(true);
+    let cut_at = |line: &'static str, at: usize, limits: Option<AttachmentLimits>| async move {
+        let server = provider_that_breaks(same, Some((line, at))).await;
+        let file = UploadFile::from_bytes("fruit.csv", "text/csv", FILE.to_vec());
+        let uploaded = send(&server, limits.as_ref(), file).await;
+        assert_eq!(uploaded.unwrap().id().as_str(), ID, "{line}, cut behind byte {at}");
+        let seen = server.seen();
+        assert!(seen.iter().filter(|seen| seen.line() == "PUT /place").all(|seen| seen.body == FILE));
+        assert!(
+            seen.iter().all(|seen| (seen.header("authorization").is_none()) == (seen.line() == "PUT /place"))
+        );
+        assert_eq!(seen.iter().filter(|seen| seen.line().ends_with(line)).count(), 2, "{line}, {at}");
+    };
+    // Each of them pauses for a second, so all go at once. The lengths of the answers bound where they can be cut.
+    let cuts = (0..200)
+        .map(|at| cut_at("/upload", at, None))
+        .map(futures_util::FutureExt::boxed)
+        .chain((0..38).map(|at| cut_at("/place", at, None).boxed()))
+        .chain((0..400).map(|at| cut_at("/confirm", at, None).boxed()))
+        .chain((0..400).map(|at| cut_at("/direct", at, Some(forms.clone())).boxed()));
+    futures_util::future::join_all(cuts).await;
+}
+
+#[tokio::test]
 async fn a60_a_provider_that_describes_another_file_is_not_believed() {
     let server = provider(|state| state.replace("fruit.csv", "other.csv")).await;
     let file = UploadFile::from_bytes("fruit.csv", "text/csv", FILE.to_vec());
@@ -342,7 +382,7 @@ async fn a_file_that_becomes_shorter_while_it_is_sent_is_an_error_of_the_file() 
     let path = root.path().join("fruit.csv");
     std::fs::write(&path, FILE).unwrap();
     let (http, size) = (Http::new(Access::default()), FILE.len() as u64);
-    let (reading, _) = UploadFile::open(&path, "text/csv").unwrap().into_parts();
+    let (_, _, reading, _) = UploadFile::open(&path, "text/csv").unwrap().into_parts();
     std::fs::write(&path, b"").unwrap();
     let server = Scripted::start(|_| answer(200, "", b"")).await;
     let api = server.api();

@@ -25,10 +25,9 @@ pub(crate) async fn upload(
 ) -> Result<Uploaded, Error> {
     let settings = UploadSettings::new(seed()).with_target_policy(http.policy(Some(api)));
     let settings = limits.map_or(settings.clone(), |limits| settings.with_limits(limits));
-    let sum = file.sum(ATTACHMENT_MAX_BYTES).await.map_err(unread)?;
-    let (name, content_type) = file.name_and_type();
-    let upload = Upload::start(name, content_type, sum, settings).map_err(failed)?;
-    let (reading, listener) = file.into_parts();
+    let (name, content_type, reading, listener) = file.into_parts();
+    let sum = reading.sum(ATTACHMENT_MAX_BYTES).await.map_err(unread)?;
+    let upload = Upload::start(&name, &content_type, sum, settings).map_err(failed)?;
     Driver { http, api, key, upload, reading, listener }.run().await
 }
 
