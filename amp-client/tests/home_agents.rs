@@ -87,6 +87,7 @@ fn an_agent_keeps_its_key_and_is_found_by_name_and_by_id() {
     assert_eq!(home.default_agent().unwrap_err().kind(), ErrorKind::Setup);
 }
 
+// rule: HOME-2
 #[test]
 fn the_files_of_a_new_agent_are_those_of_the_deployed_clients() {
     let root = tempfile::tempdir().unwrap();
@@ -128,6 +129,7 @@ fn the_files_of_a_new_agent_are_those_of_the_deployed_clients() {
     assert!(fs::read_to_string(path.join("IDENTITY.md")).unwrap().contains("alice@acme.aimaestro.local"));
 }
 
+// rule: HOME-6
 #[test]
 fn what_the_deployed_client_set_up_is_read_and_survives_being_written() {
     let root = tempfile::tempdir().unwrap();
@@ -184,6 +186,7 @@ fn a_home_of_one_agent_lies_at_its_root_and_finds_the_agents_beside_it() {
     assert_eq!(of_carol.agents().unwrap().len(), 2);
 }
 
+// rule: HOME-6
 #[test]
 fn an_older_identity_file_is_migrated_and_its_key_stays() {
     let root = tempfile::tempdir().unwrap();
@@ -205,6 +208,7 @@ fn an_older_identity_file_is_migrated_and_its_key_stays() {
     assert!(root.path().join("identity.json").exists());
 }
 
+// rule: HOME-9
 #[test]
 fn the_identity_text_follows_the_registrations() {
     let root = tempfile::tempdir().unwrap();
@@ -267,6 +271,7 @@ fn rotating(root: &Path) -> (Home, amp_client::AgentHome, Identity, Vec<Prepared
     (home, agent, new, prepared)
 }
 
+// rule: HOME-10
 #[test]
 fn a_change_of_key_is_kept_until_it_is_decided() {
     let root = tempfile::tempdir().unwrap();
@@ -323,6 +328,7 @@ fn a_crash_after_the_new_key_took_its_place_is_completed_when_the_agent_is_read(
     assert!(!keys.join("rotations.json").exists());
 }
 
+// rule: HOME-10
 #[test]
 fn whatever_a_crash_left_of_a_change_of_key_is_completed() {
     for written in 0..8_u8 {
@@ -350,4 +356,29 @@ fn whatever_a_crash_left_of_a_change_of_key_is_completed() {
         again.registrations().unwrap()[0].check_key(new.verifying_key()).unwrap();
         assert!(again.kept_rotation().unwrap().is_none());
     }
+}
+
+// rule: HOME-1
+#[test]
+fn whoever_reads_while_another_writes_sees_the_old_registration_or_the_new_one() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = Home::open(root.path()).unwrap().create_agent("alice", "acme").unwrap();
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_0")).unwrap();
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1..100 {
+                let key = format!("amp_live_sk_{}", "x".repeat(number));
+                agent.save_registration(&registration("crabmail.ai", &key)).unwrap();
+            }
+            is_done.store(true, std::sync::atomic::Ordering::Release);
+        });
+        while !is_done.load(std::sync::atomic::Ordering::Acquire) {
+            let records = agent.registrations().unwrap();
+            assert_eq!(records.len(), 1);
+            assert!(records[0].api_key().expose().starts_with("amp_live_sk_"));
+        }
+    });
+    let left: Vec<_> = fs::read_dir(agent.path().join("registrations")).unwrap().collect();
+    assert_eq!(left.len(), 1, "no temporary file is left");
 }

@@ -28,6 +28,7 @@ fn is_unsafe(error: &Error) -> bool {
     source.is_some_and(|source| source.kind() == StoreErrorKind::Unsafe)
 }
 
+// rule: HOME-2
 #[test]
 fn a41_a_private_key_that_others_may_read_is_refused() {
     let (_root, _, agent) = home();
@@ -42,6 +43,7 @@ fn a41_a_private_key_that_others_may_read_is_refused() {
     agent.identity().unwrap();
 }
 
+// rule: HOME-2
 #[test]
 fn a41_a_registration_that_others_may_read_is_refused() {
     let (_root, _, agent) = home();
@@ -60,6 +62,7 @@ fn a41_a_registration_that_others_may_read_is_refused() {
     assert!(!format!("{error} {error:?}").contains("amp_live"));
 }
 
+// rule: HOME-4
 #[test]
 fn a41_a_key_path_in_the_configuration_leads_nowhere() {
     let (root, home, agent) = home();
@@ -79,6 +82,7 @@ fn a41_a_key_path_in_the_configuration_leads_nowhere() {
     assert_eq!(again.identity().unwrap().verifying_key(), own.verifying_key());
 }
 
+// rule: HOME-4
 #[test]
 fn a41_another_key_in_the_place_of_the_own_one_is_noticed() {
     let (_root, home, agent) = home();
@@ -88,6 +92,7 @@ fn a41_another_key_in_the_place_of_the_own_one_is_noticed() {
     assert_eq!(again.identity().unwrap_err().kind(), ErrorKind::Key);
 }
 
+// rule: HOME-2
 #[test]
 fn a41_a_home_into_which_others_may_write_is_refused() {
     let (_root, home, agent) = home();
@@ -105,6 +110,7 @@ fn a41_a_home_into_which_others_may_write_is_refused() {
     assert!(is_unsafe(&agent.identity().unwrap_err()));
 }
 
+// rule: HOME-2
 #[test]
 fn a41_a_home_of_another_user_is_refused() {
     let (_root, home, agent) = home();
@@ -119,6 +125,7 @@ fn a41_a_home_of_another_user_is_refused() {
     assert!(is_unsafe(&agent.identity().unwrap_err()));
 }
 
+// rule: HOME-3
 #[test]
 fn a38_links_and_other_nodes_in_the_place_of_the_key_are_refused() {
     let (root, _, agent) = home();
@@ -150,6 +157,7 @@ fn a38_links_and_other_nodes_in_the_place_of_the_key_are_refused() {
     assert_eq!(error.kind(), ErrorKind::Store, "too large to be a key: {error}");
 }
 
+// rule: HOME-3
 #[test]
 fn a38_a_directory_of_an_agent_that_is_a_link_out_of_the_home_is_not_followed() {
     let (root, home, _) = home();
@@ -160,6 +168,7 @@ fn a38_a_directory_of_an_agent_that_is_a_link_out_of_the_home_is_not_followed() 
     assert_eq!(home.agents().unwrap().len(), 1);
 }
 
+// rule: HOME-5
 #[test]
 fn a58_names_that_lead_elsewhere_name_no_agent() {
     let (root, home, _) = home();
@@ -192,6 +201,7 @@ fn a58_names_that_lead_elsewhere_name_no_agent() {
     }
 }
 
+// rule: HOME-5
 #[test]
 fn a58_an_index_that_leads_out_of_the_home_is_not_followed() {
     let (root, home, _) = home();

@@ -38,6 +38,7 @@ fn files(agent: &AgentHome, directory: &str) -> Vec<PathBuf> {
     files
 }
 
+// rule: HOME-7
 #[test]
 fn a_message_lies_where_the_deployed_client_looks_for_it() {
     let (_root, home, alice, bob) = home();
@@ -72,6 +73,7 @@ fn delivering_twice_leaves_one_message() {
     assert_eq!(files(&bob, "alice_acme_aimaestro_local").len(), 1);
 }
 
+// rule: HOME-7
 #[test]
 fn a37_a_message_whose_name_is_taken_gets_another_and_neither_is_lost() {
     let (_root, home, alice, bob) = home();
@@ -117,6 +119,7 @@ fn addresses_that_the_deployed_client_calls_local_are_one_agents() {
     assert_eq!(home.deliver_local(&message).unwrap(), LocalDelivery::NoSuchAgent);
 }
 
+// rule: HOME-8
 #[test]
 fn a16_the_home_vouches_for_the_keys_of_its_own_local_addresses_only() {
     let (_root, home, alice, _) = home();
@@ -135,6 +138,7 @@ fn a16_the_home_vouches_for_the_keys_of_its_own_local_addresses_only() {
     assert!(home.local_key(&"alice@acme.crabmail.ai".parse().unwrap()).unwrap().is_none());
 }
 
+// rule: HOME-8
 #[test]
 fn a16_a_home_that_is_open_to_others_vouches_for_nobody() {
     let (_root, home, alice, _) = home();

@@ -282,6 +282,58 @@ async fn a_text_is_read_from_standard_input() {
     assert_eq!(terminal.json("bob", &["read", &id]).await.one()["text"], "Two\nlines");
 }
 
+/// The members that docs/cli.md names for a command.
+fn members_on_the_page(command: &str) -> Vec<String> {
+    let page = include_str!("../../docs/cli.md");
+    let section = page.split("## JSON").nth(1).unwrap();
+    let is_of = |row: &&str| row.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{command}`")));
+    let row = section.lines().find(is_of).unwrap_or_else(|| panic!("{command} has no row"));
+    let cell = row.split('|').nth(2).unwrap();
+    cell.split('`').skip(1).step_by(2).map(Into::into).collect()
+}
+
+#[tokio::test]
+async fn json_has_the_members_that_the_page_names_and_no_others() {
+    let (provider, terminal) = (provider().await, Terminal::new());
+    terminal.register(&provider.url(), &["alice", "bob"]).await;
+    let bob = address_of(&terminal.json("bob", &["identity"]).await.one());
+    let file = terminal.home.path().join("a.txt");
+    fs::write(&file, "abc").unwrap();
+    let send = ["send", &bob, "Hello", "Text", "--attach", file.to_str().unwrap()];
+    let sent = terminal.json("alice", &send).await.one();
+    let id = sent["id"].as_str().unwrap().to_owned();
+    let url = provider.url();
+    let mut answers = vec![("send", sent)];
+    for (agent, command) in [
+        ("alice", vec!["init", "alice"]),
+        ("alice", vec!["identity"]),
+        ("alice", vec!["status"]),
+        ("alice", vec!["register", url.as_str()]),
+        ("alice", vec!["resolve", &bob]),
+        ("bob", vec!["fetch"]),
+        ("bob", vec!["inbox"]),
+        ("bob", vec!["inbox", "--count"]),
+        ("bob", vec!["attachments", &id]),
+        ("bob", vec!["attachments", &id, "--get-all"]),
+        ("bob", vec!["read", &id]),
+        ("bob", vec!["reply", &id, "Yes."]),
+        ("bob", vec!["delete", &id]),
+        ("bob", vec!["keys", "rotate-api"]),
+    ] {
+        for answer in terminal.json(agent, &command).await.json() {
+            answers.push((command[0], answer));
+        }
+    }
+    for (command, answer) in answers {
+        // A line of a list is that of `inbox`, as the page says.
+        let is_line = answer.get("folder").is_some();
+        let named = members_on_the_page(if is_line { "inbox" } else { command });
+        for (member, _) in answer.as_object().unwrap() {
+            assert!(named.contains(member), "docs/cli.md does not name {member} of {command}: {answer}");
+        }
+    }
+}
+
 /// The program itself, with an environment of its own.
 fn amp(
     home: &std::path::Path,

@@ -307,3 +307,35 @@ fn temporary_name() -> Result<String, Error> {
     let digits = u128::from_be_bytes(random);
     Ok(alloc::format!(".amp-{digits:032x}.tmp"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn a58_what_names_an_entry_names_one_of_this_directory(text in ".{0,20}|[./\\\\a-z_-]{0,12}") {
+            if is_entry_name(&text) {
+                let path = Path::new("here").join(&text);
+                prop_assert_eq!(path.parent(), Some(Path::new("here")));
+                prop_assert!(text != "." && text != "..");
+            }
+            let directory = directory_of(&text);
+            prop_assert!(directory.is_empty() || is_entry_name(&directory) || directory.len() > 128);
+        }
+    }
+
+    #[test]
+    fn addresses_name_their_directories_as_the_deployed_clients_do() {
+        for (address, directory) in [
+            ("alice@acme.crabmail.ai", "alice_acme_crabmail_ai"),
+            ("back-end_1@x.github.acme.crabmail.ai", "back-end_1_x_github_acme_crabmail_ai"),
+            ("a/../b@x.y", "a__b_x_y"),
+        ] {
+            assert_eq!(directory_of(address), directory);
+        }
+    }
+}

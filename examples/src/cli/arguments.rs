@@ -320,3 +320,33 @@ fn provider(text: &str) -> Result<Provider, amp_client::AddressError> {
 fn message_id(text: &str) -> Result<MessageId, amp_client::envelope::IdError> {
     MessageId::parse_with(text, Profile::Deployed)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn every_command_and_every_option_stands_on_the_page() {
+        let page = include_str!("../../../docs/cli.md");
+        let program = Arguments::command();
+        program.clone().debug_assert();
+        for option in program.get_arguments().filter_map(|option| option.get_long()) {
+            assert!(page.contains(&format!("--{option}")), "docs/cli.md lacks --{option}");
+        }
+        for command in program.get_subcommands() {
+            let name = command.get_name();
+            let names = |row: &str| -> Vec<String> {
+                let cell = row.split('|').nth(1).unwrap_or_default();
+                let codes = cell.split('`').skip(1).step_by(2);
+                codes.filter_map(|code| code.split(' ').next()).map(Into::into).collect()
+            };
+            let row = page.lines().find(|row| names(row).iter().any(|named| named == name));
+            let row = row.unwrap_or_else(|| panic!("docs/cli.md has no row for {name}"));
+            for option in command.get_arguments().filter_map(|option| option.get_long()) {
+                assert!(row.contains(&format!("--{option}")), "docs/cli.md lacks --{option} of {name}");
+            }
+        }
+    }
+}
