@@ -137,12 +137,9 @@ impl<D: Disk> Core<D> {
                 index.settle(&name);
                 continue;
             }
-            match read_message(&self.disk, &folder, Folder::Inbox, &name) {
-                Ok(Found::Message(letter)) => {
-                    foreign.push(ForeignMessage::new(name.to_string(), letter.bytes));
-                }
-                // It changed meanwhile, and is found again.
-                _ => {}
+            // One that changed meanwhile is found again.
+            if let Ok(Found::Message(letter)) = read_message(&self.disk, &folder, Folder::Inbox, &name) {
+                foreign.push(ForeignMessage::new(name.to_string(), letter.bytes));
             }
         }
         Ok(foreign)
@@ -227,7 +224,7 @@ impl<D: Disk> Locked<'_, D> {
     }
 
     /// A message by its name: from its file, or from the journal while its file could not be made.
-    fn letter(&mut self, name: &str, key: &MessageKey) -> Result<Option<Letter>, StoreError> {
+    fn letter(&self, name: &str, key: &MessageKey) -> Result<Option<Letter>, StoreError> {
         let folder = self.core.folder(Folder::Inbox)?;
         let found = read_patiently(&self.core.disk, &folder, Folder::Inbox, name);
         match found.step("reading a message")? {

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -298,5 +298,5 @@ impl Filed {
 
 /// A name for a holder.
 pub(super) fn holder_id(random: [u8; 16]) -> HolderId {
-    format!("{:032x}", u128::from_be_bytes(random)).to_string().into()
+    format!("{:032x}", u128::from_be_bytes(random)).into()
 }

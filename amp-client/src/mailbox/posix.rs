@@ -202,11 +202,10 @@ fn rename_exclusively(_: &OwnedFd, _: &str, _: &str) -> DiskResult<()> {
     Err(Errno::NOSYS)
 }
 
-#[expect(
+#[allow(
     clippy::unnecessary_cast,
     clippy::cast_lossless,
     clippy::cast_sign_loss,
-    clippy::allow_attributes,
     reason = "the widths and signs differ between systems"
 )]
 fn read_stat(stat: &fs::Stat) -> Stat {

@@ -194,21 +194,21 @@ impl Program {
             Step::Deliver(number) => {
                 self.told.stored.entry(number).or_default();
                 if append(core, number, |entry| entry.with_message(message(number)))? {
-                    self.tell(|told| drop(told.stored.insert(number, true)), before);
+                    self.tell(|told| note(&mut told.stored, number, true), before);
                 }
             }
             Step::Release(of, number) => {
                 self.told.stored.entry(number).or_default();
                 let add = |entry: Entry| entry.with_message(message(number)).releasing(held_id(of));
                 if append(core, number, add)? {
-                    self.tell(|told| drop(told.stored.insert(number, true)), before);
-                    self.tell(|told| drop(told.held.insert(of, false)), before);
+                    self.tell(|told| note(&mut told.stored, number, true), before);
+                    self.tell(|told| note(&mut told.held, of, false), before);
                 }
             }
             Step::Hold(number) => {
                 self.told.held.entry(number).or_default();
                 if append(core, number, |entry| entry.with_held(held(number)))? {
-                    self.tell(|told| drop(told.held.insert(number, true)), before);
+                    self.tell(|told| note(&mut told.held, number, true), before);
                 }
             }
             Step::HandOut(number) => {
@@ -223,15 +223,15 @@ impl Program {
                 // Who reads a message has had it.
                 self.told.had.entry(number).or_default();
                 if core.mark(&key(number), Status::Read, "2026-01-31T12:00:00Z".parse().unwrap())? {
-                    self.tell(|told| drop(told.read.insert(number, true)), before);
-                    self.tell(|told| drop(told.had.insert(number, (1, true))), before);
+                    self.tell(|told| note(&mut told.read, number, true), before);
+                    self.tell(|told| note(&mut told.had, number, (1, true)), before);
                 }
             }
             Step::Delete(number) => {
                 self.told.deleted.entry(number).or_default();
                 self.told.had.entry(number).or_default();
                 if core.delete(Folder::Inbox, &key(number))? {
-                    self.tell(|told| drop(told.deleted.insert(number, true)), before);
+                    self.tell(|told| note(&mut told.deleted, number, true), before);
                 }
             }
             Step::Compact => {
@@ -242,7 +242,7 @@ impl Program {
             Step::Sent(number) => {
                 self.told.sent.entry(number).or_default();
                 core.keep_sent(&message(number))?;
-                self.tell(|told| drop(told.sent.insert(number, true)), before);
+                self.tell(|told| note(&mut told.sent, number, true), before);
             }
             Step::List => {
                 core.list(&Query::new(Folder::Inbox))?;
@@ -265,7 +265,7 @@ impl Program {
             assert_eq!(foreign.name, name, "only another program's message is foreign");
             let add = |entry: Entry| entry.with_message(stored.clone()).about_foreign(foreign.clone());
             if append(core, number, add)? {
-                self.tell(|told| drop(told.stored.insert(number, true)), before);
+                self.tell(|told| note(&mut told.stored, number, true), before);
             }
         }
         Ok(())
@@ -282,6 +282,10 @@ impl Program {
         }
         Ok(())
     }
+}
+
+fn note<T>(notes: &mut BTreeMap<usize, T>, number: usize, what: T) {
+    notes.insert(number, what);
 }
 
 /// Appends as a receiver does: what it remembers already is not appended again. Gives true when it is there.
@@ -306,7 +310,7 @@ fn append(core: &Holder, number: usize, add: impl Fn(Entry) -> Entry) -> Result<
 }
 
 /// After everything: another process, on a machine that does not fail.
-fn check(machine: &Machine, mut told: Told) {
+fn check(machine: &Machine, told: &Told) {
     machine.lock().unwrap().plan = None;
     let core = Core::open(ModelDisk::new(machine, false)).expect("the mailbox opens again");
     let effects = core.load(Position::START).expect("what is remembered is read").effects;
@@ -349,7 +353,7 @@ fn check(machine: &Machine, mut told: Told) {
         let kept = core.get(Folder::Sent, &MessageKey::of_sent(message(*number).message())).unwrap();
         assert!(!was_kept || kept.is_some(), "sent message {number} is lost");
     }
-    check_handing_out(&core, &mut told);
+    check_handing_out(&core, told);
     assert!(append(&core, 9, |entry| entry.with_message(message(9))).unwrap(), "the next operation works");
     assert!(core.get(Folder::Inbox, &key(9)).unwrap().is_some());
     for foreign in core.foreign(10).unwrap() {
@@ -363,7 +367,7 @@ fn id(number: usize) -> MessageId {
 }
 
 /// Every message that nobody had is handed out, once; one that was, is not.
-fn check_handing_out(core: &Holder, told: &mut Told) {
+fn check_handing_out(core: &Holder, told: &Told) {
     let mut given = BTreeMap::<usize, u32>::new();
     for _ in 0..2 {
         for stored in core.take_abandoned(100).unwrap() {
@@ -410,7 +414,7 @@ fn one_day(plan: Option<(u64, Fault)>, survives: Survives, end: Option<Survives>
     };
     let told = core::mem::take(&mut program.told);
     drop(program);
-    check(&machine, told);
+    check(&machine, &told);
     (calls, last)
 }
 
