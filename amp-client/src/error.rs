@@ -14,6 +14,26 @@ use crate::store::StoreError;
 /// [`kind`](Self::kind) says what failed, [`code`](Self::code) is the provider's code where it gave one, and
 /// [`retry`](Self::retry) says whether and when asking again makes sense. No text of a message, no key and no URL with a
 /// query is ever in an error.
+///
+/// ```
+/// use amp_client::wire::Retry;
+/// use amp_client::{Client, ErrorKind};
+/// # use amp_client::Timestamp;
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let nobody = Client::builder("http://127.0.0.1:9/v1".parse()?).in_memory();
+/// let error = match nobody.timeout(std::time::Duration::from_millis(200)).register("alice").await {
+///     Ok(_) => return Err("somebody is there".into()),
+///     Err(error) => error,
+/// };
+/// assert_eq!((error.kind(), error.code()), (ErrorKind::Unreachable, None));
+/// let now = Timestamp::try_from(std::time::SystemTime::now())?;
+/// assert_eq!(error.retry(now), Retry::Backoff); // nobody refused: later it may work
+/// assert_eq!(error.to_string(), "POST /register: no connection came about");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Error {
     inner: Box<Inner>,

@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+use std::future::Future;
 use std::time::Duration;
 
 use amp_client::provider::Registration as Policy;
@@ -285,6 +286,54 @@ async fn a_message_that_the_provider_cannot_keep_is_not_taken_for_sent() {
     alice.send(hello(&bob)).await.unwrap();
 }
 
+/// Begins something and gives it up after a while, again and again, a little later each time.
+async fn give_up<F: Future<Output = T>, T>(begin: impl Fn() -> F) -> usize {
+    let mut given_up = 0;
+    for step in 0..60_u64 {
+        let patience = Duration::from_micros(step * step * 10);
+        if tokio::time::timeout(patience, begin()).await.is_err() {
+            given_up += 1;
+        }
+    }
+    given_up
+}
+
+#[tokio::test]
+async fn a_sending_that_is_given_up_and_begun_again_is_there_once() {
+    let provider = provider().await;
+    let (alice, bob) = pair(&provider).await;
+    let signed = alice.sign(hello(&bob)).unwrap();
+    let given_up = give_up(|| alice.send(signed.clone())).await;
+    assert!(given_up > 0);
+    alice.send(signed).await.unwrap();
+    assert_eq!(bob.pending_count().await.unwrap().count, 1);
+}
+
+#[tokio::test]
+async fn rotations_that_are_given_up_leave_a_key_that_counts() {
+    let provider = provider().await;
+    let (alice, bob) = pair(&provider).await;
+    assert!(give_up(|| alice.rotate_keys()).await > 0);
+    alice.rotate_keys().await.unwrap();
+    alice.send(hello(&bob)).await.unwrap();
+    assert!(give_up(|| alice.rotate_api_key()).await > 0);
+    alice.rotate_api_key().await.unwrap();
+    alice.send(hello(&bob)).await.unwrap();
+    assert!(alice.me().await.unwrap().fingerprint.unwrap().matches(&alice.verifying_key()).is_some());
+}
+
+#[tokio::test]
+async fn a_registration_that_is_given_up_is_made_the_next_time() {
+    let provider = provider().await;
+    let register = || async {
+        let identity = Identity::from_seed(&[3; 32]);
+        builder(&provider).identity(identity).register("alice").await
+    };
+    assert!(give_up(register).await > 0);
+    let alice = register().await.unwrap();
+    alice.me().await.unwrap();
+}
+
 #[tokio::test]
 async fn the_deployed_provider_is_spoken_to_as_it_is() {
     let provider = Loopback::builder().deployed().without_limits().start().await.unwrap();
@@ -400,6 +449,23 @@ mod home {
         other.me().await.unwrap();
         one.call(&RevokeApiKey).await.unwrap();
         assert_eq!(other.me().await.unwrap_err().code(), Some("unauthorized"));
+    }
+
+    #[tokio::test]
+    async fn a_signing_key_that_another_program_rotated_is_read_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::open(directory.path().join("amp")).unwrap();
+        let provider = provider().await;
+        let bob = builder(&provider).register("bob").await.unwrap();
+        let one = at(&home, &provider).register("alice").await.unwrap();
+        let other = at(&home, &provider).open().await.unwrap();
+        let signed = other.sign(hello(&bob)).unwrap();
+        one.rotate_keys().await.unwrap();
+        assert!(other.send(signed).await.unwrap_err().is_refusal(), "what is signed is signed");
+        other.send(hello(&bob)).await.unwrap();
+        assert_eq!(other.verifying_key(), one.verifying_key());
+        other.rotate_keys().await.unwrap();
+        one.send(hello(&bob)).await.unwrap();
     }
 
     #[tokio::test]

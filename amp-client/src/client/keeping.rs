@@ -97,6 +97,28 @@ impl Keeping {
         }
     }
 
+    /// The signing key that is kept now: another program may have rotated it.
+    pub(super) async fn kept_identity(&self) -> Result<Option<Identity>, Error> {
+        match self {
+            Self::Process(_) => Ok(None),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                blocking(move || {
+                    let mut agent = home.agent();
+                    let Some(now) = home.home.agent(agent.address().name())? else { return Ok(None) };
+                    let is_same = now.path() == agent.path();
+                    let identity = now.identity()?;
+                    if is_same {
+                        *agent = now;
+                    }
+                    Ok(is_same.then_some(identity))
+                })
+                .await
+            }
+        }
+    }
+
     /// The key of an agent at this machine's own provider.
     pub(super) async fn local_key(&self, address: &Address) -> Result<Option<SenderKey>, Error> {
         match self {

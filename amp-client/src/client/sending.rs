@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use amp_core::envelope::{IdempotencyKey, Message, MessageId, StoredMessage};
-use amp_core::wire::{ApiUrl, DeliveryStatus, Endpoint, Request as _, Route, Routed};
+use amp_core::wire::{ApiErrorCode, ApiUrl, DeliveryStatus, Endpoint, Request as _, Route, Routed};
 use amp_core::{Address, Draft, Identity, SignedMessage};
 use sha2::{Digest as _, Sha256};
 use tracing::Instrument as _;
@@ -18,7 +18,7 @@ use super::trace::TraceContext;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 
-/// The recipient's queue is full, as a rule. The same idempotency key is answered with the same, so that it takes another message.
+/// The recipient's queue is full, as a rule. The same idempotency key is answered with the same.
 const FAILED: &str = "sending: the provider could neither deliver nor keep the message";
 
 impl Client {
@@ -31,7 +31,7 @@ impl Client {
     /// [`ErrorKind::Message`] when the draft breaks a rule of messages; [`ErrorKind::Setup`] when it names an address that is
     /// not the agent's, or the agent has none.
     pub fn sign(&self, draft: Draft) -> Result<SignedMessage, Error> {
-        self.sign_with_trace(draft, None)
+        self.sign_now(self.with_trace(draft, None)?)
     }
 
     /// Sends a message, and keeps it in the folder of sent ones.
@@ -51,25 +51,23 @@ impl Client {
 
     async fn send_outgoing(&self, outgoing: Outgoing) -> Result<Sent, Error> {
         let Outgoing { content, wants_receipt, trace } = outgoing;
-        let message = match content {
-            Content::Draft(draft) => self.sign_with_trace(draft, trace)?,
+        let (message, draft) = match content {
+            Content::Draft(draft) => {
+                let draft = self.with_trace(draft, trace)?;
+                (self.sign_now(draft.clone())?, Some(draft))
+            }
             Content::Signed(_) if trace.is_some() => {
                 return Err(Error::new(ErrorKind::Message, "a signed message cannot take a trace on"));
             }
-            Content::Signed(message) => message,
+            Content::Signed(message) => (message, None),
         };
-        let account = &self.shared.account;
-        let routed = match account.registration_of(&message.from()) {
-            Some(registration) => {
-                let route = route_of(&message, &message.from())?;
-                let route = if wants_receipt { route.with_receipt() } else { route };
-                account.route(&registration, &route).await?
+        let (message, routed) = match (self.hand_over(&message, wants_receipt).await, draft) {
+            (Err(error), Some(draft)) if is_about_key(&error) && self.renew_identity(&message).await => {
+                let message = self.sign_now(draft)?;
+                let routed = self.hand_over(&message, wants_receipt).await?;
+                (message, routed)
             }
-            None if account.local.as_ref() == Some(&message.from()) => {
-                account.keeping.deliver_local(&message).await?;
-                Routed::new(message.id(), DeliveryStatus::Delivered)
-            }
-            None => return Err(not_registered()),
+            (routed, _) => (message, routed?),
         };
         if routed.status == DeliveryStatus::Failed {
             tracing::info!("not sent: the provider could neither deliver nor keep the message");
@@ -80,17 +78,51 @@ impl Client {
         Ok(Sent { message, routed, not_kept })
     }
 
-    fn sign_with_trace(&self, draft: Draft, trace: Option<TraceContext>) -> Result<SignedMessage, Error> {
+    /// Hands a signed message to the provider that it is from, or to an agent of the same home.
+    async fn hand_over(&self, message: &SignedMessage, wants_receipt: bool) -> Result<Routed, Error> {
         let account = &self.shared.account;
-        let (from, identity) = account.sender(draft.sender_address(), draft.recipient())?;
-        let trace = trace.or_else(|| account.settings.trace.as_ref().and_then(|current| current()));
-        let draft = match trace {
+        match account.registration_of(&message.from()) {
+            Some(registration) => {
+                let route = route_of(message, &message.from())?;
+                let route = if wants_receipt { route.with_receipt() } else { route };
+                account.route(&registration, &route).await
+            }
+            None if account.local.as_ref() == Some(&message.from()) => {
+                account.keeping.deliver_local(message).await?;
+                Ok(Routed::new(message.id(), DeliveryStatus::Delivered))
+            }
+            None => Err(not_registered()),
+        }
+    }
+
+    /// After a refusal of the signature: whether another program has rotated the key meanwhile, and the new one is used now.
+    async fn renew_identity(&self, message: &SignedMessage) -> bool {
+        let account = &self.shared.account;
+        let Some(at) = account.registration_of(&message.from()) else { return false };
+        let used = at.identity();
+        match account.keeping.kept_identity().await {
+            Ok(Some(kept)) if kept.verifying_key() != used.verifying_key() => {
+                let kept = Arc::new(kept);
+                account.set_identity(&kept);
+                at.set_identity(&kept).is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    fn with_trace(&self, draft: Draft, trace: Option<TraceContext>) -> Result<Draft, Error> {
+        let current = || self.shared.account.settings.trace.as_ref().and_then(|current| current());
+        match trace.or_else(current) {
             Some(trace) => {
                 let context = trace.put_into(draft.context_value());
-                draft.context_json(&context).map_err(unfit)?
+                draft.context_json(&context).map_err(unfit)
             }
-            None => draft,
-        };
+            None => Ok(draft),
+        }
+    }
+
+    fn sign_now(&self, draft: Draft) -> Result<SignedMessage, Error> {
+        let (from, identity) = self.shared.account.sender(draft.sender_address(), draft.recipient())?;
         draft.from(&from).sign(&identity, clock::now()).map_err(unfit)
     }
 
@@ -128,6 +160,18 @@ impl Account {
         parts.path = path.into();
         read(route, &self.exchange(at, &site, Endpoint::Route, parts).await?)
     }
+}
+
+/// Whether a provider refused the key that signed.
+fn is_about_key(error: &Error) -> bool {
+    let Some(api) = error.api() else { return false };
+    let codes = [
+        ApiErrorCode::SignatureInvalid,
+        ApiErrorCode::InvalidSignature,
+        ApiErrorCode::KeyMismatch,
+        ApiErrorCode::KeyRevoked,
+    ];
+    codes.iter().any(|code| api.is(code))
 }
 
 /// A status that this library knows; others are text from outside.

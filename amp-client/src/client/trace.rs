@@ -246,7 +246,7 @@ mod tests {
         let context = JsonValue::read_object(json.as_bytes()).unwrap();
         assert_eq!(context.members().count(), 3);
         assert_eq!(context.get("n").unwrap().raw(), "[1]");
-        assert_eq!(TraceContext::read(context), Some(trace.clone()));
+        assert_eq!(TraceContext::read(context), Some(trace));
         let alone = TraceContext::parse(PARENT, None).unwrap().put_into(None);
         assert_eq!(alone, [r#"{"trace":{"traceparent":""#, PARENT, r#""}}"#].concat());
         let bad = br#"{"trace":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"\u001b"}}"#;
