@@ -13,7 +13,8 @@ use futures_util::StreamExt as _;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::host::{Handle, Input, now};
+use super::handle::{Handle, Input};
+use super::host::now;
 
 /// How many are under way at once.
 const AT_ONCE_MAX: usize = 64;

@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use super::body::{self, Body, discard, next_piece, of_file, to_response};
-use super::host::{Input, ReceivedFile, not_carried_out};
+use super::handle::{Input, ReceivedFile, not_carried_out};
 use super::listener::Shared;
 use super::request::the_only;
 use super::storage::{FileWriter, Files};

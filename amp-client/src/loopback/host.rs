@@ -4,28 +4,25 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use amp_core::connection::{CheckedFile, FileRefusal};
 use amp_core::envelope::{AttachmentId, Timestamp};
-use amp_core::federation::Learned;
 use amp_core::provider::{
-    Action, Call, Decision, ExpectedFile, Moment, Notice, Outcome, Performed, Provider, Push, Reply,
-    ServedFile, SocketId, Ticket,
+    Action, Decision, Moment, Notice, Outcome, Provider, Push, Reply, SocketId, Ticket,
 };
-use amp_core::wire::{AnswerParts, ApiError, ApiErrorCode, ApiUrl};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use amp_core::wire::{AnswerParts, ApiUrl};
+use tokio::sync::{mpsc, oneshot};
 
 use super::deployed;
 use super::errand::Errand;
+use super::handle::{Input, ReceivedFile};
+use super::line::{Line, Order};
 use super::settings::{Behaviour, Settings};
 use super::storage::Storage;
 
@@ -35,103 +32,9 @@ const TOGETHER_MAX: usize = 64;
 const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// How many notices are remembered.
 const NOTICES_MAX: usize = 1_000;
-/// How long a caller waits at most: a request for messages waits for 30 seconds.
-const ANSWER_WITHIN: Duration = Duration::from_secs(45);
-
-/// What comes in.
-pub(super) enum Input {
-    Called { ticket: Ticket, call: Box<Call>, answer: oneshot::Sender<AnswerParts> },
-    CallDropped(Ticket),
-    SocketOpened { socket: SocketId, orders: mpsc::Sender<Order> },
-    SocketSaid { socket: SocketId, frame: Vec<u8>, room: Option<OwnedSemaphorePermit> },
-    SocketAlive(SocketId),
-    SocketClosed(SocketId),
-    Performed(Performed),
-    Learned(Box<Learned>),
-    FileWanted { id: AttachmentId, token: String, answer: oneshot::Sender<Option<ExpectedFile>> },
-    FileReceived { ticket: Ticket, file: Box<ReceivedFile>, answer: oneshot::Sender<AnswerParts> },
-    FileAsked { id: AttachmentId, token: String, answer: oneshot::Sender<Option<ServedFile>> },
-    Restart(oneshot::Sender<bool>),
-    Stop(oneshot::Sender<()>),
-}
-
-/// A file that was put at its upload URL, and what its check said.
-pub(super) struct ReceivedFile {
-    pub(super) id: AttachmentId,
-    pub(super) token: String,
-    pub(super) checked: Result<CheckedFile, FileRefusal>,
-}
-
-/// What a socket is to do.
-pub(super) enum Order {
-    Frame(String),
-    Push { push: Box<Push>, text: String },
-    Close(u16),
-}
 
 /// What happened that a person should know.
 pub(super) type Notices = Arc<Mutex<VecDeque<Notice>>>;
-
-/// The way to the thread.
-#[derive(Clone)]
-pub(super) struct Handle {
-    inputs: Sender<Input>,
-    numbers: Arc<AtomicU64>,
-}
-
-impl Handle {
-    pub(super) fn new(inputs: Sender<Input>) -> Self {
-        Self { inputs, numbers: Arc::default() }
-    }
-
-    /// A number that no socket and no call had before.
-    pub(super) fn number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Tells the thread something. When it is gone, so is whatever this is about.
-    pub(super) fn tell(&self, input: Input) {
-        let _ = self.inputs.send(input);
-    }
-
-    /// Asks the thread for something.
-    pub(super) async fn ask<T>(&self, input: impl FnOnce(oneshot::Sender<T>) -> Input) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        self.tell(input(answer));
-        tokio::time::timeout(ANSWER_WITHIN, answered).await.ok()?.ok()
-    }
-
-    /// What the provider answers to a call. When the caller is gone before, the provider learns of it.
-    pub(super) async fn call(&self, call: Call) -> AnswerParts {
-        let ticket = Ticket(self.number());
-        let call = Box::new(call.with_ticket(ticket));
-        let mut waiting = Waiting { handle: self, ticket: Some(ticket) };
-        let answer = self.ask(|answer| Input::Called { ticket, call, answer }).await;
-        if answer.is_some() {
-            waiting.ticket = None;
-        }
-        answer.unwrap_or_else(not_carried_out)
-    }
-}
-
-/// A call that waits for its answer.
-struct Waiting<'h> {
-    handle: &'h Handle,
-    ticket: Option<Ticket>,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.handle.tell(Input::CallDropped(ticket));
-        }
-    }
-}
-
-/// What is answered to a call whose decision was not stored.
-pub(super) fn not_carried_out() -> AnswerParts {
-    ApiError::new(ApiErrorCode::InternalError, "the request was not carried out").to_parts()
-}
 
 /// A decision that is not yet durable.
 struct Decided {
@@ -148,7 +51,7 @@ pub(super) struct Host {
     provider: Provider,
     storage: Box<dyn Storage>,
     callers: HashMap<Ticket, oneshot::Sender<AnswerParts>>,
-    sockets: HashMap<SocketId, mpsc::Sender<Order>>,
+    sockets: HashMap<SocketId, Line>,
     /// What came of performing; taken in like everything else.
     own: VecDeque<Input>,
     /// What is decided and not yet durable.
@@ -230,8 +133,8 @@ impl Host {
                 self.callers.remove(&ticket);
                 self.provider.call_dropped(ticket);
             }
-            Input::SocketOpened { socket, orders } => {
-                self.sockets.insert(socket, orders);
+            Input::SocketOpened { socket, line } => {
+                self.sockets.insert(socket, line);
                 self.decide(None, |provider, moment| provider.socket_opened(socket, moment));
             }
             Input::SocketSaid { socket, frame, room } => {
@@ -393,8 +296,8 @@ impl Host {
 
     /// Gives a socket something to do. One that does not keep up is closed: its messages are in the queue.
     fn order(&mut self, socket: SocketId, order: Order) {
-        let Some(orders) = self.sockets.get(&socket) else { return };
-        if orders.try_send(order).is_err() {
+        let Some(line) = self.sockets.get(&socket) else { return };
+        if line.give(order).is_err() {
             self.sockets.remove(&socket);
         }
     }
@@ -405,7 +308,7 @@ impl Host {
         let body = self.storage.body(push.message()).unwrap_or_default();
         let body = if is_deployed { deployed::with_hex_key(body) } else { body };
         let frame = push.frame(&body).ok();
-        let (Some(text), Some(orders)) = (frame, self.sockets.get(&socket)) else {
+        let (Some(text), Some(line)) = (frame, self.sockets.get(&socket)) else {
             return self.own.push_back(Input::Performed(push.failed()));
         };
         if is_deployed && !push.is_replay() {
@@ -413,7 +316,7 @@ impl Host {
             return self.own.push_back(Input::Performed(push.failed()));
         }
         let order = Order::Push { push: Box::new(push), text };
-        match orders.try_send(order) {
+        match line.give(order) {
             Ok(()) if is_deployed => {
                 // What it pushes is acknowledged by itself.
                 if let Some(frame) = deployed::acknowledgement(&body) {
@@ -423,7 +326,7 @@ impl Host {
             Ok(()) => {}
             Err(refused) => {
                 self.sockets.remove(&socket);
-                if let Order::Push { push, .. } = refused.into_inner() {
+                if let Order::Push { push, .. } = refused {
                     self.own.push_back(Input::Performed(push.failed()));
                 }
             }

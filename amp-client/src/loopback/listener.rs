@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::connection;
-use super::host::Handle;
+use super::handle::Handle;
 use super::settings::{Behaviour, Owner};
 use super::storage::Files;
 use amp_core::identity::ApiKey;

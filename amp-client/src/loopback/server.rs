@@ -19,7 +19,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::builder::LoopbackBuilder;
-use super::host::{Handle, Host, Input, Notices};
+use super::handle::{Handle, Input};
+use super::host::{Host, Notices};
 use super::listener::{self, Phase, Shared};
 use super::settings::{Behaviour, Owner, Settings};
 use super::{deployed, errand, files, storage};

@@ -18,7 +18,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -28,15 +28,14 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::body::{Body, empty, to_response};
 use super::connection::Connection;
 use super::deployed;
-use super::host::{Handle, Input, Order};
+use super::handle::{Handle, Input};
+use super::line::{Line, LineEnd, Order};
 use super::listener::{Phase, Shared, stopping};
 use super::request::the_only;
 use super::settings::Behaviour;
 
 /// The subprotocol that is spoken, whether it is asked for or not.
 const SUBPROTOCOL: &str = "amp.v1";
-/// How many orders wait for a socket. One that has more is closed.
-const ORDERS_MAX: usize = 1_024;
 /// How many frames of one socket wait for the provider. More are not read.
 const FRAMES_MAX: usize = 16;
 /// How long the other end has to say goodbye.
@@ -101,7 +100,7 @@ pub(super) async fn serve(io: TokioIo<Upgraded>, shared: &Shared, phase: &mut wa
     let code = loop {
         tokio::select! {
             biased;
-            order = seat.orders.recv() => match order {
+            order = seat.orders.next() => match order {
                 Some(order) => match seat.follow(order, &mut socket).await {
                     Ok(None) => {}
                     Ok(Some(code)) => break Some(manners.close_code(code)),
@@ -150,15 +149,15 @@ struct Gone;
 struct Seat {
     host: Handle,
     id: SocketId,
-    orders: mpsc::Receiver<Order>,
+    orders: LineEnd,
     room: Arc<Semaphore>,
 }
 
 impl Seat {
     fn take(host: &Handle) -> Self {
-        let (sender, orders) = mpsc::channel(ORDERS_MAX);
+        let (line, orders) = Line::new();
         let id = SocketId(host.number());
-        host.tell(Input::SocketOpened { socket: id, orders: sender });
+        host.tell(Input::SocketOpened { socket: id, line });
         Self { host: host.clone(), id, orders, room: Arc::new(Semaphore::new(FRAMES_MAX)) }
     }
 
@@ -184,7 +183,7 @@ impl Seat {
                 }
             };
             socket.feed(Message::Text(text.into())).await.map_err(|_| Gone)?;
-            next = self.orders.try_recv().ok();
+            next = self.orders.next_now();
         }
         socket.flush().await.map_err(|_| Gone)?;
         written.is_flushed = true;
@@ -211,7 +210,7 @@ impl Drop for Written {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.orders.close();
-        while let Ok(order) = self.orders.try_recv() {
+        while let Some(order) = self.orders.next_now() {
             if let Order::Push { push, .. } = order {
                 self.tell(Input::Performed(push.failed()));
             }
