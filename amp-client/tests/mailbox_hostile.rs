@@ -161,6 +161,7 @@ async fn a38_hostile_nodes_in_the_mailbox_are_skipped_and_reported() {
     }
 }
 
+// rule: MAIL-2
 #[tokio::test]
 async fn a38_a_file_whose_name_is_no_text_is_skipped_and_reported() {
     let place = Place::new();
@@ -170,6 +171,7 @@ async fn a38_a_file_whose_name_is_no_text_is_skipped_and_reported() {
     assert_eq!(place.oddities(), [(OddityKind::NotAName, "alice_acme_crabmail_ai".to_owned())]);
 }
 
+// rule: MAIL-2
 #[tokio::test]
 async fn a38_a_device_and_a_file_of_somebody_else_are_skipped_and_reported() {
     let place = Place::new();
@@ -189,6 +191,7 @@ async fn a38_a_device_and_a_file_of_somebody_else_are_skipped_and_reported() {
     assert_eq!(place.oddities().first().map(|(kind, _)| *kind), Some(OddityKind::NotOurs));
 }
 
+// rule: MAIL-2
 #[tokio::test]
 async fn a38_a_directory_that_is_a_link_is_not_entered() {
     let place = Place::new();
@@ -213,6 +216,7 @@ async fn a38_a_mailbox_whose_folder_became_a_link_says_so() {
     assert_eq!(error.kind(), StoreErrorKind::Io);
 }
 
+// rule: MAIL-2
 #[tokio::test]
 async fn a38_names_in_the_report_cannot_command_a_terminal() {
     let place = Place::new();
@@ -225,6 +229,7 @@ async fn a38_names_in_the_report_cannot_command_a_terminal() {
     assert!(name.chars().count() <= 80, "{name:?}");
 }
 
+// rule: MAIL-2
 #[tokio::test]
 async fn a38_the_report_is_bounded() {
     let place = Place::new();
@@ -255,6 +260,7 @@ async fn a37_two_senders_that_share_a_directory_keep_both_messages() {
     assert_eq!(place.listed().await, [other]);
 }
 
+// rule: MAIL-5
 #[tokio::test]
 async fn a37_two_contents_under_one_id_are_both_kept() {
     let place = Place::new();
@@ -267,6 +273,7 @@ async fn a37_two_contents_under_one_id_are_both_kept() {
     assert_eq!(listed, expected);
 }
 
+// rule: MAIL-9
 #[tokio::test]
 async fn a37_the_sender_is_taken_from_the_message_and_never_from_the_directory() {
     let place = Place::new();
@@ -281,6 +288,7 @@ async fn a37_the_sender_is_taken_from_the_message_and_never_from_the_directory()
     assert!(fs::read_to_string(&file).unwrap().contains("Forged"), "what is not ours was written to");
 }
 
+// rule: MAIL-14
 #[tokio::test]
 async fn a37_content_that_was_exchanged_is_another_programs_message() {
     let place = Place::new();
@@ -293,6 +301,45 @@ async fn a37_content_that_was_exchanged_is_another_programs_message() {
     assert_eq!(place.foreign().await.len(), 1);
 }
 
+// rule: MAIL-14
+#[tokio::test]
+async fn a37_a_copy_that_nobody_has_judged_makes_no_message_known() {
+    let place = Place::new();
+    let path = place.inbox("alice_acme_crabmail_ai").join(format!("{MESSAGE}.json"));
+    fs::write(&path, json(ALICE, MESSAGE, "Hello")).unwrap();
+    // The same message comes over the network: the file that lies there is not taken for it.
+    let key = place.append(letter(ALICE, MESSAGE, "Hello")).await;
+    assert_eq!(place.listed().await, [key.clone()]);
+    fs::remove_file(&path).unwrap();
+    assert!(place.mailbox.get(Folder::Inbox, &key).await.unwrap().is_some());
+}
+
+// rule: MAIL-14
+#[tokio::test]
+async fn a_message_that_another_program_brought_is_listed_when_it_was_judged_and_stays_where_it_is() {
+    let place = Place::new();
+    let path = place.inbox("alice_acme_crabmail_ai").join(format!("{MESSAGE}.json"));
+    fs::write(&path, json(ALICE, MESSAGE, "Hello")).unwrap();
+    assert!(place.listed().await.is_empty());
+    let [foreign] = place.foreign().await.try_into().unwrap();
+    let stored = letter(ALICE, MESSAGE, "Hello");
+    append(&place.mailbox, |entry| entry.with_message(stored.clone()).about_foreign(foreign.clone())).await;
+    assert_eq!(place.listed().await, [MessageKey::of(stored.message())]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), json(ALICE, MESSAGE, "Hello"));
+    assert!(place.foreign().await.is_empty());
+
+    // One that was refused is neither listed nor offered again.
+    let other = place.inbox("alice_acme_crabmail_ai").join("msg_1_0bad.json");
+    fs::write(&other, json(ALICE, "msg_1_0bad", "Bad")).unwrap();
+    let [foreign] = place.foreign().await.try_into().unwrap();
+    append(&place.mailbox, |entry| entry.about_foreign(foreign.clone())).await;
+    assert_eq!(place.listed().await.len(), 1);
+    assert!(place.foreign().await.is_empty());
+    let another = Mailbox::open(place.directory.path()).unwrap();
+    assert!(another.foreign(10).await.unwrap().is_empty());
+}
+
+// rule: MAIL-12
 #[tokio::test]
 async fn a41_a_state_that_others_may_enter_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -310,6 +357,7 @@ async fn a41_a_state_that_others_may_enter_is_refused() {
     assert_eq!(open().unwrap_err().kind(), StoreErrorKind::Unsafe);
 }
 
+// rule: MAIL-12
 #[tokio::test]
 async fn a41_a_mailbox_that_everybody_may_write_to_is_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -326,6 +374,7 @@ async fn a41_a_state_that_is_a_link_is_refused() {
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
+// rule: MAIL-12
 #[tokio::test]
 async fn a41_what_is_written_is_for_its_owner_alone() {
     let place = Place::new();
@@ -334,6 +383,7 @@ async fn a41_what_is_written_is_for_its_owner_alone() {
     assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
 }
 
+// rule: MAIL-13
 #[tokio::test]
 async fn a42_a_message_that_another_program_has_half_written_is_read_when_it_is_whole() {
     let place = Place::new();
@@ -353,6 +403,7 @@ async fn a42_a_message_that_another_program_has_half_written_is_read_when_it_is_
     assert!(place.oddities().is_empty());
 }
 
+// rule: MAIL-13
 #[tokio::test]
 async fn a42_a_mark_that_another_program_writes_in_place_is_seen() {
     let place = Place::new();
@@ -372,6 +423,7 @@ async fn a42_a_mark_that_another_program_writes_in_place_is_seen() {
     assert!(place.mailbox.get(Folder::Inbox, &key).await.unwrap().is_some());
 }
 
+// rule: MAIL-13
 #[tokio::test]
 async fn a42_a_message_that_another_program_removed_is_gone_and_may_come_again() {
     let place = Place::new();
@@ -383,6 +435,7 @@ async fn a42_a_message_that_another_program_removed_is_gone_and_may_come_again()
     assert_eq!(place.listed().await, [key]);
 }
 
+// rule: MAIL-16
 #[tokio::test]
 async fn a42_a_lock_of_another_program_on_a_message_stops_nobody() {
     let place = Place::new();
@@ -394,6 +447,7 @@ async fn a42_a_lock_of_another_program_on_a_message_stops_nobody() {
     assert!(place.mailbox.delete(Folder::Inbox, &key).await.unwrap());
 }
 
+// rule: MAIL-15
 #[tokio::test]
 async fn what_was_downloaded_for_a_message_goes_with_it_and_nothing_else() {
     let place = Place::new();
@@ -478,6 +532,7 @@ async fn a39_a_journal_with_damage_in_its_middle_is_refused_and_a_torn_end_is_cu
     }
 }
 
+// rule: MAIL-4
 #[tokio::test]
 async fn a58_an_id_or_a_sender_that_would_lead_elsewhere_never_becomes_a_message() {
     for (from, id) in [

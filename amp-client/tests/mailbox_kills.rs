@@ -244,7 +244,7 @@ fn place() -> tempfile::TempDir {
     directory
 }
 
-// rule: MAIL-1
+// rule: MAIL-1, MAIL-11, MAIL-16
 #[test]
 fn a39_processes_that_are_killed_lose_nothing_and_nothing_is_had_twice() {
     let kills = env::var("AMP_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
@@ -282,6 +282,7 @@ fn a39_processes_that_are_killed_lose_nothing_and_nothing_is_had_twice() {
     );
 }
 
+// rule: MAIL-10
 #[test]
 fn a33_eight_processes_that_are_given_the_same_messages_store_each_once() {
     let messages = env::var("AMP_DELIVERIES").map_or(100, |all| all.parse().unwrap());

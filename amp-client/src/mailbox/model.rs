@@ -87,7 +87,8 @@ pub(super) struct World {
     pub(super) calls: u64,
     pub(super) plan: Option<(u64, Fault)>,
     pub(super) survives: Survives,
-    pub(super) was_cut: bool,
+    /// Whether names that differ by case alone are one.
+    pub(super) folds_case: bool,
     /// What was called, for messages.
     pub(super) last_call: &'static str,
     random: u64,
@@ -105,7 +106,7 @@ impl World {
             calls: 0,
             plan: None,
             survives: Survives::Nothing,
-            was_cut: false,
+            folds_case: false,
             last_call: "",
             random: 0x9e37_79b9_7f4a_7c15,
         }))
@@ -123,7 +124,6 @@ impl World {
     /// The machine goes off and on again.
     pub(super) fn power_cut(&mut self) {
         self.kill_all();
-        self.was_cut = true;
         let survives = self.survives;
         let mut random = match survives {
             Survives::Some(seed) => seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -160,6 +160,10 @@ impl World {
 
     fn lookup(&self, directory: usize, name: &str) -> DiskResult<usize> {
         match &self.inodes[directory].node {
+            Node::Directory { cached, .. } if self.folds_case => {
+                let found = cached.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+                found.map(|(_, inode)| *inode).ok_or(Errno::NOENT)
+            }
             Node::Directory { cached, .. } => cached.get(name).copied().ok_or(Errno::NOENT),
             Node::File { .. } => Err(Errno::NOTDIR),
         }

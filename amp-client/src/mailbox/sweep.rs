@@ -444,14 +444,14 @@ const CUTS: [Fault; 2] = [Fault::CutBefore, Fault::CutAfter];
 const FAILURES: [Fault; 5] =
     [Fault::Fail(Errno::IO), Fault::Fail(Errno::NOSPC), Fault::FailDone, Fault::Short, Fault::Broken];
 
-// rule: MAIL-1
+// rule: MAIL-1, MAIL-8, MAIL-15
 #[test]
 fn a39_a_process_that_is_killed_at_any_call_loses_nothing_and_nothing_comes_twice() {
     let states = sweep(&KILLS, &[Survives::Nothing], &[None]);
     assert!(states > 900, "{states}");
 }
 
-// rule: MAIL-1
+// rule: MAIL-1, MAIL-8, MAIL-15
 #[test]
 fn a39_a_machine_that_goes_off_at_any_call_loses_nothing_that_was_acknowledged() {
     let states = sweep(&CUTS, &[Survives::Nothing, Survives::Some(1)], &[None]);
@@ -490,4 +490,40 @@ fn an_undisturbed_day_leaves_what_was_told() {
     let calls: Vec<u64> = ENDS.iter().map(|end| one_day(None, Survives::Nothing, *end).0).collect();
     let all: String = format!("{calls:?}");
     assert!(calls.iter().all(|count| *count == calls[0] && *count > 100), "{all}");
+}
+
+// rule: MAIL-5
+#[test]
+fn a37_ids_that_differ_by_case_alone_are_kept_apart_where_the_disk_does_not_tell_them_apart() {
+    let machine = World::new();
+    machine.lock().unwrap().folds_case = true;
+    let core = Core::open(ModelDisk::new(&machine, false)).unwrap();
+    let with_id = |id: &str| {
+        let json = message(0).to_json(amp_core::envelope::SecurityPlacement::TopLevel);
+        StoredMessage::decode(json.replace("msg_1_0000", id).as_bytes()).unwrap()
+    };
+    let (one, other) = (with_id("msg_1_00ab"), with_id("msg_1_00AB"));
+    for (position, stored) in [&one, &other].into_iter().enumerate() {
+        let entry = Entry::new(Position::new(position as u64), alloc::vec![]).with_message(stored.clone());
+        assert!(matches!(core.append(&entry), Ok(Appended::Stored(_))));
+    }
+    for stored in [&one, &other] {
+        let key = MessageKey::of(stored.message());
+        let kept = core.get(Folder::Inbox, &key).unwrap().unwrap();
+        assert_eq!(kept.message().unsigned().id(), *key.id());
+    }
+    assert_eq!(core.list(&Query::new(Folder::Inbox)).unwrap().messages.len(), 2);
+}
+
+#[test]
+fn a_lock_that_is_never_given_back_is_not_waited_for_without_end() {
+    let machine = World::new();
+    let disk = || ModelDisk::new(&machine, false);
+    let first = Core::open(disk()).unwrap();
+    let other = Core::open(disk()).unwrap();
+    let locked = first.locked().unwrap();
+    let error = other.load(Position::START).unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Io);
+    drop(locked);
+    assert!(other.load(Position::START).is_ok());
 }
