@@ -23,7 +23,7 @@ use crate::receiving::{Incoming, TakenIn};
 use crate::store::ForeignMessage;
 
 /// How often it is looked whether the agent has registered elsewhere meanwhile.
-const REGISTRATIONS_EVERY: Duration = Duration::from_secs(1);
+const REGISTRATIONS_EVERY: Duration = Duration::from_secs(5);
 /// How many messages of other programs are looked at at once, beside those that are put off.
 const FOREIGN_AT_ONCE: usize = 100;
 /// Messages of other programs that are put off.

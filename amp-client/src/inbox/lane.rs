@@ -289,7 +289,9 @@ impl Lane {
 
     /// Has a message judged and stored, and tells the provider if that is done.
     async fn receive(&mut self, later: Later, pause: Duration) {
-        let taken = match self.shared.receiving.take_in(Incoming::arrived(&later.arrived)).await {
+        // In a place of its own: a lane that waits is small.
+        let taking_in = Box::pin(self.shared.receiving.take_in(Incoming::arrived(&later.arrived)));
+        let taken = match taking_in.await {
             Ok(taken) => taken,
             Err(error) => {
                 tracing::warn!(%error, "a message was not stored");
