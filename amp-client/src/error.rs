@@ -134,7 +134,7 @@ impl Error {
         match (&self.inner.api, self.inner.kind) {
             (Some(api), _) if api.is_unreadable() && self.inner.is_harmless => Retry::Backoff,
             (Some(api), _) => api.retry(now),
-            (None, ErrorKind::BadAnswer) if self.inner.is_harmless => Retry::Backoff,
+            (None, ErrorKind::BadAnswer | ErrorKind::Refused) if self.inner.is_harmless => Retry::Backoff,
             (None, ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Store) => Retry::Backoff,
             (None, _) => Retry::Never,
         }

@@ -135,6 +135,7 @@ async fn pending(bob: &Client) -> Vec<MessageId> {
     }
 }
 
+// rule: IDEM-4
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_there_once_wherever_the_answer_to_it_is_cut() {
     let provider = provider().await;

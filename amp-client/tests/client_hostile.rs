@@ -49,6 +49,7 @@ async fn send_to(script: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (E
 
 const LIMITED: &str = r#"{"error":"rate_limited","message":"slow down"}"#;
 
+// rule: API-43
 #[tokio::test]
 async fn a60_refusals_without_end_end_with_the_time_of_the_call() {
     let (error, attempts) = send_to(|_| Answer::Json(429, LIMITED.into())).await;
@@ -106,6 +107,7 @@ async fn a_burst_of_server_errors_is_survived_under_one_idempotency_key() {
     assert!(bodies.iter().all(|body| *body == bodies[0] && body.contains("\"idempotency_key\":\"")));
 }
 
+// rule: IDEM-4
 #[tokio::test]
 async fn the_same_signed_message_goes_under_the_same_idempotency_key_and_another_under_another() {
     let provider = Scripted::start(|_, _| Answer::Json(200, ROUTED.into())).await;
@@ -180,6 +182,7 @@ async fn a60_bodies_and_heads_without_end_are_cut_off() {
     assert!(matches!(error.kind(), ErrorKind::BadAnswer | ErrorKind::Unreachable), "{error}");
 }
 
+// rule: API-43
 #[tokio::test]
 async fn a60_silence_and_dripping_end_with_the_time_of_the_call() {
     let begun = std::time::Instant::now();
@@ -207,6 +210,7 @@ async fn a54_no_redirect_of_a_call_is_followed() {
     assert!(other.seen().is_empty());
 }
 
+// rule: API-42
 #[tokio::test]
 async fn a52_what_a_provider_repeats_of_the_key_is_not_shown() {
     let echo = format!(r#"{{"error":"{API_KEY}","message":"{API_KEY}","field":"{API_KEY}"}}"#);
@@ -220,6 +224,7 @@ async fn a52_what_a_provider_repeats_of_the_key_is_not_shown() {
     assert_eq!(error.kind(), ErrorKind::BadAnswer);
 }
 
+// rule: API-42
 #[tokio::test]
 async fn a52_an_answer_that_cannot_be_read_is_not_repeated_with_the_key_in_it() {
     let provider = Scripted::start(|seen, _| {
@@ -259,6 +264,7 @@ async fn a60_a_registration_is_for_the_key_and_the_name_that_were_asked_for() {
     }
 }
 
+// rule: API-4
 #[tokio::test]
 async fn a60_messages_and_the_key_go_to_the_site_that_was_registered_at() {
     let foreign = Scripted::start(|_, _| Answer::Json(200, ROUTED.into())).await;
@@ -307,6 +313,7 @@ async fn messages_go_to_the_place_that_the_own_site_names() {
     assert!(seen.head.to_ascii_lowercase().contains(&format!("authorization: bearer {API_KEY}")));
 }
 
+// rule: API-41
 #[tokio::test]
 async fn a60_a_provider_that_takes_the_name_of_another_one_gets_none_of_its_messages() {
     let crabmail = Scripted::start(|_, _| Answer::Json(200, ROUTED.into())).await;

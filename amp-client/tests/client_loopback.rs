@@ -76,6 +76,7 @@ async fn a_message_is_sent_received_verified_and_answered() {
     assert!(bob.read_stored(&unknown).await.unwrap().is_none());
 }
 
+// rule: MSG-16
 #[tokio::test]
 async fn a_trace_context_arrives_signed() {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -279,11 +280,15 @@ async fn a_message_that_the_provider_cannot_keep_is_not_taken_for_sent() {
     let provider = Loopback::builder().without_limits().relay_limit(1).start().await.unwrap();
     let (alice, bob) = pair(&provider).await;
     alice.send(hello(&bob)).await.unwrap();
-    let error = alice.send(hello(&bob)).await.unwrap_err();
+    let signed = alice.sign(hello(&bob)).unwrap();
+    let error = alice.send(signed.clone()).await.unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Refused, None), "{error}");
+    let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
+    assert_eq!(error.retry(now), amp_client::wire::Retry::Backoff);
     assert_eq!(alice.store().list(&Query::new(Folder::Sent)).await.unwrap().messages.len(), 1);
-    receive(&bob).await;
-    alice.send(hello(&bob)).await.unwrap();
+    bob.fetch().await.unwrap();
+    alice.send(signed).await.unwrap();
+    assert_eq!(bob.pending_count().await.unwrap().count, 1);
 }
 
 /// Begins something and gives it up after a while, again and again, a little later each time.

@@ -18,7 +18,7 @@ use super::trace::TraceContext;
 use crate::clock;
 use crate::error::{Error, ErrorKind};
 
-/// The recipient's queue is full, as a rule. The same idempotency key is answered with the same.
+/// The recipient's queue is full, as a rule. That does not use the idempotency key up.
 const FAILED: &str = "sending: the provider could neither deliver nor keep the message";
 
 impl Client {
@@ -42,9 +42,10 @@ impl Client {
     ///
     /// # Errors
     /// As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code), or without one when it could
-    /// neither deliver nor keep the message, since the recipient's queue is full: another one has to be sent later;
+    /// neither deliver nor keep the message, since the recipient's queue is full;
     /// [`ErrorKind::Unreachable`], [`ErrorKind::TimedOut`] and [`ErrorKind::BadAnswer`] when no answer came that can be
-    /// understood: the message may have been sent, and the same [`SignedMessage`] may be sent again.
+    /// understood: the message may have been sent. In all these cases the same [`SignedMessage`] may be sent again, where
+    /// [`retry`](Error::retry) says so.
     pub async fn send(&self, outgoing: impl Into<Outgoing>) -> Result<Sent, Error> {
         self.send_outgoing(outgoing.into()).instrument(tracing::info_span!("amp.send")).await
     }
@@ -71,7 +72,7 @@ impl Client {
         };
         if routed.status == DeliveryStatus::Failed {
             tracing::info!("not sent: the provider could neither deliver nor keep the message");
-            return Err(Error::new(ErrorKind::Refused, FAILED));
+            return Err(Error::new(ErrorKind::Refused, FAILED).harmless_to_repeat());
         }
         tracing::info!(status = status_of(&routed), id = routed.id.as_ref().map(MessageId::as_str), "sent");
         let not_kept = self.keep_sent(&message, routed.id.as_ref()).await.err();

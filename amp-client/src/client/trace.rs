@@ -199,6 +199,7 @@ mod tests {
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
+    // rule: MSG-16
     #[test]
     fn a_traceparent_obeys_the_standards_grammar() {
         for wrong in [
@@ -238,6 +239,7 @@ mod tests {
         }
     }
 
+    // rule: MSG-16
     #[test]
     fn a_trace_is_added_to_a_context_and_read_back() {
         let trace = TraceContext::parse(PARENT, Some("congo=t61")).unwrap();
