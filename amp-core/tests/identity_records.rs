@@ -76,6 +76,33 @@ fn written(record: &RegistrationRecord) -> Value {
 
 // rule: REC-2
 #[test]
+fn a_base_that_leaves_the_version_out_is_read_with_it() {
+    // (apiUrl, routeUrl, the base that calls go to)
+    let cases = [
+        ("https://api.crabmail.ai", "https://api.crabmail.ai/v1/route", "https://api.crabmail.ai/v1"),
+        ("https://api.crabmail.ai/", "https://api.crabmail.ai/v1/route", "https://api.crabmail.ai/v1"),
+        ("https://api.crabmail.ai/v1", "https://api.crabmail.ai/v1/route", "https://api.crabmail.ai/v1"),
+        ("https://api.crabmail.ai", "https://api.crabmail.ai/relay/route", "https://api.crabmail.ai"),
+        ("https://api.crabmail.ai", "https://other.example/v1/route", "https://api.crabmail.ai"),
+        (
+            "https://api.crabmail.ai",
+            "https://api.crabmail.ai.evil.example/v1/route",
+            "https://api.crabmail.ai",
+        ),
+        ("https://api.crabmail.ai", "", "https://api.crabmail.ai"),
+    ];
+    for (api_url, route_url, base) in cases {
+        let mut file = deployed_registration();
+        (file["apiUrl"], file["routeUrl"]) = (api_url.into(), route_url.into());
+        let record = registration(&file).unwrap();
+        assert_eq!(record.api_url(), base, "{api_url} {route_url}");
+        // The file stays as the other program wrote it.
+        assert_eq!(written(&record)["apiUrl"], api_url);
+    }
+}
+
+// rule: REC-2
+#[test]
 fn both_spellings_say_the_same() {
     for value in [deployed_registration(), published_registration()] {
         let record = registration(&value).unwrap();

@@ -76,7 +76,8 @@ impl RegistrationRecord {
         Ok(Self { object, provider, address, api_url: api_url.into(), api_key })
     }
 
-    /// Reads a registration in either spelling.
+    /// Reads a registration in either spelling. A base URL without the `/v1` in which its routes begin is read with it: the
+    /// bash client writes such.
     ///
     /// # Errors
     /// [`RecordError`] when it is no JSON object of the profile; when provider, address, API URL or API key are absent or
@@ -90,9 +91,15 @@ impl RegistrationRecord {
             .map_err(|_| Fault::Invalid("provider", "the value is a provider's domain"))?;
         let address = Address::parse_with(&object.text("address")?, Profile::Deployed)
             .map_err(|_| Fault::Invalid("address", "the value is a full address"))?;
-        let api_url = checked_url(&object.text("apiUrl")?, "apiUrl")?.into();
+        let mut api_url: String = checked_url(&object.text("apiUrl")?, "apiUrl")?.into();
         if let Some(url) = filled(&object, "routeUrl")? {
-            checked_url(&url, "routeUrl")?;
+            let route_url = checked_url(&url, "routeUrl")?;
+            // The bash client adds the version to every call instead of keeping it in the base.
+            if let Some(base) = route_url.strip_suffix("/route")
+                && base.strip_suffix("/v1") == Some(api_url.trim_end_matches('/'))
+            {
+                api_url = base.into();
+            }
         }
         let api_key = object.text("apiKey")?.parse()?;
         Ok(Self { object, provider, address, api_url, api_key })
