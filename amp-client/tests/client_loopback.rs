@@ -377,6 +377,9 @@ mod home {
         let bob = builder(&provider).register("bob").await.unwrap();
         let (address, key, api_key) = {
             let alice = at(&home, &provider).register("alice").await.unwrap();
+            let id = home.agent("alice").unwrap().unwrap().record().id().unwrap();
+            let registered = alice.registrations().remove(0).record().unwrap().agent_id();
+            assert_eq!(registered.as_deref(), Some(id.as_str()), "one mailbox has one id");
             bob.send(hello(&alice)).await.unwrap();
             receive(&alice).await;
             alice.rotate_keys().await.unwrap();

@@ -9,6 +9,7 @@ use core::pin::Pin;
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use amp_core::identity::AgentId;
 use amp_core::receive::SenderKey;
 use amp_core::wire::{ApiErrorCode, ApiUrl, Resolve};
 use amp_core::{Address, Identity, KnownProviders};
@@ -47,6 +48,8 @@ pub(crate) struct Account {
     pub(super) keeping: Keeping,
     /// The address at this machine's own provider, where there is one.
     pub(super) local: Option<Address>,
+    /// The identifier that the agent has in its home. A provider on this machine that keeps it finds the same mailbox.
+    pub(super) id: Option<AgentId>,
     /// The key of new registrations.
     pub(super) identity: Mutex<Arc<Identity>>,
     pub(super) registrations: RwLock<Vec<Registration>>,

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::sync::{Mutex, RwLock};
 
-use amp_core::identity::RegistrationRecord;
+use amp_core::identity::{AgentId, RegistrationRecord};
 use amp_core::wire::ApiUrl;
 use amp_core::{Address, AgentName, Identity};
 
@@ -32,6 +32,7 @@ struct Found {
     records: Vec<RegistrationRecord>,
     store: Arc<dyn Store>,
     local: Option<Address>,
+    id: Option<AgentId>,
     /// A change of key that is not decided.
     pending: Option<Pending>,
 }
@@ -94,6 +95,7 @@ impl ClientBuilder {
             settings,
             keeping: found.keeping,
             local: found.local,
+            id: found.id,
             identity: Mutex::new(found.identity),
             registrations: RwLock::new(registrations),
             changing: tokio::sync::Mutex::new(()),
@@ -138,6 +140,7 @@ impl ClientBuilder {
             records: self.registrations,
             store: self.store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
             local: None,
+            id: None,
             pending: None,
         })
     }
@@ -171,6 +174,7 @@ impl ClientBuilder {
                 records: agent.registrations()?,
                 store,
                 local: Some(agent.address().clone()),
+                id: agent.record().id(),
                 pending: agent.kept_rotation()?.map(Pending::from),
                 keeping: Keeping::in_home(home, agent),
             })

@@ -77,6 +77,7 @@ impl Shared {
         if request.tenant.is_none() && owner_key.is_none() && wanted.invite.is_none() {
             request.tenant = Some(TENANT.into());
         }
+        request.agent_id.clone_from(&account.id);
         request.alias.clone_from(&wanted.alias);
         request.scope.clone_from(&wanted.scope);
         request.invite_code = wanted.invite.as_ref().map(|code| SecretText::new(code.expose().into()));
