@@ -382,3 +382,15 @@ fn whoever_reads_while_another_writes_sees_the_old_registration_or_the_new_one()
     let left: Vec<_> = fs::read_dir(agent.path().join("registrations")).unwrap().collect();
     assert_eq!(left.len(), 1, "no temporary file is left");
 }
+
+#[test]
+fn an_only_agent_that_cannot_be_read_is_not_overlooked() {
+    let root = tempfile::tempdir().unwrap();
+    let home = Home::open(root.path()).unwrap();
+    let agent = home.create_agent("alice", "acme").unwrap();
+    fs::write(agent.path().join("config.json"), "{").unwrap();
+    assert!(home.agents().unwrap().is_empty());
+    for error in [home.default_agent().unwrap_err(), home.agent("alice").unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Store, "{error}");
+    }
+}

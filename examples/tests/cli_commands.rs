@@ -77,7 +77,7 @@ async fn agents_of_one_home_talk_without_a_provider() {
 
     // Nobody of this name, and no provider who could know one.
     let outcome = terminal.json("alice", &["send", "carol", "Hello", "?"]).await;
-    assert_ne!(outcome.code, 0);
+    assert_eq!(outcome.code, 3, "{outcome:?}");
 }
 
 #[tokio::test]

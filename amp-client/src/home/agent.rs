@@ -1,10 +1,10 @@
 //! One agent of a home: who it is, its key, its registrations (local mailbox; identity, records).
 
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use std::path::{Path, PathBuf};
-use std::string::String;
-use std::vec::Vec;
 
 use amp_core::address::{Address, AgentName, Provider, Scope};
 use amp_core::identity::{AgentId, IdentityRecord, RegistrationRecord, identity_text};

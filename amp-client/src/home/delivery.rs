@@ -1,7 +1,7 @@
 //! Mail between agents of one home: a file in the recipient's inbox, as the deployed clients put it (local mailbox).
 
 use alloc::format;
-use std::string::String;
+use alloc::string::String;
 
 use amp_core::address::Address;
 use amp_core::envelope::{SecurityPlacement, StoredMessage};

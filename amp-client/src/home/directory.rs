@@ -1,13 +1,13 @@
 //! A directory of the home, opened once and reached by its descriptor: no link is followed, no other user is trusted
 //! (local mailbox).
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
-use std::string::{String, ToString as _};
-use std::vec::Vec;
 
 use amp_core::SecretText;
 use rustix::fs::{self, AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
@@ -74,7 +74,7 @@ impl Directory {
         match fs::open(path, directory_flags() & !OFlags::NOFOLLOW, Mode::empty()) {
             Ok(fd) => Self::checked(fd).map(Some),
             Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(failed("opening the home directory", errno)),
+            Err(errno) => Err(failed("opening it", errno)),
         }
     }
 
@@ -85,11 +85,8 @@ impl Directory {
         }
         let mut builder = std::fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .recursive(true)
-            .create(path)
-            .map_err(|error| failed("making the home directory", errno_of(&error)))?;
-        Self::at(path)?.ok_or_else(|| failed("opening the home directory", Errno::NOENT))
+        builder.recursive(true).create(path).map_err(|error| failed("making it", errno_of(&error)))?;
+        Self::at(path)?.ok_or_else(|| failed("opening it", Errno::NOENT))
     }
 
     /// A directory below, if there is one.
@@ -97,8 +94,8 @@ impl Directory {
         match fs::openat(&self.fd, name, directory_flags(), Mode::empty()) {
             Ok(fd) => Self::checked(fd).map(Some),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::LOOP | Errno::NOTDIR) => Err(is_unsafe("a directory of the home is a link or a file")),
-            Err(errno) => Err(failed("opening a directory of the home", errno)),
+            Err(Errno::LOOP | Errno::NOTDIR) => Err(is_unsafe("a directory that is a link or a file")),
+            Err(errno) => Err(failed("opening a directory", errno)),
         }
     }
 
@@ -107,18 +104,18 @@ impl Directory {
         match fs::mkdirat(&self.fd, name, Mode::from_raw_mode(0o700)) {
             Ok(()) => self.sync()?,
             Err(Errno::EXIST) => {}
-            Err(errno) => return Err(failed("making a directory of the home", errno)),
+            Err(errno) => return Err(failed("making a directory", errno)),
         }
-        self.below(name)?.ok_or_else(|| failed("opening a directory of the home", Errno::NOENT))
+        self.below(name)?.ok_or_else(|| failed("opening a directory", Errno::NOENT))
     }
 
     fn checked(fd: OwnedFd) -> Result<Self, Error> {
-        let stat = fs::fstat(&fd).map_err(|errno| failed("looking at a directory of the home", errno))?;
+        let stat = fs::fstat(&fd).map_err(|errno| failed("looking at a directory", errno))?;
         if !is_own(&stat) {
-            return Err(is_unsafe("a directory of the home belongs to another user"));
+            return Err(is_unsafe("a directory of another user"));
         }
         if mode_of(&stat).intersects(OTHERS_WRITE) {
-            return Err(is_unsafe("others may write into a directory of the home, `chmod go-w` closes it"));
+            return Err(is_unsafe("a directory that others may write, `chmod go-w` closes it"));
         }
         Ok(Self { fd })
     }
@@ -130,20 +127,20 @@ impl Directory {
         let fd = match fs::openat(&self.fd, name, flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(is_unsafe("a file of the home is a link")),
-            Err(errno) => return Err(failed("opening a file of the home", errno)),
+            Err(Errno::LOOP) => return Err(is_unsafe("a file that is a link")),
+            Err(errno) => return Err(failed("opening a file", errno)),
         };
-        let stat = fs::fstat(&fd).map_err(|errno| failed("looking at a file of the home", errno))?;
+        let stat = fs::fstat(&fd).map_err(|errno| failed("looking at a file", errno))?;
         check_file(&stat, readers)?;
         // Nothing is left behind by a buffer that grows.
         let mut bytes = Vec::with_capacity(max.saturating_add(2));
         let limit = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
         let read = File::from(fd).take(limit).read_to_end(&mut bytes);
-        read.map_err(|error| failed("reading a file of the home", errno_of(&error)))?;
+        read.map_err(|error| failed("reading a file", errno_of(&error)))?;
         if bytes.len() > max {
-            return Err(damaged("a file of the home is larger than such files are"));
+            return Err(damaged("a file larger than such files are"));
         }
-        let text = String::from_utf8(bytes).map_err(|_| damaged("a file of the home is not UTF-8"))?;
+        let text = String::from_utf8(bytes).map_err(|_| damaged("a file that is not UTF-8"))?;
         Ok(Some(SecretText::new(text)))
     }
 
@@ -154,7 +151,7 @@ impl Directory {
             Ok(()) => self.sync(),
             Err(errno) => {
                 self.forget(&temporary);
-                Err(failed("naming a file of the home", errno))
+                Err(failed("naming a file", errno))
             }
         }
     }
@@ -167,7 +164,7 @@ impl Directory {
         match linked {
             Ok(()) => self.sync().map(|()| Placed::New),
             Err(Errno::EXIST) => Ok(Placed::WasThere),
-            Err(errno) => Err(failed("naming a file of the home", errno)),
+            Err(errno) => Err(failed("naming a file", errno)),
         }
     }
 
@@ -176,20 +173,19 @@ impl Directory {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = temporary_name()?;
         let fd = fs::openat(&self.fd, &name, flags, readers.mode())
-            .map_err(|errno| failed("making a file of the home", errno))?;
+            .map_err(|errno| failed("making a file", errno))?;
         let mut file = File::from(fd);
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         if let Err(error) = written {
             self.forget(&name);
-            return Err(failed("writing a file of the home", errno_of(&error)));
+            return Err(failed("writing a file", errno_of(&error)));
         }
         Ok(name)
     }
 
     /// Gives a file another name of this directory, in place of what had it.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<(), Error> {
-        fs::renameat(&self.fd, from, &self.fd, to)
-            .map_err(|errno| failed("renaming a file of the home", errno))?;
+        fs::renameat(&self.fd, from, &self.fd, to).map_err(|errno| failed("renaming a file", errno))?;
         self.sync()
     }
 
@@ -198,7 +194,7 @@ impl Directory {
         match fs::unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) => self.sync().map(|()| true),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(failed("removing a file of the home", errno)),
+            Err(errno) => Err(failed("removing a file", errno)),
         }
     }
 
@@ -207,7 +203,7 @@ impl Directory {
         match fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(failed("looking for a file of the home", errno)),
+            Err(errno) => Err(failed("looking for a file", errno)),
         }
     }
 
@@ -219,7 +215,7 @@ impl Directory {
 
     /// The names in the directory that are UTF-8, sorted.
     pub(super) fn names(&self) -> Result<Vec<String>, Error> {
-        let fail = |errno| failed("listing a directory of the home", errno);
+        let fail = |errno| failed("listing a directory", errno);
         let entries = fs::Dir::read_from(&self.fd).map_err(fail)?;
         let mut names = Vec::new();
         for entry in entries.take(NAMES_MAX) {
@@ -234,7 +230,7 @@ impl Directory {
     /// Waits until nobody else holds the lock of this directory.
     pub(super) fn lock(&self) -> Result<Lock, Error> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let fail = |errno| failed("locking the home", errno);
+        let fail = |errno| failed("locking it", errno);
         let fd = fs::openat(&self.fd, ".amp.lock", flags, Readers::Owner.mode()).map_err(fail)?;
         rustix::io::retry_on_intr(|| fs::flock(&fd, FlockOperation::LockExclusive)).map_err(fail)?;
         Ok(Lock { _fd: fd })
@@ -243,8 +239,8 @@ impl Directory {
     fn sync(&self) -> Result<(), Error> {
         // A directory that is opened for its path alone cannot be synced.
         let fd = fs::openat(self.fd.as_fd(), ".", directory_flags(), Mode::empty())
-            .map_err(|errno| failed("opening a directory of the home", errno))?;
-        fs::fsync(&fd).map_err(|errno| failed("syncing a directory of the home", errno))
+            .map_err(|errno| failed("opening a directory", errno))?;
+        fs::fsync(&fd).map_err(|errno| failed("syncing a directory", errno))
     }
 
     /// A temporary file that is left behind is no harm.
@@ -259,20 +255,20 @@ fn directory_flags() -> OFlags {
 
 fn check_file(stat: &Stat, readers: Readers) -> Result<(), Error> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Err(is_unsafe("what should be a file of the home is none"));
+        return Err(is_unsafe("a file that is no regular file"));
     }
     if stat.st_nlink != 1 {
-        return Err(is_unsafe("a file of the home has a second name"));
+        return Err(is_unsafe("a file with a second name"));
     }
     if !is_own(stat) {
-        return Err(is_unsafe("a file of the home belongs to another user"));
+        return Err(is_unsafe("a file of another user"));
     }
     if !mode_of(stat).intersects(readers.forbidden()) {
         return Ok(());
     }
     Err(match readers {
-        Readers::Owner => key_is_unsafe(mode_of(stat).bits().into()),
-        Readers::Anybody => is_unsafe("others may write a file of the home, `chmod go-w` closes it"),
+        Readers::Owner => key_is_unsafe(mode_of(stat)),
+        Readers::Anybody => is_unsafe("a file that others may write, `chmod go-w` closes it"),
     })
 }
 

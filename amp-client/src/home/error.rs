@@ -1,5 +1,6 @@
 //! What goes wrong with the files of a home, in our words (local mailbox).
 
+use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
@@ -34,9 +35,9 @@ pub(super) fn is_unsafe(step: &'static str) -> Error {
 }
 
 /// Others have access to a secret.
-pub(super) fn key_is_unsafe(mode: u32) -> Error {
+pub(super) fn key_is_unsafe(mode: Mode) -> Error {
     let step = "a file with a secret may be read or written by others, `chmod 600` closes it";
-    Error::new(ErrorKind::Key, alloc::format!("{step} (mode {:o})", mode & 0o7777))
+    Error::new(ErrorKind::Key, alloc::format!("{step} (mode {:o})", mode.bits() & 0o7777))
 }
 
 /// The home is not set up for what was asked.

@@ -1,6 +1,6 @@
 //! Which directory is whose: `agents/.index.json`, from name to directory (local mailbox).
 
-use std::string::String;
+use alloc::string::String;
 
 use amp_core::address::AgentName;
 use amp_core::envelope::{JsonValue, write_json};

@@ -1,10 +1,10 @@
 //! Where the agents of a user lie: one at the root, or several below `agents/` (local mailbox).
 
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::string::{String, ToString as _};
-use std::vec::Vec;
 
 use amp_core::Identity;
 use amp_core::address::{AgentName, Scope};
@@ -108,8 +108,17 @@ impl Home {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the home cannot be listed. An agent that cannot be read is left out,
     /// and reported as an event.
     pub fn agents(&self) -> Result<Vec<AgentHome>, Error> {
+        let (found, unreadable) = self.read_agents()?;
+        for error in unreadable {
+            tracing::warn!(%error, "an agent of the home cannot be read");
+        }
+        Ok(found)
+    }
+
+    fn read_agents(&self) -> Result<(Vec<AgentHome>, Vec<Error>), Error> {
         let mut found: Vec<AgentHome> = self.at_root()?.into_iter().collect();
-        let Some(agents) = self.agents_directory()? else { return Ok(found) };
+        let mut unreadable = Vec::new();
+        let Some(agents) = self.agents_directory()? else { return Ok((found, unreadable)) };
         for name in agents.names()?.into_iter().filter(|name| is_entry_name(name)) {
             // Links lead to directories that are in the list themselves.
             if agents.link(&name).is_some() {
@@ -118,10 +127,10 @@ impl Home {
             match self.below(&agents, &name) {
                 Ok(Some(agent)) if found.iter().all(|one| one.path() != agent.path()) => found.push(agent),
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "an agent of the home cannot be read"),
+                Err(error) => unreadable.push(error),
             }
         }
-        Ok(found)
+        Ok((found, unreadable))
     }
 
     /// The agent of a name or an id, if there is one: at the root, by the index, or by the name of its directory.
@@ -148,7 +157,8 @@ impl Home {
     /// The agent that the environment names, else the one at the root, else the only one there is.
     ///
     /// # Errors
-    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when there are several; else as [`agent`](Self::agent).
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when there are several; else as [`agent`](Self::agent), also when one that
+    /// cannot be read may be the one that is meant.
     pub fn default_agent(&self) -> Result<Option<AgentHome>, Error> {
         if let Some(name) = &self.selected {
             return self.agent(name);
@@ -156,10 +166,13 @@ impl Home {
         if let Some(agent) = self.at_root()? {
             return Ok(Some(agent));
         }
-        let mut agents = self.agents()?.into_iter();
-        match (agents.next(), agents.next()) {
-            (only, None) => Ok(only),
-            (_, Some(_)) => Err(refused("the home has several agents, say which one")),
+        let (agents, mut unreadable) = self.read_agents()?;
+        let mut agents = agents.into_iter();
+        match (agents.next(), agents.next(), unreadable.pop()) {
+            // It may be the one that is meant.
+            (_, None, Some(error)) => Err(error),
+            (only, None, None) => Ok(only),
+            (_, Some(_), _) => Err(refused("the home has several agents, say which one")),
         }
     }
 
@@ -223,6 +236,6 @@ impl Home {
 }
 
 fn name_of(text: &str) -> Result<AgentName, Error> {
-    let name = AgentName::parse(&text.to_ascii_lowercase().to_string());
+    let name = AgentName::parse(&text.to_ascii_lowercase());
     name.map_err(|error| refused("an agent's name is letters, digits, - and _").because(error))
 }

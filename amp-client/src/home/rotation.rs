@@ -1,7 +1,7 @@
 //! A change of the agent's key, kept until it is decided (identity, rotation).
 
-use std::string::String;
-use std::vec::Vec;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use amp_core::Identity;
 use amp_core::connection::PreparedRotation;

@@ -8,11 +8,18 @@ use amp_client::{Address, Profile, Provider};
 use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 refused or failed; 2 the arguments are not understood; 3 no such agent, address or message;
-4 not verified; 5 the provider was not reached or did not answer in time, so that trying again makes sense.
+Exit codes:
+  0  done
+  1  refused or failed
+  2  the arguments are not understood
+  3  no such agent, address, file or message
+  4  not verified
+  5  the provider was not reached, or did not answer in time: trying again makes sense
 
 A text given as `-` is read from standard input, and so is a file. Secrets are never arguments.
 The home is --home, else $AMP_DIR, else ~/.agent-messaging. NO_COLOR switches colours off.";
+
+const EVERYWHERE: &str = "Options of every command";
 
 /// Messages between agents (AMP): from a home directory that is shared with the other AMP programs of this user.
 #[derive(Parser)]
@@ -28,19 +35,19 @@ pub(super) struct Arguments {
 #[derive(Args)]
 pub(super) struct Common {
     /// The home directory
-    #[arg(long, global = true, value_name = "DIRECTORY")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIRECTORY")]
     pub(super) home: Option<PathBuf>,
     /// Which agent of the home, by name or id
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "NAME")]
     pub(super) agent: Option<String>,
     /// Answers in JSON, a line each, in ASCII
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
     /// How long a call to a provider may take, in seconds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", default_value_t = 30)]
     pub(super) timeout: u64,
     /// Calls a provider on this host without TLS, though it is not on this machine or a local network
-    #[arg(long, global = true, value_name = "HOST")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "HOST")]
     pub(super) allow_plain_http: Vec<String>,
 }
 

@@ -21,6 +21,12 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     let client = opening::client(common).await?;
     let to = view::recipient(&arguments.to, &client.address())?;
+    let is_local = client.registrations().is_empty() && to.is_local();
+    if is_local && opening::home(common)?.agent_at(&to)?.is_none() {
+        return Err(Failure::not_found(
+            "no agent of this home has this address, and there is no provider to ask",
+        ));
+    }
     let text = texts::text(&arguments.text, input)?;
     let mut draft = Draft::new(to)
         .subject(&arguments.subject)
@@ -41,7 +47,7 @@ pub(super) async fn run(
 async fn attach(client: &Client, draft: Draft, path: &Path, kind: Option<&str>) -> Result<Draft, Failure> {
     let kind = kind.unwrap_or_else(|| content_type(path));
     let uploaded = client.upload(UploadFile::open(path, kind)?).await?;
-    Ok(draft.attachment_json(&uploaded.object())?)
+    Ok(draft.attachment_json(uploaded.object())?)
 }
 
 /// A few types that are told by the name.
