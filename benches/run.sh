@@ -41,6 +41,9 @@ say "scan"
 say "guards"
 "$target/release/guards" >"$work/guards"
 
+say "stores"
+"$target/release/stores" >"$work/stores"
+
 say "criterion"
 cargo bench --locked --bench peers >&2
 
@@ -65,7 +68,7 @@ cores="$(getconf _NPROCESSORS_ONLN)"
 features="$(sed -n 's/^flags[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n1 | tr ' ' '\n' |
     grep -xE 'avx2|avx512f|avx512ifma|sha_ni' | tr '\n' ' ' || true)"
 revision="$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)"
-if [ -n "$(git -C "$root" status --porcelain -- amp-address amp-crypto amp-envelope amp-core benches 2>/dev/null)" ]; then
+if [ -n "$(git -C "$root" status --porcelain -- amp-address amp-crypto amp-envelope amp-core amp-client benches 2>/dev/null)" ]; then
     revision="$revision, with changes"
 fi
 load="$(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)"
@@ -123,6 +126,18 @@ here and of ten in the last row, which counts twelve messages for a key in its f
 $(cat "$work/guards")
 \`\`\`
 GUARDS
+    cat <<STORES
+
+## Stores
+
+Each with 100,000 messages of a kilobyte, 100 senders and threads of ten, on the disk of the temporary folder: appending is
+one message with one effect, synced; the searches ask for 100 messages of one thread, sender or id. Wall clock, since disks
+and other threads take part: these rows vary more than the others. By themselves: \`stores 100000 <folder>\`.
+
+\`\`\`text
+$(cat "$work/stores")
+\`\`\`
+STORES
 } >"$work/page"
 # One line at the end, not two.
 sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/page" >"$root/docs/performance.md"

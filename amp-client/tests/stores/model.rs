@@ -115,9 +115,10 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// As many random histories of at most 40 steps.
+/// As many random histories of at most 40 steps, or as many as `PROPTEST_CASES` says.
 pub fn run(place: &dyn Fn() -> Place, cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let cases = std::env::var_os("PROPTEST_CASES").map_or(cases, |_| Config::default().cases);
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     TestRunner::new(config)
         .run(&prop::collection::vec(step(), 1..40), |steps| {

@@ -35,10 +35,12 @@ pub(super) fn list(transaction: &Transaction<'_>, query: &Query) -> Result<Page,
 }
 
 fn statement(query: &Query) -> (String, Vec<Value>) {
-    // Folder and status are written out: whether the index of the unread ones serves is decided before values are bound.
     let mut sql = format!("{COLUMNS}{}", number_of_folder(query.folder));
+    // Ids name few messages, a peer names many, a status most: the plus keeps a column from choosing the index.
+    let is_rare = query.thread.is_some() || query.id.is_some();
     if let Some(status) = query.status {
-        sql.push_str(&format!(" AND status = {}", number_of_status(status)));
+        let plus = if is_rare || query.peer.is_some() { "+" } else { "" };
+        sql.push_str(&format!(" AND {plus}status = {}", number_of_status(status)));
     }
     let mut values = Vec::new();
     let mut add = |condition: &str, value: Value| {
@@ -46,7 +48,7 @@ fn statement(query: &Query) -> (String, Vec<Value>) {
         values.push(value);
     };
     if let Some(peer) = &query.peer {
-        add(" AND peer = ?", String::from(peer.as_str()).into());
+        add(if is_rare { " AND +peer = ?" } else { " AND peer = ?" }, String::from(peer.as_str()).into());
     }
     if let Some(thread) = &query.thread {
         add(" AND thread = ?", String::from(thread.as_str()).into());

@@ -52,9 +52,10 @@ const TABLES: &str = "
         UNIQUE (folder, peer, id, content)
     ) STRICT;
     CREATE INDEX messages_by_time ON messages (folder, seconds, nanos, peer, id, content);
+    CREATE INDEX messages_by_status ON messages (folder, status, seconds, nanos, peer, id, content);
+    CREATE INDEX messages_by_peer ON messages (folder, peer, seconds, nanos, id, content);
     CREATE INDEX messages_by_thread ON messages (folder, thread, seconds, nanos, peer, id, content);
-    CREATE INDEX messages_by_id ON messages (folder, id);
-    CREATE INDEX unread_messages ON messages (seconds, nanos, peer, id, content) WHERE folder = 0 AND status = 0;
+    CREATE INDEX messages_by_id ON messages (folder, id, seconds, nanos, peer, content);
     CREATE INDEX waiting_messages ON messages (holder, number) WHERE holder IS NOT NULL;
     CREATE TABLE held (
         number INTEGER PRIMARY KEY AUTOINCREMENT,
