@@ -277,6 +277,7 @@ async fn a60_messages_and_the_key_go_to_the_site_that_was_registered_at() {
     let alice = Client::builder(own.url()).in_memory().register("alice").await.unwrap();
     let registration = alice.registrations().remove(0);
     assert_eq!(registration.ignored_route_url().unwrap().as_str(), format!("{}/route", foreign.url()));
+    assert_eq!(registration.record().unwrap().route_url(), None, "other programs would read it");
     alice.send(hello()).await.unwrap();
     alice.call(&GetMe).await.unwrap_err();
     assert!(foreign.seen().is_empty());

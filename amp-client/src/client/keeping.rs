@@ -88,7 +88,7 @@ impl Keeping {
                 blocking(move || {
                     let records = home.agent().registrations()?;
                     let is_it = |record: &&RegistrationRecord| {
-                        *record.address() == address && record.api_url() == api.as_str()
+                        *record.address() == address && record.api_url().parse() == Ok(api.clone())
                     };
                     records.iter().find(is_it).map(|record| copy_of(record.api_key())).transpose()
                 })

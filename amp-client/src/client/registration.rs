@@ -14,6 +14,25 @@ use crate::error::{Error, ErrorKind};
 /// A registration with a provider: an address, and the key to call the provider with.
 ///
 /// It is cheap to clone. [`record`](Self::record) is what to keep, for a program that keeps registrations itself.
+///
+/// ```
+/// # #[cfg(feature = "loopback")] {
+/// use amp_client::{Client, Identity, Loopback};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let provider = Loopback::start().await?;
+/// let builder = || Client::builder(provider.url()).in_memory().identity(Identity::from_seed(&[7; 32]));
+/// let alice = builder().register("alice").await?;
+/// let record = alice.registrations()[0].record()?; // its JSON holds the API key: a secret
+///
+/// let again = builder().registration(record).open().await?;
+/// assert_eq!(again.address(), alice.address());
+/// again.me().await?;
+/// # Ok::<(), amp_client::Error>(())
+/// # })?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Registration {
     inner: Arc<Inner>,
@@ -59,11 +78,14 @@ impl Registration {
             Some(id) => record.with_agent_id(id),
             None => record,
         };
-        let record = match &registered.provider.route_url {
-            Some(route) => record.with_route_url(route.as_str()).map_err(fault)?,
-            None => record,
+        // What is not followed here is not kept either: other programs read the same file.
+        let (record, ignored) = match registered.provider.route_url.clone() {
+            Some(route) if is_allowed(&route, api, allowed_routes) => {
+                (record.with_route_url(route.as_str()).map_err(fault)?, None)
+            }
+            ignored => (record, ignored),
         };
-        Self::resumed(record, allowed_routes, identity)
+        Self::build(record, allowed_routes, identity, ignored)
     }
 
     /// A registration that was kept.
@@ -71,6 +93,15 @@ impl Registration {
         record: RegistrationRecord,
         allowed_routes: &[ApiUrl],
         identity: &Arc<Identity>,
+    ) -> Result<Self, Error> {
+        Self::build(record, allowed_routes, identity, None)
+    }
+
+    fn build(
+        record: RegistrationRecord,
+        allowed_routes: &[ApiUrl],
+        identity: &Arc<Identity>,
+        ignored: Option<ApiUrl>,
     ) -> Result<Self, Error> {
         let api: ApiUrl = record
             .api_url()
@@ -81,8 +112,8 @@ impl Registration {
             .map_err(|error| Error::new(ErrorKind::Key, "reading a registration").because(error))?;
         let named = record.route_url().and_then(|route| route.parse::<ApiUrl>().ok());
         let (route, ignored_route) = match named {
-            Some(named) if named.same_site(&api) || allowed_routes.contains(&named) => (Some(named), None),
-            named => (None, named),
+            Some(named) if is_allowed(&named, &api, allowed_routes) => (Some(named), None),
+            named => (None, named.or(ignored)),
         };
         let changing = Changing {
             key: Arc::new(copy_of(record.api_key())?),
@@ -176,6 +207,11 @@ impl fmt::Debug for Registration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Registration({} at {})", self.inner.address, self.inner.provider.as_str())
     }
+}
+
+/// Whether messages, with the API key, may go there. (A60)
+fn is_allowed(route: &ApiUrl, api: &ApiUrl, allowed: &[ApiUrl]) -> bool {
+    route.same_site(api) || allowed.contains(route)
 }
 
 fn settled(record: &RegistrationRecord) -> Address {

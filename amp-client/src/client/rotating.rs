@@ -99,7 +99,8 @@ impl Client {
     /// Replaces the API key of the registration that calls go to. The new one is durable, where the client has a
     /// [`Home`](crate::Home), before it is tried. The old one works until the time that is given back, if the provider gave one.
     ///
-    /// A program that keeps registrations itself stores [`Registration::record`] afterwards.
+    /// A program that keeps registrations itself stores [`Registration::record`] afterwards. Two programs that share a home
+    /// must not do this at the same time: the key that is kept last may be the one that was made first.
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] with the provider's code: the old key is used on; [`ErrorKind::TimedOut`] when no answer
