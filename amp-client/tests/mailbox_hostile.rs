@@ -279,7 +279,7 @@ async fn a37_the_sender_is_taken_from_the_message_and_never_from_the_directory()
     let place = Place::new();
     let file = place.inbox("alice_acme_crabmail_ai").join("msg_1_0001.json");
     let key = place.append(letter(ALICE, "msg_1_0001", "Known")).await;
-    assert_eq!(place.listed().await, [key.clone()]);
+    assert_eq!(place.listed().await, std::slice::from_ref(&key));
     // Another program exchanges the content.
     fs::write(&file, json("mallory@evil.test", "msg_1_0001", "Forged")).unwrap();
     assert!(place.listed().await.is_empty());
@@ -309,7 +309,7 @@ async fn a37_a_copy_that_nobody_has_judged_makes_no_message_known() {
     fs::write(&path, json(ALICE, MESSAGE, "Hello")).unwrap();
     // The same message comes over the network: the file that lies there is not taken for it.
     let key = place.append(letter(ALICE, MESSAGE, "Hello")).await;
-    assert_eq!(place.listed().await, [key.clone()]);
+    assert_eq!(place.listed().await, std::slice::from_ref(&key));
     fs::remove_file(&path).unwrap();
     assert!(place.mailbox.get(Folder::Inbox, &key).await.unwrap().is_some());
 }

@@ -303,20 +303,47 @@ impl FolderIndex {
         self.fresh.remove(name);
     }
 
+    /// Looks at files again, directory by directory.
+    pub(super) fn look_at_all<D: Disk>(
+        &mut self,
+        disk: &D,
+        folder: &D::Dir,
+        mut names: Vec<Arc<str>>,
+    ) -> DiskResult<()> {
+        names.sort_unstable();
+        let mut open: Option<(String, D::Dir)> = None;
+        for name in names {
+            let Some(directory) = split(&name).0 else {
+                self.look(disk, folder, &name)?;
+                continue;
+            };
+            if open.as_ref().is_none_or(|(known, _)| known != directory) {
+                open = disk.open_dir(folder, directory).ok().map(|opened| (directory.into(), opened));
+            }
+            match &open {
+                Some((_, opened)) => self.look_in(disk, opened, &name)?,
+                None => self.forget_file(&name),
+            }
+        }
+        Ok(())
+    }
+
     /// Looks at a file again, which somebody may have written into.
     pub(super) fn look<D: Disk>(&mut self, disk: &D, folder: &D::Dir, name: &Arc<str>) -> DiskResult<()> {
-        let Some(File::Message { stamp, .. }) = self.file(name) else { return Ok(()) };
-        let stamp = *stamp;
-        let (directory, file) = split(name);
-        let directory = match directory.map(|directory| disk.open_dir(folder, directory)).transpose() {
-            Ok(directory) => directory,
+        let Some(directory) = split(name).0 else { return self.look_in(disk, folder, name) };
+        match disk.open_dir(folder, directory) {
+            Ok(directory) => self.look_in(disk, &directory, name),
             Err(_) => {
                 self.forget_file(name);
-                return Ok(());
+                Ok(())
             }
-        };
-        let directory = directory.as_ref().unwrap_or(folder);
-        match disk.stat_at(directory, file) {
+        }
+    }
+
+    fn look_in<D: Disk>(&mut self, disk: &D, directory: &D::Dir, name: &Arc<str>) -> DiskResult<()> {
+        let Some(File::Message { stamp, .. }) = self.file(name) else { return Ok(()) };
+        let stamp = *stamp;
+        match disk.stat_at(directory, split(name).1) {
             Ok(stat) if Stamp::of(&stat) == stamp => Ok(()),
             Ok(stat) => self.read_file(disk, directory, name, stat.node.1),
             Err(_) => {

@@ -4,21 +4,20 @@ use alloc::vec::Vec;
 
 use amp_core::receive::Effect;
 
-use super::disk::{Access, Disk, DiskResult, Errno, Kind, read_full, write_all};
+use super::disk::{Access, Disk, Errno, Kind, read_full, write_all};
 use super::failure::{Step, failure};
 use super::holders::Holders;
-use super::ledger::{Content, Ledger};
+use super::ledger::Ledger;
+use super::next::Out;
 use super::record::{
-    Extent, FRAME_BYTES, Generation, HEADER_BYTES, Payload, RECORD_MAX_BYTES, Tag, any_record,
-    payload_length, read_header, sections, unseal, write_header,
+    Extent, FRAME_BYTES, Generation, HEADER_BYTES, Payload, RECORD_MAX_BYTES, Tag, any_record, read_header,
+    sections,
 };
+use super::window::{Window, read_extent};
 use crate::store::{StoreError, StoreErrorKind};
 
 const NAME: &str = "journal";
 const NEXT: &str = "journal.next";
-
-/// Bytes that are read at once.
-const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Below that, a journal is not written anew to get rid of what nobody needs.
 const SLIM_BYTES: u64 = 4 * 1024 * 1024;
@@ -152,9 +151,7 @@ impl<D: Disk> Journal<D> {
     /// After a failure: a new file without what failed, else nobody can say what is there.
     fn recover(&mut self, site: &Site<'_, D>) -> Result<(), StoreError> {
         let Err(error) = self.rewrite(site, None) else { return Ok(()) };
-        if let Some(open) = &self.open {
-            let _ = site.disk.truncate(&open.file, open.end);
-        }
+        // What failed stays behind the end: whoever comes next sees whose it is, or that it is torn.
         self.poison(site);
         Err(StoreError::new(StoreErrorKind::Poisoned, "recovering the journal").because(error))
     }
@@ -232,13 +229,9 @@ impl<D: Disk> Journal<D> {
         }
         let file = site.disk.create(site.state, NEXT).step("making a journal")?;
         let generation = site.disk.random().step("making a journal")?;
-        let payload = Payload::default();
-        let mut out = Out { disk: site.disk, file, generation, offset: HEADER_BYTES as u64, payload };
+        let mut out = Out::new(site.disk, file, generation);
         write(&mut out)?;
-        out.flush().step("writing a journal")?;
-        let header = write_header(&out.generation, out.offset);
-        write_all(site.disk, &out.file, 0, &header).step("writing a journal")?;
-        site.disk.sync(&out.file).step("syncing a journal")
+        out.seal().step("writing a journal")
     }
 
     /// The effects after a position; none when they are no longer kept one by one.
@@ -369,133 +362,10 @@ fn read_position(content: &[u8]) -> Option<u64> {
     content.try_into().ok().map(u64::from_le_bytes)
 }
 
-/// The part of a journal that is in memory while it is read.
-struct Window {
-    offset: u64,
-    /// Where the file ends, as far as is known.
-    end: u64,
-    bytes: Vec<u8>,
-    /// Where the byte at the offset is.
-    at: usize,
-}
-
-impl Window {
-    const fn new(offset: u64, end: u64) -> Self {
-        Self { offset, end, bytes: Vec::new(), at: 0 }
-    }
-
-    /// The payload of the record at the offset; none when there is none.
-    fn record<D: Disk>(
-        &mut self,
-        disk: &D,
-        file: &D::File,
-        generation: &Generation,
-    ) -> DiskResult<Option<Vec<u8>>> {
-        let Some(length) = payload_length(self.fill(disk, file, FRAME_BYTES)?) else { return Ok(None) };
-        let offset = self.offset;
-        let bytes = self.fill(disk, file, FRAME_BYTES + length)?;
-        Ok(unseal(generation, offset, bytes).map(Vec::from))
-    }
-
-    /// As many bytes as wanted, or more; fewer at the end of the file.
-    fn fill<D: Disk>(&mut self, disk: &D, file: &D::File, wanted: usize) -> DiskResult<&[u8]> {
-        let have = self.bytes.len() - self.at;
-        if have < wanted {
-            self.bytes.drain(..self.at);
-            self.at = 0;
-            let from = self.offset + have as u64;
-            let left = usize::try_from(self.end.saturating_sub(from)).unwrap_or(usize::MAX);
-            let mut read = alloc::vec![0; (wanted - have).max(CHUNK_BYTES).min(left)];
-            let count = read_full(disk, file, from, &mut read)?;
-            self.bytes.extend_from_slice(read.get(..count).unwrap_or_default());
-        }
-        Ok(self.bytes.get(self.at..).unwrap_or_default())
-    }
-
-    fn skip(&mut self, count: usize) {
-        self.at = self.bytes.len().min(self.at + count);
-        self.offset += count as u64;
-    }
-}
-
-/// A journal that is being written.
-struct Out<'a, D: Disk> {
-    disk: &'a D,
-    file: D::File,
-    generation: Generation,
-    offset: u64,
-    payload: Payload,
-}
-
-impl<D: Disk> Out<'_, D> {
-    fn section(&mut self, tag: Tag, content: Content<'_>, old: &D::File) -> DiskResult<()> {
-        let read;
-        let content = match content {
-            Content::Bytes(bytes) => bytes,
-            Content::At(extent) => {
-                read = read_extent(self.disk, old, extent)?;
-                &read
-            }
-        };
-        // A body belongs to the section before it.
-        if tag != Tag::Body && self.payload.len() > CHUNK_BYTES {
-            self.flush()?;
-        }
-        self.payload.push(tag, content);
-        Ok(())
-    }
-
-    fn copy_effects(&mut self, payload: &[u8], offset: u64) -> Result<(), StoreError> {
-        for (tag, content, _) in sections(payload, offset).ok_or(DAMAGED)? {
-            if matches!(tag, Tag::Position | Tag::Effect) {
-                self.push_effect(tag, content)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn effects(&mut self, position: u64, effects: &[Effect]) -> Result<(), StoreError> {
-        self.push_effect(Tag::Position, &position.to_le_bytes())?;
-        let durable = effects.iter().filter(|effect| effect.is_durable());
-        durable.into_iter().try_for_each(|effect| self.push_effect(Tag::Effect, effect.to_json().as_bytes()))
-    }
-
-    fn push_effect(&mut self, tag: Tag, content: &[u8]) -> Result<(), StoreError> {
-        if self.payload.len() > CHUNK_BYTES {
-            self.flush().step("writing a journal")?;
-        }
-        self.payload.push(tag, content);
-        Ok(())
-    }
-
-    fn add(&mut self, payload: Payload) -> DiskResult<()> {
-        self.flush()?;
-        self.payload = payload;
-        self.flush()
-    }
-
-    fn flush(&mut self) -> DiskResult<()> {
-        if self.payload.len() > 0 {
-            let record = self.payload.seal(&self.generation, self.offset).ok_or(Errno::FBIG)?;
-            write_all(self.disk, &self.file, self.offset, &record)?;
-            self.offset += record.len() as u64;
-            self.payload = Payload::default();
-        }
-        Ok(())
-    }
-}
-
-fn read_extent<D: Disk>(disk: &D, file: &D::File, extent: Extent) -> DiskResult<Vec<u8>> {
-    let mut bytes = alloc::vec![0; extent.length];
-    match read_full(disk, file, extent.offset, &mut bytes)? {
-        read if read == extent.length => Ok(bytes),
-        _ => Err(Errno::IO),
-    }
-}
-
 fn io(error: Errno) -> std::io::Error {
     error.into()
 }
 
-const DAMAGED: StoreError = StoreError::new(StoreErrorKind::Damaged, "reading the journal");
+/// The journal does not say what it should.
+pub(super) const DAMAGED: StoreError = StoreError::new(StoreErrorKind::Damaged, "reading the journal");
 const NOT_OPEN: StoreError = StoreError::new(StoreErrorKind::Poisoned, "using a journal that is not open");

@@ -59,9 +59,8 @@ impl<D: Disk> Core<D> {
         let folder = self.folder(Folder::Inbox)?;
         let mut index = self.index(Folder::Inbox);
         index.refresh(&self.disk, &folder).step("reading the inbox")?;
-        for name in index.with_status(Status::Unread) {
-            index.look(&self.disk, &folder, &name).step("reading a message")?;
-        }
+        let unread = index.with_status(Status::Unread);
+        index.look_at_all(&self.disk, &folder, unread).step("reading a message")?;
         let mut locked = self.locked()?;
         let mut unread = locked.promised_summaries()?.len() as u64;
         for (name, summary) in index.newest(None).filter(|(_, summary)| summary.status == Status::Unread) {

@@ -13,11 +13,13 @@ mod letters;
 #[cfg(test)]
 mod model;
 mod names;
+mod next;
 mod odd;
 mod posix;
 mod record;
 #[cfg(test)]
 mod sweep;
+mod window;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -92,6 +92,10 @@ pub(super) struct World {
     /// What was called, for messages.
     pub(super) last_call: &'static str,
     random: u64,
+    /// Files whose sync failed.
+    unsynced: BTreeSet<usize>,
+    /// One of them was synced again.
+    pub(super) was_synced_again: bool,
 }
 
 impl World {
@@ -109,6 +113,8 @@ impl World {
             folds_case: false,
             last_call: "",
             random: 0x9e37_79b9_7f4a_7c15,
+            unsynced: BTreeSet::new(),
+            was_synced_again: false,
         }))
     }
 
@@ -552,10 +558,15 @@ impl Disk for ModelDisk {
     }
 
     fn sync(&self, file: &Handle) -> DiskResult<()> {
-        if self.fails_here() {
+        let fails = self.fails_here();
+        {
             let mut world = self.world.lock().unwrap();
-            if let Node::File { pending, .. } = &mut world.inodes[file.inode].node {
-                pending.clear();
+            world.was_synced_again |= world.unsynced.contains(&file.inode);
+            if fails {
+                world.unsynced.insert(file.inode);
+                if let Node::File { pending, .. } = &mut world.inodes[file.inode].node {
+                    pending.clear();
+                }
             }
         }
         self.call("sync", |world| {

@@ -86,6 +86,10 @@ impl Tag {
 pub(super) struct Payload(Vec<u8>);
 
 impl Payload {
+    pub(super) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn push(&mut self, tag: Tag, content: &[u8]) {
         self.0.push(tag as u8);
         // Longer ones are refused when the record is sealed.

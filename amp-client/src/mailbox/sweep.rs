@@ -312,6 +312,7 @@ fn append(core: &Holder, number: usize, add: impl Fn(Entry) -> Entry) -> Result<
 /// After everything: another process, on a machine that does not fail.
 fn check(machine: &Machine, told: &Told) {
     machine.lock().unwrap().plan = None;
+    assert!(!machine.lock().unwrap().was_synced_again, "a file was synced again after that had failed");
     let core = Core::open(ModelDisk::new(machine, false)).expect("the mailbox opens again");
     let effects = core.load(Position::START).expect("what is remembered is read").effects;
     let mut listed = BTreeMap::new();
@@ -356,6 +357,7 @@ fn check(machine: &Machine, told: &Told) {
     check_handing_out(&core, told);
     assert!(append(&core, 9, |entry| entry.with_message(message(9))).unwrap(), "the next operation works");
     assert!(core.get(Folder::Inbox, &key(9)).unwrap().is_some());
+    assert!(!machine.lock().unwrap().was_synced_again, "the next one synced what had failed");
     for foreign in core.foreign(10).unwrap() {
         let number = (0..10).find(|number| foreign.name.contains(id(*number).as_str())).unwrap();
         assert!(number == 4 || told.deleted.contains_key(&number), "{} is ours", foreign.name);
