@@ -66,6 +66,8 @@ mod client;
 mod clock;
 pub mod discovery;
 mod error;
+#[cfg(all(doctest, unix, feature = "loopback"))]
+mod guides;
 #[cfg(unix)]
 mod home;
 #[cfg(feature = "webhook")]
