@@ -416,6 +416,21 @@ fn a60_an_answer_to_another_request_is_an_error() {
     assert_eq!(answer.tenant.as_deref(), Some("acme"));
     assert!(request.read_answer(&answer.to_parts()).is_ok());
 
+    // A deployed provider puts the tenant into its own name.
+    let named = || {
+        let api = "http://127.0.0.1:23000/api/v1".parse().unwrap();
+        RegisteredProvider::new("acme.aimaestro.local".parse().unwrap(), api)
+    };
+    for (address, is_taken) in [
+        ("alice@acme.aimaestro.local", true),
+        ("alice@agents-web.github.acme.aimaestro.local", true),
+        ("alice@acme.github.other.aimaestro.local", false),
+    ] {
+        let answer = Registered::new(address.parse().unwrap(), key(), named(), identity(1).fingerprint(), at)
+            .to_parts();
+        assert_eq!(request.read_answer(&answer).is_ok(), is_taken, "{address}");
+    }
+
     let request = RotateKeys::new(RotationRequest::prove(&identity(1), &identity(2)).unwrap());
     let kept = KeysRotated::new(alice(), identity(1).verifying_key());
     assert_eq!(unreadable(request.read_answer(&kept.to_parts())), "fingerprint");
