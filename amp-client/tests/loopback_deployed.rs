@@ -178,3 +178,12 @@ async fn a_wrong_key_is_closed_with_4003_and_another_first_frame_with_4002() {
         assert_eq!(socket.close_code().await, Some(code));
     }
 }
+
+#[tokio::test]
+async fn a_socket_that_is_asked_for_below_its_api_is_destroyed() {
+    let provider = deployed().await;
+    let url = format!("{}/ws", provider.url()).replacen("http://", "ws://", 1);
+    let authority = url.split('/').nth(2).unwrap().to_owned();
+    let stream = tokio::net::TcpStream::connect(authority).await.unwrap();
+    assert!(tokio_tungstenite::client_async(url, stream).await.is_err());
+}

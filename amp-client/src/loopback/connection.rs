@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::body::Body;
 use super::deadline::Deadlined;
@@ -34,12 +34,19 @@ pub(super) struct Connection {
     pub(super) source: String,
     /// There once the other end was told that it becomes a WebSocket.
     upgrade: Mutex<Option<OnUpgrade>>,
+    /// Ends it without a word.
+    destroyed: Notify,
 }
 
 impl Connection {
     /// The connection becomes a WebSocket after this answer.
     pub(super) fn upgrade(&self, on_upgrade: OnUpgrade) {
         *self.upgrade.lock().unwrap_or_else(PoisonError::into_inner) = Some(on_upgrade);
+    }
+
+    /// The connection ends without an answer.
+    pub(super) fn destroy(&self) {
+        self.destroyed.notify_one();
     }
 
     fn take_upgrade(&self) -> Option<OnUpgrade> {
@@ -55,12 +62,14 @@ pub(super) async fn serve(
     mut phase: watch::Receiver<Phase>,
 ) {
     let mut cuts = shared.cuts.subscribe();
-    let connection =
-        Arc::new(Connection { shared, source: peer.ip().to_string(), upgrade: Mutex::new(None) });
+    let (source, upgrade, destroyed) = (peer.ip().to_string(), Mutex::new(None), Notify::new());
+    let connection = Arc::new(Connection { shared, source, upgrade, destroyed });
+    let destroyed = Arc::clone(&connection);
     tokio::select! {
         biased;
         // Cut off: nothing is said any more.
         _ = cuts.changed() => {}
+        () = destroyed.destroyed.notified() => {}
         () = converse(stream, connection, &mut phase) => {}
     }
 }

@@ -1,6 +1,6 @@
 //! What the deployed provider does differently (deployed dialects, provider).
 //!
-//! Reproduced: the base path `/api/v1`, one tenant for everybody, flat frames, deafness to whatever comes right after the
+//! Reproduced: the base path `/api/v1` with sockets at `/v1/ws`, one tenant for everybody, flat frames, deafness to whatever comes right after the
 //! upgrade, `message.ack`, `ping` and `route` ignored on sockets, no live push but the backlog at connecting, already
 //! acknowledged; its close codes and error codes, 500 without a code for what is no JSON, HTML for unknown paths, 429
 //! without `Retry-After`, read receipts that want `original_sender`, keys of 64 hexadecimal digits beside messages.
@@ -25,6 +25,8 @@ use super::request;
 
 /// The base path of its API.
 pub(super) const API_PATH: &str = "/api/v1";
+/// Where it takes WebSockets; those that are asked for elsewhere are destroyed.
+pub(super) const SOCKET_PATH: &str = "/v1/ws";
 /// The tenant that it has.
 pub(super) const TENANT: &str = "default";
 /// How long a socket that was just opened hears nothing.

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use amp_core::identity::ApiKey;
 use amp_core::provider::Call;
 use amp_core::wire::{AnswerParts, ApiError, ApiErrorCode, Authorization, Endpoint, RequestParts};
-use http::header::{HOST, ORIGIN};
+use http::header::{HOST, ORIGIN, UPGRADE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use subtle::ConstantTimeEq as _;
@@ -25,16 +25,25 @@ pub(super) async fn respond(request: Request<Incoming>, connection: &Arc<Connect
         let rule = "this provider takes requests by the name of its own machine alone";
         return to_response(ApiError::new(ApiErrorCode::Forbidden, rule).to_parts());
     }
+    let deployed = shared.behaviour == Behaviour::Deployed;
     let path = request.uri().path();
-    let below = path.strip_prefix(shared.api.path());
-    if below == Some("/ws") {
+    let is_socket = if deployed {
+        path == deployed::SOCKET_PATH
+    } else {
+        path.strip_prefix(shared.api.path()) == Some("/ws")
+    };
+    if is_socket {
         return socket::upgrade(request, connection);
+    }
+    if deployed && request.headers().contains_key(UPGRADE) {
+        // It destroys such a connection without a word.
+        connection.destroy();
+        return core::future::pending().await;
     }
     if let Some(file) = path.strip_prefix(files::BASE_PATH).and_then(|rest| rest.strip_prefix('/')) {
         let file = file.into();
         return files::respond(request, file, shared).await;
     }
-    let deployed = shared.behaviour == Behaviour::Deployed;
     let (head, incoming) = request.into_parts();
     let head = Request::from_parts(head, Vec::new());
     let mut parts = match RequestParts::from_http(&head, &shared.api) {

@@ -134,7 +134,10 @@ pub struct Socket(pub WebSocketStream<tokio::net::TcpStream>);
 
 impl Socket {
     pub async fn open(api: &ApiUrl) -> Self {
-        let url = format!("{}/ws", api.as_str()).replacen("http://", "ws://", 1);
+        // The deployed provider has its API below /api/v1, and its sockets below /v1.
+        let url = format!("{}/ws", api.as_str())
+            .replacen("/api/v1/ws", "/v1/ws", 1)
+            .replacen("http://", "ws://", 1);
         let authority = url.split('/').nth(2).unwrap().to_owned();
         let stream = tokio::net::TcpStream::connect(&authority).await.unwrap();
         let (socket, _) = tokio::time::timeout(PATIENCE, client_async(url, stream)).await.unwrap().unwrap();
