@@ -405,3 +405,41 @@ async fn a_stream_is_polled_like_any_other_and_dropping_it_halfway_loses_nothing
     let sent: Vec<_> = (0..10).map(|number| format!("number {number}")).collect();
     assert_eq!(shown, sent);
 }
+
+#[tokio::test]
+async fn a_process_learns_what_another_has_confirmed_before_it_refuses() {
+    let provider = Scripted::start().await;
+    let memory = MemoryStore::new();
+    let one = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    let other = provider.bob().store(Arc::new(memory.another_holder())).open().await.unwrap();
+    let mut inbox = one.inbox_with(quick()).await.unwrap();
+    // Nobody names Carol's key but a person, to the other process.
+    let (carol, from) = (amp_client::Identity::from_seed(&[3; 32]), "carol@acme.crabmail.ai");
+    other.confirm_key(&from.parse().unwrap(), carol.verifying_key()).await.unwrap();
+    let message = signed_by(&carol, from, "From Carol");
+    provider.push(&message);
+    assert_eq!(texts(&mut inbox, 1).await, ["From Carol"]);
+    provider.wait_for_acknowledgement(&message).await;
+}
+
+#[tokio::test]
+async fn a_key_that_the_provider_names_anew_is_a_conflict_and_no_silent_change() {
+    let provider = Scripted::start().await;
+    let bob = provider.bob().open().await.unwrap();
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    provider.push(&message("Before"));
+    assert_eq!(texts(&mut inbox, 1).await, ["Before"]);
+    let mut events = inbox.events();
+    // Whoever registered anew, or the provider, has the name now.
+    provider.inside.keys.lock().unwrap().insert(ALICE.into(), mallory());
+    provider.push(&signed_by(&mallory(), ALICE, "After"));
+    nothing_more(&mut inbox).await;
+    let known = bob.known_key(&ALICE.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(known, (alice().verifying_key().clone(), amp_client::trust::PinState::Conflict));
+    let refused = loop {
+        if let Some(InboxEvent::Refused { refusal, .. }) = within("the refusal", events.next()).await {
+            break refusal;
+        }
+    };
+    assert_eq!(refused.code(), "key_conflict");
+}

@@ -550,6 +550,10 @@ impl Store for Watched {
                 return Err(StoreError::new(StoreErrorKind::Io, "appending"));
             }
             let appended = self.inner.append(entry).await?;
+            self.log.add("append is about to end");
+            if !slow.is_zero() {
+                tokio::time::sleep(slow).await;
+            }
             if matches!(appended, Appended::Stored(_)) {
                 id.into_iter().for_each(|id| self.log.add(format!("stored {id}")));
                 held.into_iter().for_each(|id| self.log.add(format!("held {id}")));
