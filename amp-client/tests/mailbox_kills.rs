@@ -123,7 +123,7 @@ async fn child(directory: &Path, log: &Path, messages: u64, start: u64) {
                 hand_out(&mailbox, log, number_of(&stored)).await;
             }
         }
-        if round % 40 == 39 && start % 3 == 0 {
+        if round % 40 == 39 && start.is_multiple_of(3) {
             receiver.catch_up().await;
             let all = mailbox.load(Position::START).await.unwrap();
             mailbox.compact(all.position, all.effects).await.unwrap();

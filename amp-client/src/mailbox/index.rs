@@ -4,8 +4,7 @@
 //! another. Programs that write into a file in place change neither: the files that are about to be shown are looked at
 //! one by one.
 
-use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -28,7 +27,7 @@ pub(super) struct FolderIndex {
     folder: Folder,
     /// By the directory's name; the folder itself is the empty one.
     directories: HashMap<Arc<str>, Directory>,
-    order: BTreeSet<(Cursor, Arc<str>)>,
+    order: BTreeMap<(Cursor, Arc<str>), Arc<Summary>>,
     /// What was found since it was last asked.
     fresh: BTreeSet<Arc<str>>,
     pub(super) oddities: Oddities,
@@ -58,7 +57,7 @@ impl Stamp {
 enum File {
     Message {
         stamp: Stamp,
-        summary: Box<Summary>,
+        summary: Arc<Summary>,
     },
     /// Skipped, and read again when it has changed.
     Odd {
@@ -81,7 +80,7 @@ impl FolderIndex {
         Self {
             folder,
             directories: HashMap::new(),
-            order: BTreeSet::new(),
+            order: BTreeMap::new(),
             fresh: BTreeSet::new(),
             oddities: Oddities::default(),
         }
@@ -218,7 +217,7 @@ impl FolderIndex {
         };
         match found {
             Found::Message(letter) => {
-                let summary = Box::new(Summary::of(self.folder, &letter.stored));
+                let summary = Arc::new(Summary::of(self.folder, &letter.stored));
                 self.put_message(name, Stamp::of(&letter.stat), summary);
             }
             Found::Nothing => self.forget_file(name),
@@ -232,9 +231,9 @@ impl FolderIndex {
         Ok(())
     }
 
-    fn put_message(&mut self, name: &Arc<str>, stamp: Stamp, summary: Box<Summary>) {
+    fn put_message(&mut self, name: &Arc<str>, stamp: Stamp, summary: Arc<Summary>) {
         self.forget_file(name);
-        self.order.insert((summary.cursor(), Arc::clone(name)));
+        self.order.insert((summary.cursor(), Arc::clone(name)), Arc::clone(&summary));
         self.fresh.insert(Arc::clone(name));
         self.directory_of(name).files.insert(Arc::clone(name), File::Message { stamp, summary });
     }
@@ -290,7 +289,7 @@ impl FolderIndex {
     ) -> impl Iterator<Item = (&'a Arc<str>, &'a Summary)> + use<'a> {
         let end = after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.clone(), Arc::from(""))));
         let range = self.order.range((Bound::Unbounded, end));
-        range.rev().filter_map(|(_, name)| Some((name, self.summary(name)?)))
+        range.rev().map(|((_, name), summary)| (name, &**summary))
     }
 
     /// The names that were found since they were last [settled](Self::settle).

@@ -303,7 +303,9 @@ fn next_part<D: Disk>(
     count: usize,
 ) -> Result<Vec<(Cursor, Arc<str>)>, StoreError> {
     let mut part = Vec::new();
-    for (name, summary) in index.newest(after) {
+    // The place is seen to by the index.
+    let query = Query { after: None, ..query.clone() };
+    for (name, summary) in index.newest(after).filter(|(_, summary)| query.matches(summary)) {
         if part.len() >= count {
             break;
         }
@@ -311,7 +313,7 @@ fn next_part<D: Disk>(
             Some(locked) => locked.is_listed(name, &summary.key)?,
             None => true,
         };
-        if is_listed && query.matches(summary) {
+        if is_listed {
             part.push((summary.cursor(), Arc::clone(name)));
         }
     }
