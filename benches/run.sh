@@ -44,6 +44,11 @@ say "guards"
 say "stores"
 "$target/release/stores" >"$work/stores"
 
+say "round trips, open inboxes, soak"
+"$target/release/round_trips" >"$work/round_trips"
+"$target/release/round_trips" inboxes >"$work/inboxes"
+"$target/release/round_trips" soak >"$work/soak"
+
 say "criterion"
 cargo bench --locked --bench peers >&2
 
@@ -138,6 +143,37 @@ and other threads take part: these rows vary more than the others. By themselves
 $(cat "$work/stores")
 \`\`\`
 STORES
+    cat <<ROUND_TRIPS
+
+## Round trips
+
+Over the embedded provider in another process: a message is signed, sent, pushed, verified, scanned, stored in memory and
+acknowledged, by our client and inbox; beside it, in turns, a plain program of reqwest and tokio-tungstenite signs, sends,
+and acknowledges what is pushed without looking at it. The target is a ratio of 1.25. Wall clock; "busy" is the processor time of
+the program without the provider. By itself: \`round_trips\`.
+
+\`\`\`text
+$(cat "$work/round_trips")
+\`\`\`
+
+## Open inboxes
+
+Each with a client, a key, a store in memory and a WebSocket; the provider is another process. By itself: \`round_trips
+inboxes\`.
+
+\`\`\`text
+$(cat "$work/inboxes")
+\`\`\`
+
+## Soak
+
+The example \`soak\`: agents, inboxes and provider in one process, 64 messages being sent at once. "p50" and "p99" are from
+the call that sends a message to the moment its recipient has it. By itself: \`round_trips soak\`.
+
+\`\`\`text
+$(cat "$work/soak")
+\`\`\`
+ROUND_TRIPS
 } >"$work/page"
 # One line at the end, not two.
 sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$work/page" >"$root/docs/performance.md"
