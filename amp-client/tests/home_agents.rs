@@ -394,3 +394,19 @@ fn an_only_agent_that_cannot_be_read_is_not_overlooked() {
         assert_eq!(error.kind(), ErrorKind::Store, "{error}");
     }
 }
+
+#[test]
+fn an_agent_in_a_directory_that_was_given_to_it_has_its_id_and_is_found_by_the_others() {
+    let root = tempfile::tempdir().unwrap();
+    let agents = root.path().join("agents");
+    let uuid = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d";
+    // As the deployed clients leave it before an agent is made.
+    fs::create_dir_all(agents.join(uuid).join("keys")).unwrap();
+    fs::create_dir_all(agents.join(uuid).join("messages/inbox")).unwrap();
+    let alone = Home::of_agent(agents.join(uuid)).unwrap();
+    let agent = alone.create_agent("alice", "acme").unwrap();
+    assert_eq!(agent.record().id().unwrap().as_str(), uuid);
+    let family = Home::open(root.path()).unwrap();
+    assert_eq!(family.agent("alice").unwrap().unwrap().path(), agents.join(uuid));
+    assert!(fs::read_to_string(agents.join(".index.json")).unwrap().contains(uuid));
+}

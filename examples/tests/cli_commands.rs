@@ -375,6 +375,12 @@ fn the_program_finds_the_home_and_the_agent_that_the_environment_names() {
     let (code, out, _) = amp(user.path(), &[("CLAUDE_AGENT_NAME", "alice")], &["inbox", "--count"], "");
     assert_eq!((code, out.trim()), (0, "1"));
 
+    let uuid = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d";
+    let (code, ..) = amp(user.path(), &[("CLAUDE_AGENT_ID", uuid)], &["init", "dave"], "");
+    assert_eq!((code, user.path().join(".agent-messaging/agents").join(uuid).is_dir()), (0, true));
+    let (code, out, _) = amp(user.path(), &[("CLAUDE_AGENT_ID", uuid)], &["identity"], "");
+    assert_eq!((code, out.contains("dave@default.aimaestro.local")), (0, true));
+
     let alone = user.path().join("alone");
     let (code, ..) = amp(user.path(), &[("AMP_DIR", alone.to_str().unwrap())], &["init", "carol"], "");
     assert_eq!((code, alone.join("config.json").is_file()), (0, true));

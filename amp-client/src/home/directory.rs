@@ -6,7 +6,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use amp_core::SecretText;
@@ -237,10 +237,7 @@ impl Directory {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        // A directory that is opened for its path alone cannot be synced.
-        let fd = fs::openat(self.fd.as_fd(), ".", directory_flags(), Mode::empty())
-            .map_err(|errno| failed("opening a directory", errno))?;
-        fs::fsync(&fd).map_err(|errno| failed("syncing a directory", errno))
+        fs::fsync(&self.fd).map_err(|errno| failed("syncing a directory", errno))
     }
 
     /// A temporary file that is left behind is no harm.

@@ -194,9 +194,7 @@ impl Home {
     pub fn create_agent_with(&self, name: &str, scope: &str, key: &Identity) -> Result<AgentHome, Error> {
         let name = name_of(name)?;
         let scope = Scope::parse(scope).map_err(|error| unreadable("reading the scope", error))?;
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|_| refused("the system gives no random numbers"))?;
-        let id = AgentId::from_random_bytes(random);
+        let id = self.new_id()?;
         let new = NewAgent { name: &name, scope: &scope, id: &id, key };
 
         let family = Directory::at_or_new(&self.family)?;
@@ -206,13 +204,36 @@ impl Home {
         }
         if self.is_of_agent && self.at_root()?.is_none() {
             let root = Directory::at_or_new(&self.path)?;
-            return AgentHome::create(root, self.path.clone(), &new);
+            let agent = AgentHome::create(root, self.path.clone(), &new)?;
+            if let (Some(agents), Some(directory)) = (family.below(AGENTS)?, self.name_among_agents()) {
+                index::note(&agents, &name, directory)?;
+            }
+            return Ok(agent);
         }
         let agents = family.below_or_new(AGENTS)?;
         let directory = agents.below_or_new(id.as_str())?;
         let agent = AgentHome::create(directory, self.path_below(id.as_str()), &new)?;
         index::note(&agents, &name, id.as_str())?;
         Ok(agent)
+    }
+
+    /// The id by which the environment, or the directory's name, knows the agent already; else a new one.
+    fn new_id(&self) -> Result<AgentId, Error> {
+        let named = if self.is_of_agent { self.name_among_agents() } else { self.selected.as_deref() };
+        if let Some(id) = named.and_then(|name| name.parse::<AgentId>().ok())
+            && self.agent(id.as_str())?.is_none()
+        {
+            return Ok(id);
+        }
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|_| refused("the system gives no random numbers"))?;
+        Ok(AgentId::from_random_bytes(random))
+    }
+
+    /// The directory's name, where it is one of several agents'.
+    fn name_among_agents(&self) -> Option<&str> {
+        let name = self.path.file_name()?.to_str()?;
+        (self.family != self.path && is_entry_name(name)).then_some(name)
     }
 
     fn at_root(&self) -> Result<Option<AgentHome>, Error> {
