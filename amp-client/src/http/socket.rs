@@ -38,6 +38,13 @@ pub(crate) enum SocketError {
     Http(#[from] HttpError),
 }
 
+impl SocketError {
+    /// Whether there may be no socket at this place: nothing is found, or the connection is dropped.
+    const fn is_nothing_there(&self) -> bool {
+        matches!(self, Self::NotUpgraded { status: 404, .. } | Self::Http(HttpError::Unreachable))
+    }
+}
+
 /// What happened on a socket.
 #[derive(Debug)]
 pub(crate) enum SocketEvent {
@@ -62,6 +69,16 @@ impl Socket {
     }
 
     async fn upgrade(client: &Client, api: &ApiUrl) -> Result<Self, SocketError> {
+        match Self::upgrade_below(client, api).await {
+            Err(error) if error.is_nothing_there() => match deployed_base(api) {
+                Some(base) => Self::upgrade_below(client, &base).await,
+                None => Err(error),
+            },
+            outcome => outcome,
+        }
+    }
+
+    async fn upgrade_below(client: &Client, api: &ApiUrl) -> Result<Self, SocketError> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| HttpError::NotSent)?;
         let key = Base64::encode_string(&random);
@@ -121,6 +138,12 @@ impl Socket {
         let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
         let _ = tokio::time::timeout(CLOSE_MAX, self.stream.close(Some(frame))).await;
     }
+}
+
+/// Where a deployed provider has its socket, whose other calls are below `/api/v1`.
+fn deployed_base(api: &ApiUrl) -> Option<ApiUrl> {
+    let site = api.as_str().strip_suffix("/api/v1")?;
+    [site, "/v1"].concat().parse().ok()
 }
 
 fn not_upgraded(response: Response) -> SocketError {

@@ -494,6 +494,43 @@ async fn an_upgrade_that_is_refused_says_its_status_and_when_to_ask_again() {
 }
 
 #[tokio::test]
+async fn the_socket_of_a_deployed_provider_is_found_beside_its_api() {
+    for is_answered in [true, false] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let server = Scripted::raw(move |mut stream: TcpStream| {
+            let log = Arc::clone(&log);
+            Box::pin(async move {
+                let Some(request) = read_request(&mut stream).await else { return };
+                log.lock().unwrap().push(request.line());
+                if request.line() != "GET /v1/ws" {
+                    if is_answered {
+                        let _ = stream.write_all(&answer(404, "", b"{}")).await;
+                    }
+                    return;
+                }
+                let accept = derive_accept_key(request.header("sec-websocket-key").unwrap().as_bytes());
+                let head = format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                     Sec-WebSocket-Accept: {accept}\r\n\r\n"
+                );
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&frame(1, b"here")).await;
+            })
+        })
+        .await;
+        let api = server.url("/api/v1").parse().unwrap();
+        let mut socket = http().socket(&api).await.unwrap();
+        assert!(matches!(socket.next().await, SocketEvent::Text(text) if text == "here"));
+        assert_eq!(*seen.lock().unwrap(), ["GET /api/v1/ws", "GET /v1/ws"]);
+        // Elsewhere there is nothing beside.
+        seen.lock().unwrap().clear();
+        assert!(http().socket(&server.url("/other/v1").parse().unwrap()).await.is_err());
+        assert_eq!(*seen.lock().unwrap(), ["GET /other/v1/ws"]);
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_of_another_kind_is_refused() {
     for head in [
         "HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n",
