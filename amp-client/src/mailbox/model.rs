@@ -8,7 +8,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Access, Disk, DiskResult, Errno, Kind, Listed, Lock, Stat};
 
@@ -358,7 +358,7 @@ impl ModelDisk {
     }
 
     fn call<T>(&self, name: &'static str, work: impl FnOnce(&mut World) -> DiskResult<T>) -> DiskResult<T> {
-        let mut guard = self.world.lock().unwrap();
+        let mut guard = self.world.lock().unwrap_or_else(PoisonError::into_inner);
         let world: &mut World = &mut guard;
         if world.dead.contains(&self.process) {
             return Err(Errno::IO);
@@ -381,8 +381,10 @@ impl ModelDisk {
                 drop(work(world));
                 world.kill(self.process);
             }
-            // Giving a lock back does not fail.
-            Fault::Fail(_) | Fault::FailDone | Fault::Broken if name == "unlock" => return work(world),
+            // Locks are the system's own, and no disk takes part.
+            Fault::Fail(_) | Fault::FailDone | Fault::Broken if matches!(name, "try_lock" | "unlock") => {
+                return work(world);
+            }
             Fault::Fail(error) => return Err(error),
             Fault::FailDone => drop(work(world)),
             Fault::Short => return work(world),

@@ -309,17 +309,22 @@ fn append(core: &Holder, number: usize, add: impl Fn(Entry) -> Entry) -> Result<
     }
 }
 
+fn was_synced_again(machine: &Machine) -> bool {
+    machine.lock().unwrap().was_synced_again
+}
+
 /// After everything: another process, on a machine that does not fail.
 fn check(machine: &Machine, told: &Told) {
     machine.lock().unwrap().plan = None;
-    assert!(!machine.lock().unwrap().was_synced_again, "a file was synced again after that had failed");
+    assert!(!was_synced_again(machine), "a file was synced again after that had failed");
     let core = Core::open(ModelDisk::new(machine, false)).expect("the mailbox opens again");
     let effects = core.load(Position::START).expect("what is remembered is read").effects;
     let mut listed = BTreeMap::new();
     for summary in core.list(&Query::new(Folder::Inbox)).unwrap().messages {
         assert!(listed.insert(summary.key.clone(), summary.status).is_none(), "a message is listed twice");
     }
-    for (path, bytes) in machine.lock().unwrap().files("messages") {
+    let files = machine.lock().unwrap().files("messages");
+    for (path, bytes) in files {
         if path.ends_with(".json") {
             assert!(StoredMessage::decode(&bytes).is_ok(), "half a file is visible: {path}");
         }
@@ -357,7 +362,7 @@ fn check(machine: &Machine, told: &Told) {
     check_handing_out(&core, told);
     assert!(append(&core, 9, |entry| entry.with_message(message(9))).unwrap(), "the next operation works");
     assert!(core.get(Folder::Inbox, &key(9)).unwrap().is_some());
-    assert!(!machine.lock().unwrap().was_synced_again, "the next one synced what had failed");
+    assert!(!was_synced_again(machine), "the next one synced what had failed");
     for foreign in core.foreign(10).unwrap() {
         let number = (0..10).find(|number| foreign.name.contains(id(*number).as_str())).unwrap();
         assert!(number == 4 || told.deleted.contains_key(&number), "{} is ours", foreign.name);
@@ -492,6 +497,38 @@ fn an_undisturbed_day_leaves_what_was_told() {
     let calls: Vec<u64> = ENDS.iter().map(|end| one_day(None, Survives::Nothing, *end).0).collect();
     let all: String = format!("{calls:?}");
     assert!(calls.iter().all(|count| *count == calls[0] && *count > 100), "{all}");
+}
+
+// rule: MAIL-1, MAIL-3
+#[test]
+fn a39_what_a_living_process_could_not_finish_another_finishes_and_takes_nothing_of_it_for_durable() {
+    let mut failed = 0;
+    for at in 1..80 {
+        let machine = World::new();
+        let one = Core::open(ModelDisk::new(&machine, true)).unwrap();
+        {
+            let mut world = machine.lock().unwrap();
+            world.plan = Some((world.calls + at, Fault::Broken));
+        }
+        let was_told = append(&one, 0, |entry| entry.with_message(message(0)));
+        failed += usize::from(was_told.is_err());
+        // The disk is broken for one process, which lives on; another sees the same files.
+        let other = Core::open(ModelDisk::new(&machine, false)).unwrap();
+        assert!(append(&other, 1, |entry| entry.with_message(message(1))).unwrap(), "at call {at}");
+        if was_told.is_ok() {
+            assert!(other.get(Folder::Inbox, &key(0)).unwrap().is_some(), "at call {at}");
+        }
+        assert!(!was_synced_again(&machine), "at call {at}");
+        machine.lock().unwrap().plan = None;
+        machine.lock().unwrap().power_cut();
+        let after = Core::open(ModelDisk::new(&machine, false)).unwrap();
+        assert!(after.get(Folder::Inbox, &key(1)).unwrap().is_some(), "at call {at}");
+        let kept = after.get(Folder::Inbox, &key(0)).unwrap();
+        assert!(was_told.is_err() || kept.is_some(), "at call {at}");
+        let names = machine.lock().unwrap().files("messages/inbox");
+        assert_eq!(names.len(), 1 + usize::from(kept.is_some()), "at call {at}");
+    }
+    assert!(failed > 10, "{failed}");
 }
 
 // rule: MAIL-5
