@@ -175,6 +175,7 @@ async fn a33_two_processes_with_one_store_show_each_message_once() {
     assert_eq!(shown.len(), 100, "none twice, none missing");
 }
 
+// rule: RECV-1
 #[tokio::test]
 async fn a34_a_delivery_that_the_store_refused_burns_no_id() {
     let provider = Scripted::start().await;
@@ -188,6 +189,8 @@ async fn a34_a_delivery_that_the_store_refused_burns_no_id() {
     assert_eq!(provider.log().count("store failed"), 2);
 }
 
+// rule: PICK-2
+// rule: WS-6
 #[tokio::test]
 async fn a40_a_slow_store_is_waited_for_before_anything_is_acknowledged() {
     let provider = Scripted::start().await;

@@ -52,6 +52,7 @@ where
     answer.status().as_u16()
 }
 
+// rule: HOOK-10
 #[tokio::test]
 async fn a_posted_message_is_stored_answered_with_200_and_handed_out_once() {
     let provider = Scripted::start().await;

@@ -25,14 +25,16 @@ pub(super) struct State {
     position: Position,
     /// Effects since the store was compacted, as far as this process knows.
     effects: usize,
+    /// How many there are when it is looked at next whether fewer would do.
+    compact_at: usize,
     /// The store failed when these were appended: they may be there all the same, and nobody has shown them.
     unsure: Vec<MessageKey>,
 }
 
 impl State {
     pub(super) const fn new(addresses: Vec<Address>, prepare: Prepare) -> Self {
-        let (position, effects) = (Position::START, 0);
-        Self { addresses, prepare, receiver: None, position, effects, unsure: Vec::new() }
+        let (position, effects, compact_at) = (Position::START, 0, COMPACT_AFTER);
+        Self { addresses, prepare, receiver: None, position, effects, compact_at, unsure: Vec::new() }
     }
 
     pub(super) fn serve_also(&mut self, address: Address) {
@@ -84,19 +86,24 @@ impl State {
     /// Notes that so many effects were appended, and has them replaced by fewer when they are many.
     pub(super) async fn appended(&mut self, effects: usize, store: &Arc<dyn Store>) {
         self.effects = self.effects.saturating_add(effects);
-        if self.effects < COMPACT_AFTER {
+        if self.effects < self.compact_at {
             return;
         }
         let Ok(receiver) = self.receiver() else { return };
         let fewer = receiver.memory().to_effects();
         let left = fewer.len();
-        if left.saturating_mul(2) < self.effects
-            && let Err(error) = store.compact(self.position, fewer).await
-        {
-            tracing::warn!(%error, "the store was not compacted");
+        // Where little would be saved, it is not tried at every message.
+        self.compact_at = left.saturating_mul(2).saturating_add(COMPACT_AFTER);
+        if self.effects < self.compact_at {
+            return;
         }
-        // Where it did not help, or did not work, it is not tried at every message.
-        self.effects = left.min(self.effects.saturating_sub(COMPACT_AFTER));
+        match store.compact(self.position, fewer).await {
+            Ok(true) => self.effects = left,
+            // Somebody else appended just now.
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the store was not compacted"),
+        }
+        self.compact_at = self.compact_at.max(self.effects.saturating_add(COMPACT_AFTER));
     }
 
     /// Everything is read again when it is needed.
@@ -138,4 +145,72 @@ fn build(addresses: &[Address], prepare: &Prepare, effects: &[Effect]) -> Result
 pub(crate) fn scanner() -> Arc<Scanner> {
     static SCANNER: OnceLock<Arc<Scanner>> = OnceLock::new();
     Arc::clone(SCANNER.get_or_init(Arc::default))
+}
+
+#[cfg(test)]
+mod tests {
+    use amp_core::receive::SenderKey;
+    use amp_core::{Identity, Timestamp};
+
+    use super::*;
+    use crate::store::{Appended, Entry, MemoryStore};
+
+    fn state() -> State {
+        State::new(Vec::from(["bob@acme.crabmail.ai".parse().unwrap()]), Arc::new(|builder| builder))
+    }
+
+    #[tokio::test]
+    async fn many_effects_are_replaced_by_few_that_amount_to_the_same() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let mut state = state();
+        state.restore(&store).await.unwrap();
+        let now: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
+        let key = Identity::from_seed(&[7; 32]).verifying_key().clone();
+        for minute in 0..50 {
+            let (receiver, position) = state.parts().unwrap();
+            let at = now.saturating_add(core::time::Duration::from_secs(minute * 60));
+            let alice = "alice@acme.crabmail.ai".parse().unwrap();
+            let change = receiver.name_key(&alice, &SenderKey::resolved(key.clone()), at).unwrap();
+            let mut effects = change.effects().to_vec();
+            effects.push(Effect::ClockSet { to: at });
+            let Appended::Stored(after) = store.append(Entry::new(*position, effects)).await.unwrap() else {
+                panic!("nobody else appends")
+            };
+            *position = after;
+            change.commit();
+            receiver.apply(&Effect::ClockSet { to: at });
+        }
+        let before = store.load(Position::START).await.unwrap().effects.len();
+        state.appended(COMPACT_AFTER / 2, &store).await;
+        assert_eq!(
+            store.load(Position::START).await.unwrap().effects.len(),
+            before,
+            "it is not worth it yet"
+        );
+        state.appended(COMPACT_AFTER, &store).await;
+        let after = store.load(Position::START).await.unwrap();
+        assert!(after.effects.len() < before / 2, "{} of {before}", after.effects.len());
+        assert_eq!((after.position, state.effects), (state.position, after.effects.len()));
+        let restored = build(&state.addresses, &state.prepare, &after.effects).unwrap();
+        assert_eq!(restored.memory(), state.receiver().unwrap().memory());
+        assert!(!state.catch_up(&store).await.unwrap(), "nothing is news");
+    }
+
+    #[tokio::test]
+    async fn what_others_appended_is_taken_in_and_what_they_compacted_too() {
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let (mut one, mut other) = (state(), state());
+        one.restore(&store).await.unwrap();
+        other.restore(&store).await.unwrap();
+        let at: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
+        let (_, position) = one.parts().unwrap();
+        let entry = Entry::new(*position, Vec::from([Effect::ClockSet { to: at }]));
+        assert!(matches!(store.append(entry).await.unwrap(), Appended::Stored(_)));
+        assert!(one.catch_up(&store).await.unwrap());
+        one.appended(COMPACT_AFTER, &store).await;
+        assert!(other.catch_up(&store).await.unwrap());
+        assert!(!other.catch_up(&store).await.unwrap());
+        assert_eq!(other.receiver().unwrap().memory().replay().clock(), Some(at));
+        assert_eq!(other.receiver().unwrap().memory(), one.receiver().unwrap().memory());
+    }
 }

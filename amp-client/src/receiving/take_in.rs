@@ -96,12 +96,12 @@ impl Inner {
             let (receiver, position) = state.parts()?;
             let at = *position;
             let reception = receiver.receive(&incoming.bytes, &context(incoming, asked));
-            if reception.stored().is_some_and(|stored| is_doubtful(&stored))
+            let entry = entry(&reception, at, incoming);
+            if entry.message.as_ref().is_some_and(is_doubtful)
                 && let Some(step) = asked.then.instead()
             {
                 return Ok(step);
             }
-            let entry = entry(&reception, at, incoming);
             if entry.effects.is_empty() && entry.message.is_none() && entry.held.is_none() {
                 // Nothing is remembered of it. What others have stored may change that.
                 let disposition = reception.commit();
