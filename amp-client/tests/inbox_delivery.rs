@@ -443,3 +443,57 @@ async fn a_key_that_the_provider_names_anew_is_a_conflict_and_no_silent_change()
     };
     assert_eq!(refused.code(), "key_conflict");
 }
+
+#[tokio::test]
+async fn a_shutdown_acknowledges_what_is_stored_before_it_ends() {
+    for is_pushed in [false, true] {
+        let provider = Scripted::start().await;
+        let bob = provider.bob().open().await.unwrap();
+        let messages: Vec<_> = (0..30).map(|number| message(&format!("number {number}"))).collect();
+        for message in &messages {
+            provider.enqueue(message);
+            if is_pushed {
+                provider.push(message);
+            }
+        }
+        let settings = if is_pushed { quick() } else { quick().without_push() };
+        let inbox = bob.inbox_with(settings).await.unwrap();
+        let mut stored = 0;
+        while stored < 30 {
+            stored = bob.store().unread().await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        within("the shutdown", inbox.shut_down()).await.unwrap();
+        wait_until(|| provider.inside.queue.lock().unwrap().is_empty(), "all acknowledged").await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_has_as_many_messages_in_hand_as_it_may_and_ends_with_none() {
+    use std::sync::atomic::AtomicUsize;
+    let provider = Scripted::start().await;
+    let bob = provider.bob().store(Watched::new(provider.log())).open().await.unwrap();
+    for number in 0..20 {
+        provider.push(&message(&format!("number {number}")));
+    }
+    let (in_hand, most, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let mut inbox = bob.inbox_with(quick().concurrency(3)).await.unwrap();
+    let stopper = inbox.stopper();
+    let handling = inbox.handle(|_| {
+        let (in_hand, most, done, stopper) = (&in_hand, &most, &done, stopper.clone());
+        async move {
+            most.fetch_max(in_hand.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            in_hand.fetch_sub(1, Ordering::SeqCst);
+            if done.fetch_add(1, Ordering::SeqCst) + 1 == 20 {
+                stopper.stop();
+            }
+            Ok::<(), ()>(())
+        }
+    });
+    within("the handlers", handling).await;
+    assert_eq!((most.into_inner(), done.into_inner(), in_hand.into_inner()), (3, 20, 0));
+    inbox.shut_down().await.unwrap();
+    let had = provider.log().all().iter().filter(|line| line.starts_with("had ")).count();
+    assert_eq!(had, 20);
+}
