@@ -97,8 +97,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let silent = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut stream = Deadlined::new(listener.accept().await.unwrap().0);
-        let error = stream.write_all(&alloc::vec![0; 64 * 1024 * 1024]).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let bytes = alloc::vec![0; 64 * 1024 * 1024];
+        let writing = tokio::time::timeout(2 * WRITE_WITHIN, stream.write_all(&bytes));
+        assert_eq!(writing.await.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(silent);
     }
 }
