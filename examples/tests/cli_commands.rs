@@ -175,6 +175,13 @@ async fn keys_are_remembered_confirmed_and_replaced() {
     terminal.json("bob", &["keys", "rotate"]).await.one();
     let now = terminal.json("bob", &["identity"]).await.one()["fingerprint"].as_str().unwrap().to_owned();
     assert_ne!(now, fingerprint);
+    // Whether the new key takes the place of the confirmed one is for a person to say, who has compared it.
+    assert_eq!(terminal.json("alice", &["resolve", &bob]).await.code, 4);
+    assert_eq!(terminal.json("alice", &["resolve", &bob, "--confirm", &fingerprint]).await.code, 4);
+    let confirmed = terminal.json("alice", &["resolve", &bob, "--confirm", &now]).await.one();
+    assert_eq!((&confirmed["pin"], &confirmed["fingerprint"]), (&"confirmed".into(), &now.clone().into()));
+    assert_eq!(terminal.json("alice", &["resolve", &bob]).await.code, 0);
+
     terminal.json("bob", &["keys", "rotate-api"]).await.one();
     let alice = address_of(&terminal.json("alice", &["identity"]).await.one());
     terminal.json("bob", &["send", &alice, "Hello", "With new keys."]).await.one();

@@ -1,6 +1,7 @@
 //! `amp resolve`: who has an address, and how firmly the key is known.
 
 use amp_client::Address;
+use amp_client::ErrorKind;
 use amp_client::VerifyingKey;
 use amp_client::crypto::Fingerprint;
 use amp_client::trust::PinState;
@@ -17,9 +18,15 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let client = opening::client(common).await?;
-    let peer = client.resolve(&arguments.address).await?;
-    let key = peer.key().clone();
-    let mut pin = peer.pin();
+    let (key, mut pin, alias) = match client.resolve(&arguments.address).await {
+        Ok(peer) => (peer.key().clone(), peer.pin(), peer.resolved().alias.clone()),
+        // The person who asks has compared the key, and decides whether it takes the place of the one that is pinned.
+        Err(error) if error.kind() == ErrorKind::Key && arguments.confirm.is_some() => {
+            let resolved = client.call(&amp_client::wire::Resolve::new(arguments.address.clone())).await?;
+            (resolved.public_key().clone(), PinState::Conflict, resolved.alias.clone())
+        }
+        Err(error) => return Err(error.into()),
+    };
     if let Some(compared) = &arguments.confirm {
         if compared.matches(&key).is_none() {
             return Err(Failure::new(
@@ -30,7 +37,6 @@ pub(super) async fn run(
         client.confirm_key(&arguments.address, &key).await?;
         pin = PinState::Confirmed;
     }
-    let alias = peer.resolved().alias.clone();
     screen.show(&Found { address: arguments.address.clone(), key, pin, alias })?;
     Ok(Exit::Done)
 }
