@@ -410,3 +410,38 @@ fn an_agent_in_a_directory_that_was_given_to_it_has_its_id_and_is_found_by_the_o
     assert_eq!(family.agent("alice").unwrap().unwrap().path(), agents.join(uuid));
     assert!(fs::read_to_string(agents.join(".index.json")).unwrap().contains(uuid));
 }
+
+#[test]
+fn a_directory_that_the_deployed_provider_has_begun_is_no_agent_and_is_completed() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::open(directory.path()).unwrap();
+    let bob = home.create_agent("bob", "acme").unwrap();
+    let agents = directory.path().join("agents");
+    // As AI Maestro 0.36 leaves it: a record without address and key, and an index that names it.
+    let begun =
+        [("alice", "b69bc65f-06fb-48b0-890b-122674aaeb19"), ("bob", "4f04b916-5c4c-4cbe-8ae2-9458709d4b75")];
+    for (name, id) in begun {
+        fs::create_dir_all(agents.join(id).join("messages/inbox")).unwrap();
+        fs::create_dir_all(agents.join(id).join("keys")).unwrap();
+        let config = format!(r#"{{"version":"amp/0.1","agent":{{"name":"{name}","id":"{id}"}}}}"#);
+        fs::write(agents.join(id).join("config.json"), config).unwrap();
+    }
+    let index = format!(r#"{{"alice":"{}","bob":"{}"}}"#, begun[0].1, begun[1].1);
+    fs::write(agents.join(".index.json"), index).unwrap();
+
+    assert_eq!(home.agents().unwrap().len(), 1);
+    assert_eq!(home.default_agent().unwrap().unwrap().path(), bob.path());
+    assert_eq!(home.agent("bob").unwrap().unwrap().path(), bob.path());
+    assert!(home.agent("alice").unwrap().is_none());
+    assert!(home.create_agent("bob", "acme").is_err());
+
+    let alice = home.create_agent("alice", "acme").unwrap();
+    assert_eq!(alice.path(), agents.join(begun[0].1));
+    assert_eq!(home.agent("alice").unwrap().unwrap().record().id().unwrap().as_str(), begun[0].1);
+    alice.identity().unwrap();
+
+    // A record that says who it is and cannot be read is damaged, and not passed over.
+    fs::write(alice.path().join("config.json"), r#"{"agent":{"address":"alice@acme.aimaestro.local"}}"#)
+        .unwrap();
+    assert!(home.agent("alice").is_err());
+}

@@ -7,6 +7,7 @@ use core::fmt;
 use std::path::{Path, PathBuf};
 
 use amp_core::address::{Address, AgentName, Provider, Scope};
+use amp_core::envelope::JsonValue;
 use amp_core::identity::{AgentId, IdentityRecord, RegistrationRecord, identity_text};
 use amp_core::{Identity, VerifyingKey};
 
@@ -64,12 +65,23 @@ pub(super) struct NewAgent<'a> {
     pub(super) key: &'a Identity,
 }
 
+/// Whether another program has made the directory for an agent that it knows no address and no key of: the deployed
+/// provider does, for agents that somebody else will set up.
+fn is_begun(config: &str) -> bool {
+    let Ok(config) = JsonValue::read_object(config.as_bytes()) else { return false };
+    let parts = config.get("agent").into_iter().chain([config]);
+    parts.into_iter().all(|part| part.get("address").is_none() && part.get("fingerprint").is_none())
+}
+
 impl AgentHome {
     /// The agent of a directory, if there is one.
     pub(super) fn load(directory: Arc<Directory>, path: PathBuf) -> Result<Option<Self>, Error> {
         let record = match directory.read(CONFIG, RECORD_MAX_BYTES, Readers::Anybody)? {
-            Some(text) => IdentityRecord::decode(text.expose().as_bytes())
-                .map_err(|error| unreadable("reading config.json", error))?,
+            Some(text) => match IdentityRecord::decode(text.expose().as_bytes()) {
+                Ok(record) => record,
+                Err(_) if is_begun(text.expose()) => return Ok(None),
+                Err(error) => return Err(unreadable("reading config.json", error)),
+            },
             None => match migrated(&directory)? {
                 Some(record) => record,
                 None => return Ok(None),

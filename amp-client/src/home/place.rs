@@ -151,7 +151,11 @@ impl Home {
         let noted = index::look_up(&agents, &wanted)?;
         let by_link = || agents.link(wanted.as_str());
         let directory = noted.or_else(by_link).unwrap_or_else(|| wanted.as_str().into());
-        self.below(&agents, &directory)
+        match self.below(&agents, &directory)? {
+            Some(agent) => Ok(Some(agent)),
+            // The index may name a directory that another program has only begun.
+            None => Ok(self.agents()?.into_iter().find(is_wanted)),
+        }
     }
 
     /// The agent that the environment names, else the one at the root, else the only one there is.
@@ -194,7 +198,7 @@ impl Home {
     pub fn create_agent_with(&self, name: &str, scope: &str, key: &Identity) -> Result<AgentHome, Error> {
         let name = name_of(name)?;
         let scope = Scope::parse(scope).map_err(|error| unreadable("reading the scope", error))?;
-        let id = self.new_id()?;
+        let id = self.new_id(&name)?;
         let new = NewAgent { name: &name, scope: &scope, id: &id, key };
 
         let family = Directory::at_or_new(&self.family)?;
@@ -217,10 +221,14 @@ impl Home {
         Ok(agent)
     }
 
-    /// The id by which the environment, or the directory's name, knows the agent already; else a new one.
-    fn new_id(&self) -> Result<AgentId, Error> {
+    /// The id by which the environment, the directory's name or the index knows the agent already; else a new one.
+    fn new_id(&self, name: &AgentName) -> Result<AgentId, Error> {
         let named = if self.is_of_agent { self.name_among_agents() } else { self.selected.as_deref() };
-        if let Some(id) = named.and_then(|name| name.parse::<AgentId>().ok())
+        let noted = match self.agents_directory()? {
+            Some(agents) if named.is_none() => index::look_up(&agents, name)?,
+            _ => None,
+        };
+        if let Some(id) = named.or(noted.as_deref()).and_then(|name| name.parse::<AgentId>().ok())
             && self.agent(id.as_str())?.is_none()
         {
             return Ok(id);
