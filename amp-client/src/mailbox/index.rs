@@ -4,11 +4,10 @@
 //! another. Programs that write into a file in place change neither: the files that are about to be shown are looked at
 //! one by one.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Bound;
 use std::collections::{HashMap, HashSet};
 
 use amp_core::envelope::Status;
@@ -17,7 +16,8 @@ use super::disk::{Disk, DiskResult, Errno, Kind, Listed, Stat};
 use super::files::{Found, odd_directory, read_in, split};
 use super::names::is_unfinished;
 use super::odd::{Oddities, OddityKind};
-use crate::store::{Cursor, Folder, Summary};
+use super::order::Order;
+use crate::store::{Cursor, Folder, Query, Summary};
 
 /// File systems tell times apart that lie this far from each other, in seconds.
 const SETTLED_SECONDS: i64 = 2;
@@ -27,7 +27,7 @@ pub(super) struct FolderIndex {
     folder: Folder,
     /// By the directory's name; the folder itself is the empty one.
     directories: HashMap<Arc<str>, Directory>,
-    order: BTreeMap<(Cursor, Arc<str>), Arc<Summary>>,
+    order: Order,
     /// What was found since it was last asked.
     fresh: BTreeSet<Arc<str>>,
     pub(super) oddities: Oddities,
@@ -80,7 +80,7 @@ impl FolderIndex {
         Self {
             folder,
             directories: HashMap::new(),
-            order: BTreeMap::new(),
+            order: Order::default(),
             fresh: BTreeSet::new(),
             oddities: Oddities::default(),
         }
@@ -233,7 +233,7 @@ impl FolderIndex {
 
     fn put_message(&mut self, name: &Arc<str>, stamp: Stamp, summary: Arc<Summary>) {
         self.forget_file(name);
-        self.order.insert((summary.cursor(), Arc::clone(name)), Arc::clone(&summary));
+        self.order.insert(name, &summary);
         self.fresh.insert(Arc::clone(name));
         self.directory_of(name).files.insert(Arc::clone(name), File::Message { stamp, summary });
     }
@@ -254,7 +254,7 @@ impl FolderIndex {
         self.oddities.forget(name);
         self.fresh.remove(name);
         if let Some(File::Message { summary, .. }) = self.directory_of(name).files.remove(name) {
-            self.order.remove(&(summary.cursor(), Arc::from(name)));
+            self.order.remove(name, &summary);
         }
     }
 
@@ -282,14 +282,19 @@ impl FolderIndex {
         }
     }
 
-    /// The messages, newest first, from a place on.
+    /// The messages that a query may want, newest first, from a place on.
     pub(super) fn newest<'a>(
         &'a self,
+        query: &Query,
         after: Option<&Cursor>,
     ) -> impl Iterator<Item = (&'a Arc<str>, &'a Summary)> + use<'a> {
-        let end = after.map_or(Bound::Unbounded, |after| Bound::Excluded((after.clone(), Arc::from(""))));
-        let range = self.order.range((Bound::Unbounded, end));
-        range.rev().map(|((_, name), summary)| (name, &**summary))
+        self.order.newest(query, after)
+    }
+
+    /// The messages that have a status, as far as is known.
+    pub(super) fn with_status(&self, status: Status) -> impl Iterator<Item = (&Arc<str>, &Summary)> {
+        let query = Query { status: Some(status), ..Query::new(self.folder) };
+        self.newest(&query, None).filter(move |(_, summary)| summary.status == status)
     }
 
     /// The names that were found since they were last [settled](Self::settle).
@@ -350,12 +355,6 @@ impl FolderIndex {
                 Ok(())
             }
         }
-    }
-
-    /// The names of the messages that have a status, as far as is known.
-    pub(super) fn with_status(&self, status: Status) -> Vec<Arc<str>> {
-        let of_status = self.newest(None).filter(|(_, summary)| summary.status == status);
-        of_status.map(|(name, _)| Arc::clone(name)).collect()
     }
 }
 

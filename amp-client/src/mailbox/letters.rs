@@ -36,15 +36,21 @@ impl<D: Disk> Core<D> {
         // What was written in place since is noticed when a message is about to be shown.
         while shown < wanted {
             let part = next_part(&index, locked.as_mut(), query, after.as_ref(), wanted - shown)?;
-            let Some((last, _)) = part.last() else { break };
-            after = Some(last.clone());
+            let mut is_last = part.len() < wanted - shown;
+            after = part.last().map(|(last, _)| last.clone()).or(after);
             for (cursor, name) in part {
                 index.look(&self.disk, &folder, &name).step("reading a message")?;
-                let summary = index.summary(&name).filter(|summary| summary.cursor() == cursor);
-                if let Some(summary) = summary.filter(|summary| query.matches(summary)) {
+                let Some(summary) = index.summary(&name) else { continue };
+                if summary.cursor() != cursor {
+                    // It has another place now, which may lie further on.
+                    is_last = false;
+                } else if query.matches(summary) {
                     found.push(summary.clone());
                     shown += 1;
                 }
+            }
+            if is_last {
+                break;
             }
         }
         found.sort_unstable_by_key(|summary| core::cmp::Reverse(summary.cursor()));
@@ -59,11 +65,12 @@ impl<D: Disk> Core<D> {
         let folder = self.folder(Folder::Inbox)?;
         let mut index = self.index(Folder::Inbox);
         index.refresh(&self.disk, &folder).step("reading the inbox")?;
-        let unread = index.with_status(Status::Unread);
+        let unread = index.with_status(Status::Unread).map(|(name, _)| Arc::clone(name)).collect();
+        // Other clients write the status into the file where it lies, which its directory does not show.
         index.look_at_all(&self.disk, &folder, unread).step("reading a message")?;
         let mut locked = self.locked()?;
         let mut unread = locked.promised_summaries()?.len() as u64;
-        for (name, summary) in index.newest(None).filter(|(_, summary)| summary.status == Status::Unread) {
+        for (name, summary) in index.with_status(Status::Unread) {
             unread += u64::from(locked.is_listed(name, &summary.key)?);
         }
         Ok(unread)
@@ -221,7 +228,7 @@ impl<D: Disk> Core<D> {
         let folder = self.folder(Folder::Inbox)?;
         let mut index = self.index(Folder::Inbox);
         index.refresh(&self.disk, &folder).step("reading the inbox")?;
-        for (file, summary) in index.newest(None) {
+        for (file, summary) in index.newest(&Query::new(Folder::Inbox), None) {
             if summary.key.id().as_str() == name {
                 return Ok(true);
             }
@@ -305,7 +312,7 @@ fn next_part<D: Disk>(
     let mut part = Vec::new();
     // The place is seen to by the index.
     let query = Query { after: None, ..query.clone() };
-    for (name, summary) in index.newest(after).filter(|(_, summary)| query.matches(summary)) {
+    for (name, summary) in index.newest(&query, after).filter(|(_, summary)| query.matches(summary)) {
         if part.len() >= count {
             break;
         }

@@ -15,6 +15,7 @@ mod model;
 mod names;
 mod next;
 mod odd;
+mod order;
 mod posix;
 mod record;
 #[cfg(test)]
