@@ -66,8 +66,6 @@ mod client;
 mod clock;
 pub mod discovery;
 mod error;
-#[cfg(all(doctest, unix, feature = "loopback"))]
-mod guides;
 #[cfg(unix)]
 mod home;
 #[cfg(feature = "webhook")]

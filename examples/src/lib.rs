@@ -17,6 +17,8 @@
 
 #[cfg(unix)]
 pub mod cli;
+#[cfg(all(doctest, unix))]
+mod guides;
 pub mod scan_report;
 pub mod simulation;
 pub mod soak;

@@ -1,6 +1,6 @@
 //! `amp`: the protocol at a terminal, in the home directory that all AMP programs of a user share.
 //!
-//! A command is a file. What it finds goes to the [`screen`] as a page for a person or as JSON for a program; both pass
+//! A command is a file. What it finds goes to the screen as a page for a person or as JSON for a program; both pass
 //! through one place that lets nothing act on a terminal.
 
 mod arguments;
