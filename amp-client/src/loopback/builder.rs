@@ -74,7 +74,10 @@ impl LoopbackBuilder {
     }
 
     /// Listens at this address; at a free port of 127.0.0.1 unless told otherwise. There is no TLS: what is not a
-    /// loopback address can be read along with.
+    /// loopback address can be read along with, and whoever reaches it may register.
+    ///
+    /// Pages of other sites are refused by their `Origin`. At a loopback address so are requests that name another host:
+    /// elsewhere the provider does not know its names, and cannot tell.
     pub const fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self

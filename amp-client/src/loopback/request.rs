@@ -21,8 +21,7 @@ use super::{deployed, files, socket};
 /// Answers a request.
 pub(super) async fn respond(request: Request<Incoming>, connection: &Arc<Connection>) -> Response<Body> {
     let shared = &connection.shared;
-    if shared.is_private && !comes_from_here(&request) {
-        let rule = "this provider takes requests by the name of its own machine alone";
+    if let Err(rule) = may_come_from(&request, shared.is_private) {
         return to_response(ApiError::new(ApiErrorCode::Forbidden, rule).to_parts());
     }
     let deployed = shared.behaviour == Behaviour::Deployed;
@@ -117,17 +116,21 @@ fn too_large(deployed: bool) -> AnswerParts {
     answer.to_parts()
 }
 
-/// Whether a request names this machine, and no page of another site sends it: a name on the internet that leads to
-/// 127.0.0.1 would let any page call.
-fn comes_from_here<B>(request: &Request<B>) -> bool {
+/// What speaks against where a request comes from: a name on the internet that leads to 127.0.0.1 would let any page call,
+/// and so would a browser that takes the requests of one site to another.
+fn may_come_from<B>(request: &Request<B>, is_private: bool) -> Result<(), &'static str> {
     let host = the_only(request.headers(), HOST.as_str());
-    let origin = request.headers().get(ORIGIN).map(HeaderValue::to_str);
-    host.is_some_and(is_this_machine)
-        && origin.is_none_or(|origin| {
-            origin.is_ok_and(|origin| {
-                origin.split_once("://").is_some_and(|(_, authority)| is_this_machine(authority))
-            })
-        })
+    if is_private && !host.is_some_and(is_this_machine) {
+        return Err("this provider takes requests by the name of its own machine alone");
+    }
+    let own = |origin: &HeaderValue| {
+        let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+        authority.zip(host).is_some_and(|((_, authority), host)| authority.eq_ignore_ascii_case(host))
+    };
+    if request.headers().get_all(ORIGIN).iter().all(own) {
+        return Ok(());
+    }
+    Err("this provider takes no requests from the pages of other sites")
 }
 
 /// The value of a header that stands there once.
@@ -161,5 +164,25 @@ mod tests {
         {
             assert!(!is_this_machine(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn a_page_of_another_site_or_another_port_is_refused_at_every_address() {
+        let asked = |host: &str, origin: Option<&str>, is_private| {
+            let request = Request::builder().header(HOST, host);
+            let request = origin.into_iter().fold(request, |request, origin| request.header(ORIGIN, origin));
+            may_come_from(&request.body(()).unwrap(), is_private).is_ok()
+        };
+        for is_private in [true, false] {
+            assert!(asked("127.0.0.1:8787", None, is_private));
+            assert!(asked("127.0.0.1:8787", Some("http://127.0.0.1:8787"), is_private));
+            for origin in
+                ["http://localhost:3000", "http://127.0.0.1:3000", "https://example.org", "null", ""]
+            {
+                assert!(!asked("127.0.0.1:8787", Some(origin), is_private), "{origin}");
+            }
+        }
+        assert!(asked("amp.example.org", Some("https://amp.example.org"), false));
+        assert!(!asked("amp.example.org", None, true));
     }
 }
