@@ -359,10 +359,14 @@ async fn a41_a_state_that_others_may_enter_is_refused() {
 
 // rule: MAIL-12
 #[tokio::test]
-async fn a41_a_mailbox_that_everybody_may_write_to_is_refused() {
+async fn a41_a_mailbox_that_others_may_write_to_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    assert_eq!(Mailbox::open(directory.path()).unwrap_err().kind(), StoreErrorKind::Unsafe);
+    for mode in [0o777, 0o775, 0o720, 0o702] {
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(Mailbox::open(directory.path()).unwrap_err().kind(), StoreErrorKind::Unsafe, "{mode:o}");
+    }
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    drop(Mailbox::open(directory.path()).unwrap());
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ impl<D: Disk> Core<D> {
     pub(super) fn open(disk: D) -> Result<Self, StoreError> {
         let root = disk.root().step("opening the mailbox")?;
         let stat = disk.stat_dir(&root).step("looking at the mailbox")?;
-        if stat.owner != disk.owner() || stat.mode & 0o002 != 0 {
+        if stat.owner != disk.owner() || stat.mode & 0o022 != 0 {
             return Err(StoreError::new(StoreErrorKind::Unsafe, "looking at the mailbox"));
         }
         for path in [&["messages", "inbox"][..], &["messages", "sent"], &["state", "holders"]] {
