@@ -204,3 +204,62 @@ async fn what_cannot_be_stored_is_answered_500_and_never_happened() {
     let plain = Plain::new(&provider.url());
     assert!(plain.ask(Some(&alice.key), &GetMe).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_directory_with_other_files_is_refused_and_nothing_in_it_is_deleted() {
+    let place = tempdir().unwrap();
+    std::fs::create_dir(place.path().join("files")).unwrap();
+    std::fs::write(place.path().join("files/thesis.txt"), "years of work").unwrap();
+    let error = Loopback::builder().directory(place.path()).start().await.unwrap_err();
+    assert!(error.to_string().contains("something else"), "{error}");
+    assert!(place.path().join("files/thesis.txt").exists());
+}
+
+#[tokio::test]
+async fn what_a_user_puts_beside_the_uploads_stays_there() {
+    let place = tempdir().unwrap();
+    start(place.path(), None).await.stop().await;
+    std::fs::write(place.path().join("files/thesis.txt"), "years of work").unwrap();
+    std::fs::write(place.path().join("files/part-1-2"), "cut off").unwrap();
+    start(place.path(), None).await.stop().await;
+    assert!(place.path().join("files/thesis.txt").exists());
+    assert!(!place.path().join("files/part-1-2").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_in_the_place_of_what_a_provider_keeps_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    for name in ["files", "lock", "journal", "journal.rest"] {
+        for is_used in [false, true] {
+            let (place, other) = (tempdir().unwrap(), tempdir().unwrap());
+            let kept = other.path().join("thesis.txt");
+            std::fs::write(&kept, "years of work").unwrap();
+            let at = place.path().join(name);
+            if is_used {
+                start(place.path(), None).await.stop().await;
+                let journal = place.path().join("journal");
+                let mut bytes = std::fs::read(&journal).unwrap();
+                bytes.extend_from_slice(b"cut off");
+                std::fs::write(&journal, bytes).unwrap();
+                if at.is_dir() { std::fs::remove_dir(&at).unwrap() } else { drop(std::fs::remove_file(&at)) }
+            }
+            symlink(if name == "files" { other.path() } else { &kept }, &at).unwrap();
+            let started = Loopback::builder().directory(place.path()).start().await;
+            assert!(started.is_err(), "{name}, {is_used}");
+            assert_eq!(std::fs::read_to_string(&kept).unwrap(), "years of work", "{name}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_others_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for mode in [0o777, 0o770] {
+        let place = tempdir().unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let error = Loopback::builder().directory(place.path()).start().await.unwrap_err();
+        assert!(error.to_string().contains("others may write"), "{error}");
+    }
+}

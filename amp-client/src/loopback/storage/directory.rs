@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use amp_core::envelope::AttachmentId;
 use amp_core::provider::{Decision, Effect, MessageNumber};
 
 use super::journal::{self, BEGINNING, Transaction};
@@ -36,15 +37,21 @@ impl Directory {
     /// Opens a directory, or makes it, and reads what is in it.
     ///
     /// # Errors
-    /// When it cannot be read or written, another provider has it, or it was written by a later version.
+    /// When it cannot be read or written, another provider has it, or it was written by a later version; when it is another
+    /// user's or others may write in it, or something else lies in it than what a provider keeps.
     pub(super) fn open(path: &Path) -> io::Result<(Self, Vec<Effect>)> {
         create_private(path)?;
+        check_own(&fs::metadata(path)?)?;
+        if !begins_like_ours(&path.join("journal"))? {
+            check_empty(path)?;
+        }
         let lock = private().write(true).create(true).truncate(false).open(path.join("lock"))?;
         lock_whole(&lock)?;
         let journal =
             private().read(true).write(true).create(true).truncate(false).open(path.join("journal"))?;
         let files = path.join("files");
         create_private(&files)?;
+        check_own(&fs::symlink_metadata(&files)?)?;
         let mut directory = Self {
             path: path.to_path_buf(),
             journal,
@@ -152,7 +159,9 @@ impl Directory {
             .collect();
         for entry in fs::read_dir(self.path.join("files"))? {
             let entry = entry?;
-            if entry.file_name().to_str().is_none_or(|name| !known.contains(name)) {
+            let name = entry.file_name();
+            let is_stray = |name: &str| !known.contains(name) && is_name_of_ours(name);
+            if entry.file_type()?.is_file() && name.to_str().is_some_and(is_stray) {
                 fs::remove_file(entry.path())?;
             }
         }
@@ -243,12 +252,65 @@ fn read_at(mut file: &File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
     file.read_exact(bytes)
 }
 
-/// Files that others do not read: API keys' hashes and tokens are in them.
+/// Whether a journal of a provider is there. One that was cut off in its first line is as good as none.
+fn begins_like_ours(journal: &Path) -> io::Result<bool> {
+    let file = match private().read(true).open(journal) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        file => file?,
+    };
+    let mut beginning = Vec::new();
+    file.take(length(BEGINNING)).read_to_end(&mut beginning)?;
+    Ok(beginning == BEGINNING)
+}
+
+/// A directory without a journal has nothing in it but what a start that was cut off has left.
+fn check_empty(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        let is_left = match name.to_str() {
+            Some("lock" | "journal") => kind.is_file(),
+            Some("files") => kind.is_dir() && fs::read_dir(entry.path())?.next().is_none(),
+            _ => false,
+        };
+        if !is_left {
+            let rule = "the directory holds something else: a provider wants one of its own";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, rule));
+        }
+    }
+    Ok(())
+}
+
+/// A directory, and no link to one, of this user, in which nobody else may write.
+fn check_own(metadata: &fs::Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    let is_own = {
+        use std::os::unix::fs::MetadataExt as _;
+        metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+    };
+    #[cfg(not(unix))]
+    let is_own = true;
+    if metadata.is_dir() && is_own {
+        return Ok(());
+    }
+    let rule = "not a directory of this user alone: it is a link, another user's, or others may write in it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, rule))
+}
+
+/// The name of an uploaded file, or of one that is being taken in.
+fn is_name_of_ours(name: &str) -> bool {
+    name.starts_with("part-") || name.parse::<AttachmentId>().is_ok()
+}
+
+/// Files that others do not read: API keys' hashes and tokens are in them. No link is followed.
 pub(super) fn private() -> OpenOptions {
     #[allow(unused_mut, reason = "changed where there are modes")]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600).custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
     options
 }
 
