@@ -44,7 +44,8 @@ pub(super) struct Common {
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(super) json: bool,
     /// How long a call to a provider may take, in seconds
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "SECONDS", default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(super) timeout: u64,
     /// Calls a provider on this host without TLS, though it is not on this machine or a local network
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "HOST")]
@@ -137,7 +138,8 @@ pub(super) struct Send {
     pub(super) subject: String,
     /// The text
     pub(super) text: String,
-    /// What kind of message it is
+    /// What kind of message it is: request, response, notification, alert, task, status, handoff, ack, update, or a name of
+    /// one's own
     #[arg(long = "type", value_name = "TYPE", default_value = "notification")]
     pub(super) kind: MessageType,
     /// How urgent it is: low, normal, high or urgent
@@ -175,8 +177,8 @@ pub(super) struct Inbox {
     #[arg(long, value_name = "ID", value_parser = message_id)]
     pub(super) thread: Option<MessageId>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
-    pub(super) limit: usize,
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
     /// Tells the number of unread messages, and nothing else
     #[arg(long)]
     pub(super) count: bool,
@@ -254,9 +256,8 @@ pub(super) struct Held {
 
 #[derive(Args)]
 pub(super) struct Resolve {
-    /// The address
-    #[arg(value_parser = address)]
-    pub(super) address: Address,
+    /// The address; a name alone is one of the own tenant
+    pub(super) address: String,
     /// The fingerprint that was compared over another channel: the key is confirmed if it is that one
     #[arg(long, value_name = "FINGERPRINT")]
     pub(super) confirm: Option<amp_client::crypto::Fingerprint>,

@@ -80,6 +80,10 @@ impl Failure {
         self
     }
 
+    pub(super) fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
     pub(super) const fn exit(&self) -> Exit {
         self.exit
     }

@@ -8,7 +8,7 @@ use super::arguments::{Common, Inbox};
 use super::failure::{Exit, Failure};
 use super::opening;
 use super::screen::{Answer, Page, Screen};
-use super::view::{Line, judged_line};
+use super::view::{judged_line, sent_line};
 
 pub(super) async fn run(common: &Common, arguments: Inbox, screen: &mut Screen<'_>) -> Result<Exit, Failure> {
     let client = opening::client(common).await?;
@@ -27,14 +27,14 @@ pub(super) async fn run(common: &Common, arguments: Inbox, screen: &mut Screen<'
     };
     query.peer = arguments.with;
     query.thread = arguments.thread;
-    query.limit = arguments.limit;
+    query.limit = arguments.limit.try_into().unwrap_or(usize::MAX);
     let page = client.store().list(&query).await?;
     if page.messages.is_empty() {
         screen.remark("No messages.")?;
     }
     for summary in page.messages {
         let line = match folder {
-            Folder::Sent => Line { summary, folder, trust: None },
+            Folder::Sent => sent_line(&client, summary).await?,
             _ => judged_line(&client, summary).await?,
         };
         screen.show(&line)?;

@@ -27,9 +27,21 @@ pub(super) fn agent(common: &Common) -> Result<AgentHome, Failure> {
     let home = home(common)?;
     let found = match &common.agent {
         Some(name) => home.agent(name)?,
-        None => home.default_agent()?,
+        None => home.default_agent().map_err(|error| which_agent(&home, error))?,
     };
     found.ok_or_else(|| Failure::not_found("there is no such agent here, `amp init NAME` makes one"))
+}
+
+/// Names the agents of a home that has several.
+fn which_agent(home: &Home, error: Error) -> Failure {
+    let mut names: Vec<String> =
+        home.agents().into_iter().flatten().map(|agent| agent.address().name().to_owned()).collect();
+    if error.kind() != amp_client::ErrorKind::Setup || names.len() < 2 {
+        return error.into();
+    }
+    names.sort_unstable();
+    let rule = "the home has several agents, say which one with --agent";
+    Failure::new(Exit::Usage, format!("{rule}: {}", names.join(", ")))
 }
 
 /// The agent's client. Nothing is sent.

@@ -22,8 +22,9 @@ pub(super) async fn run(common: &Common, arguments: &Read, screen: &mut Screen<'
         let found = find(&client, Folder::Sent, &arguments.which).await?;
         let stored = client.store().get(Folder::Sent, &found.key).await?;
         let stored = stored.ok_or_else(|| Failure::not_found("there is no such message"))?;
-        screen.show(&View::of_sent(stored))?;
-        return Ok(Exit::Done);
+        let view = View::of_sent(&client, stored);
+        screen.show(&view)?;
+        return Ok(view.exit());
     }
     client.take_in_local().await?;
     let found = find(&client, Folder::Inbox, &arguments.which).await?;

@@ -27,5 +27,6 @@ pub(super) async fn run(
         ));
     };
     let text = texts::text(&arguments.text, input)?;
-    send::show(&client.send(received.reply(&text)).await?, screen)
+    let sent = client.send(received.reply(&text)).await;
+    send::show(&sent.map_err(|error| send::arguments_of(error.into()))?, screen)
 }

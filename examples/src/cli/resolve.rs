@@ -11,6 +11,7 @@ use super::arguments::{Common, Resolve};
 use super::failure::{Exit, Failure};
 use super::opening;
 use super::screen::{Answer, Page, Screen, Style};
+use super::view;
 
 pub(super) async fn run(
     common: &Common,
@@ -18,11 +19,12 @@ pub(super) async fn run(
     screen: &mut Screen<'_>,
 ) -> Result<Exit, Failure> {
     let client = opening::client(common).await?;
-    let (key, mut pin, alias) = match client.resolve(&arguments.address).await {
+    let address = view::recipient(&arguments.address, &client.address())?;
+    let (key, mut pin, alias) = match client.resolve(&address).await {
         Ok(peer) => (peer.key().clone(), peer.pin(), peer.resolved().alias.clone()),
         // The person who asks has compared the key, and decides whether it takes the place of the one that is pinned.
         Err(error) if error.kind() == ErrorKind::Key && arguments.confirm.is_some() => {
-            let resolved = client.call(&amp_client::wire::Resolve::new(arguments.address.clone())).await?;
+            let resolved = client.call(&amp_client::wire::Resolve::new(address.clone())).await?;
             (resolved.public_key().clone(), PinState::Conflict, resolved.alias.clone())
         }
         Err(error) => return Err(error.into()),
@@ -34,10 +36,10 @@ pub(super) async fn run(
                 "the key has another fingerprint, nothing was confirmed",
             ));
         }
-        client.confirm_key(&arguments.address, &key).await?;
+        client.confirm_key(&address, &key).await?;
         pin = PinState::Confirmed;
     }
-    screen.show(&Found { address: arguments.address.clone(), key, pin, alias })?;
+    screen.show(&Found { address, key, pin, alias })?;
     Ok(Exit::Done)
 }
 

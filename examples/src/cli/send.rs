@@ -27,6 +27,9 @@ pub(super) async fn run(
             "no agent of this home has this address, and there is no provider to ask",
         ));
     }
+    if arguments.subject.trim().is_empty() {
+        return Err(Failure::new(Exit::Usage, "the subject is empty"));
+    }
     let text = texts::text(&arguments.text, input)?;
     let mut draft = Draft::new(to)
         .subject(&arguments.subject)
@@ -34,18 +37,27 @@ pub(super) async fn run(
         .message_type(arguments.kind.clone())
         .priority(arguments.priority);
     if let Some(context) = &arguments.context {
-        draft = draft.context_json(context)?;
+        draft = draft.context_json(context).map_err(|error| Failure::from(error).with_exit(Exit::Usage))?;
     }
     for path in &arguments.attach {
         draft = attach(&client, draft, path, arguments.content_type.as_deref()).await?;
     }
     let outgoing = Outgoing::from(draft);
     let outgoing = if arguments.receipt { outgoing.with_receipt() } else { outgoing };
-    show(&client.send(outgoing).await?, screen)
+    show(&client.send(outgoing).await.map_err(|error| arguments_of(error.into()))?, screen)
+}
+
+/// A message of one's own that cannot be signed is no doubt about anybody's signature: what was given does not do.
+pub(super) fn arguments_of(failure: Failure) -> Failure {
+    match failure.exit() {
+        Exit::NotVerified => failure.with_exit(Exit::Usage),
+        _ => failure,
+    }
 }
 
 async fn attach(client: &Client, draft: Draft, path: &Path, kind: Option<&str>) -> Result<Draft, Failure> {
     let kind = kind.unwrap_or_else(|| content_type(path));
+    texts::is_there(path)?;
     let uploaded = client.upload(UploadFile::open(path, kind)?).await?;
     Ok(draft.attachment_json(uploaded.object())?)
 }

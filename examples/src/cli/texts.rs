@@ -27,7 +27,7 @@ pub(super) fn text(given: &str, input: &mut dyn Read) -> Result<String, Failure>
 
 /// What stands in a file, or on standard input when it is `-`.
 pub(super) fn file(path: &Path, input: &mut dyn Read) -> Result<Vec<u8>, Failure> {
-    if path.as_os_str() == "-" { bytes(input, MAX_BYTES) } else { bytes(&mut opened(path)?, MAX_BYTES) }
+    if path.as_os_str() == "-" { bytes(input, MAX_BYTES) } else { bytes_of(path, MAX_BYTES) }
 }
 
 /// A secret from a file, or from standard input. It never stands among the arguments, where every user of the machine
@@ -36,7 +36,7 @@ pub(super) fn secret(path: &Path, input: &mut dyn Read) -> Result<SecretText, Fa
     let bytes = if path.as_os_str() == "-" {
         bytes(input, SECRET_MAX_BYTES)?
     } else {
-        bytes(&mut opened(path)?, SECRET_MAX_BYTES)?
+        bytes_of(path, SECRET_MAX_BYTES)?
     };
     let text = String::from_utf8(bytes).map(SecretText::new);
     let text = text.map_err(|_| Failure::new(Exit::Failed, "the secret is not UTF-8"))?;
@@ -45,16 +45,39 @@ pub(super) fn secret(path: &Path, input: &mut dyn Read) -> Result<SecretText, Fa
 
 /// A public key from a PEM file.
 pub(super) fn public_key(path: &Path) -> Result<VerifyingKey, Failure> {
-    let pem = String::from_utf8(bytes(&mut opened(path)?, MAX_BYTES)?).unwrap_or_default();
+    let pem = String::from_utf8(bytes_of(path, MAX_BYTES)?).unwrap_or_default();
     VerifyingKey::from_pem(&pem)
         .map_err(|error| Failure::new(Exit::Failed, format!("the public key: {error}")))
 }
 
+/// A file that is there and can be read.
 fn opened(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Failure::not_found("there is no such file"),
-        _ => error.into(),
-    })
+    let file = File::open(path).map_err(|error| unread(path, &error))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Failure::new(Exit::Failed, format!("{}: a directory, not a file", path.display())))
+        }
+        Ok(_) => Ok(file),
+        Err(error) => Err(unread(path, &error)),
+    }
+}
+
+/// Whether a file is there that something else opens.
+pub(super) fn is_there(path: &Path) -> Result<(), Failure> {
+    path.metadata().map(drop).map_err(|error| unread(path, &error))
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Failure::not_found(format!("{}: there is no such file", path.display()))
+        }
+        _ => Failure::new(Exit::Failed, format!("{}: {error}", path.display())),
+    }
+}
+
+fn bytes_of(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
+    bytes(&mut opened(path)?, max)
 }
 
 fn bytes(from: &mut dyn Read, max: u64) -> Result<Vec<u8>, Failure> {

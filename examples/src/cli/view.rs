@@ -3,18 +3,19 @@
 use amp_client::envelope::{Attachment, Status, StoredMessage};
 use amp_client::receive::{Flag, Reading, Received, UntrustedMessage};
 use amp_client::store::{Folder, MessageKey, Query, Summary};
-use amp_client::trust::{PromptOptions, TrustLevel};
+use amp_client::trust::{PromptOptions, TrustLevel, wrap};
 use amp_client::{Address, Client, Message};
 use serde_json::{Value, json};
 
 use super::arguments::Which;
 use super::failure::{Exit, Failure};
+use super::opening::DIALECTS;
 use super::screen::{Answer, Page, Style};
 
 /// A message, and what is known of it.
 pub(super) struct View {
     message: Message,
-    /// What the message is worth; none for one of our own.
+    /// What the message is worth; none for one that our own key signed.
     judged: Option<Judged>,
     status: Option<Status>,
     /// What a model may see.
@@ -74,11 +75,32 @@ impl View {
         }
     }
 
-    /// One that this agent sent.
-    pub(super) fn of_sent(stored: StoredMessage) -> Self {
+    /// One from the folder of sent messages. What the agent's own key did not sign may be anybody's.
+    pub(super) fn of_sent(client: &Client, stored: StoredMessage) -> Self {
         let message = stored.into_message();
         let text = message.text().into_owned();
-        Self { for_prompt: text.clone(), text: Some(text), message, judged: None, status: None, is_raw: true }
+        if is_own(client, &message) {
+            let for_prompt = text.clone();
+            return Self { for_prompt, text: Some(text), message, judged: None, status: None, is_raw: true };
+        }
+        let judged = Judged {
+            level: TrustLevel::Untrusted,
+            reason: "signature_invalid",
+            flags: Vec::new(),
+            findings: Vec::new(),
+        };
+        let for_prompt = wrap(&text, TrustLevel::Untrusted, &message.from());
+        Self { for_prompt, text: None, message, judged: Some(judged), status: None, is_raw: false }
+    }
+}
+
+impl View {
+    /// Nothing vouches for it.
+    pub(super) fn exit(&self) -> Exit {
+        match &self.judged {
+            Some(judged) if judged.level == TrustLevel::Untrusted => Exit::NotVerified,
+            _ => Exit::Done,
+        }
     }
 }
 
@@ -199,6 +221,19 @@ pub(super) async fn judged_line(client: &Client, summary: Summary) -> Result<Lin
     Ok(Line { summary, folder: Folder::Inbox, trust })
 }
 
+/// Whether the agent's own key, as it is now, signed a message.
+fn is_own(client: &Client, message: &Message) -> bool {
+    message.clone().verify_with(&client.verifying_key(), &DIALECTS).is_ok()
+}
+
+/// The line of a message among those that were sent, marked when the agent's own key did not sign it.
+pub(super) async fn sent_line(client: &Client, summary: Summary) -> Result<Line, Failure> {
+    let stored = client.store().get(Folder::Sent, &summary.key).await?;
+    let is_own = stored.is_some_and(|stored| is_own(client, stored.message()));
+    let trust = (!is_own).then(|| TrustLevel::Untrusted.as_str().to_owned());
+    Ok(Line { summary, folder: Folder::Sent, trust })
+}
+
 /// The message that is meant. Two senders may have chosen one id.
 pub(super) async fn find(client: &Client, folder: Folder, which: &Which) -> Result<Summary, Failure> {
     let mut query = Query::new(folder);
@@ -303,8 +338,7 @@ fn flag(flag: &Flag) -> String {
 
 /// A recipient as it is typed: a full address, or a short one that is completed from the agent's own.
 pub(super) fn recipient(text: &str, own: &Address) -> Result<Address, Failure> {
-    let fault =
-        |error: amp_client::AddressError| Failure::new(Exit::Usage, format!("the recipient: {error}"));
+    let fault = |error: amp_client::AddressError| Failure::new(Exit::Usage, format!("the address: {error}"));
     let read = amp_client::address::parse_any(text, amp_client::Profile::Deployed).map_err(fault)?;
     read.expand(own).map_err(fault)
 }
