@@ -82,6 +82,7 @@ impl RefusalReason {
                 | Self::SenderQuota
                 | Self::MemoryFull
                 | Self::KeyNotFound
+                | Self::KeyConflict
         )
     }
 }
@@ -146,8 +147,9 @@ impl Refusal {
     /// Whether the refusal stands however often the same message is offered, so that it may be acknowledged as settled.
     ///
     /// It does not where only the clock was against it (a stamp that is too old or yet to come: the host's clock may be wrong),
-    /// the room, or that nobody names the sender's key: such a message is left where it is, and comes again. What a person
-    /// has to decide first (a conflict, a grant, a list of senders) stands: its sender has to write again.
+    /// the room, that nobody names the sender's key, or that two sources name different ones (a person can resolve that): such
+    /// a message is left where it is, and comes again. A missing grant and a list of senders stand: its sender has to
+    /// write again.
     ///
     /// ```
     /// use amp_core::receive::{Context, Disposition, Receiver, Via};
