@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use amp_client::store::{Folder, ForeignMessage, MemoryStore, Query};
-use amp_client::{Client, Inbox, InboxEvent, InboxSettings, SignedMessage};
+use amp_client::{Client, Identity, Inbox, InboxEvent, InboxSettings, SignedMessage};
 use futures_util::{SinkExt, StreamExt};
 use inbox_provider::*;
 use tokio::io::AsyncWriteExt;
@@ -497,4 +497,32 @@ async fn a60_messages_of_another_agent_are_neither_shown_nor_acknowledged() {
     provider.log().wait_for("ended").await;
     nothing_more(&mut inbox).await;
     assert!(!provider.log().all().iter().any(|line| line.starts_with("acknowledged")));
+}
+
+#[tokio::test]
+async fn a27_forged_mail_costs_nobody_the_genuine_mail_of_a_sender_with_a_new_key() {
+    for forged in [1, 12] {
+        let provider = Scripted::start().await;
+        let bob = provider.bob().open().await.unwrap();
+        let mut inbox = bob.inbox_with(quick()).await.unwrap();
+        provider.enqueue(&message("one"));
+        assert_eq!(texts(&mut inbox, 1).await, ["one"]);
+        // The provider is asked about Alice's key for some of these, and for the others no more.
+        let first = signed_by(&mallory(), ALICE, "forged");
+        provider.enqueue(&first);
+        provider.wait_for_acknowledgement(&first).await;
+        for number in 1..forged {
+            provider.enqueue(&signed_by(&mallory(), ALICE, &format!("forged {number}")));
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let new = Identity::from_seed(&[9; 32]);
+        provider.inside.keys.lock().unwrap().insert(ALICE.into(), Identity::from_seed(&[9; 32]));
+        let genuine = signed_by(&new, ALICE, "genuine");
+        provider.enqueue(&genuine);
+        let before = provider.inside.requests.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let requests = provider.inside.requests.load(Ordering::Relaxed) - before;
+        assert!(requests < 40, "{requests} requests while a message waits for a person");
+        assert!(!provider.has_acknowledged(genuine.id().as_str()), "gone after {forged}");
+    }
 }

@@ -18,8 +18,9 @@ use crate::error::{Error, ErrorKind};
 
 /// How long a look-up may take, whoever does it.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(15);
-/// After which time the provider is asked again about a sender whose signature did not hold.
-const AGAIN_AFTER: Duration = Duration::from_secs(5 * 60);
+/// The provider is asked so many times in a minute about a sender whose signature did not hold.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const AGAIN_MOST: u32 = 8;
 /// After which time it is asked again about a key that was only first seen.
 const FIRM_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Senders of whom it is remembered when they were asked about.
@@ -45,24 +46,27 @@ const ANSWER_LASTS: Duration = Duration::from_secs(30);
 /// When senders were last asked about.
 #[derive(Default)]
 pub(super) struct Asked {
-    asked: Mutex<HashMap<Address, Timestamp>>,
+    asked: Mutex<HashMap<Address, (Timestamp, u32)>>,
     answers: Mutex<HashMap<Address, (Timestamp, Option<SenderKey>)>>,
 }
 
 impl Asked {
-    /// Whether a sender may be asked about again; if so, that counts as done.
-    fn may_ask(&self, address: &Address, after: Duration, now: Timestamp) -> bool {
+    /// Whether a sender may be asked about again, so many times in this span; if so, that counts as done.
+    fn may_ask(&self, address: &Address, most: u32, span: Duration, now: Timestamp) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.get(address).is_some_and(|at| now.abs_diff(*at) < after) {
-            return false;
+        if let Some((since, times)) = asked.get_mut(address)
+            && now.abs_diff(*since) < span
+        {
+            *times = times.saturating_add(1);
+            return *times <= most;
         }
         if asked.len() >= ASKED_MAX {
-            asked.retain(|_, at| now.abs_diff(*at) < AGAIN_AFTER);
+            asked.retain(|_, (since, _)| now.abs_diff(*since) < AGAIN_AFTER);
         }
         if asked.len() >= ASKED_MAX {
             asked.clear();
         }
-        asked.insert(address.clone(), now);
+        asked.insert(address.clone(), (now, 1));
         true
     }
 
@@ -105,7 +109,7 @@ impl Receiving {
             });
             (known.is_some(), is_old)
         };
-        if is_known && !(is_old && self.inner.asked.may_ask(sender, FIRM_AFTER, now)) {
+        if is_known && !(is_old && self.inner.asked.may_ask(sender, 1, FIRM_AFTER, now)) {
             return Ok(Known::Pinned);
         }
         let kept = if is_known { None } else { self.inner.asked.answer(sender, now) };
@@ -126,13 +130,17 @@ impl Receiving {
         })
     }
 
-    /// What the source says now about a sender whose pinned key did not sign: none when it was asked a short while ago.
+    /// What the source says now about a sender whose pinned key did not sign. An error when it was asked too often of late:
+    /// what it said before the message came is no reason to give the message up.
     pub(super) async fn key_of_again(
         &self,
         sender: &Address,
         now: Timestamp,
     ) -> Result<Option<SenderKey>, Error> {
-        if self.inner.asked.may_ask(sender, AGAIN_AFTER, now) { self.look_up(sender).await } else { Ok(None) }
+        if self.inner.asked.may_ask(sender, AGAIN_MOST, AGAIN_AFTER, now) {
+            return self.look_up(sender).await;
+        }
+        Err(Error::new(ErrorKind::Key, "looking up the sender's key: asked too often in this minute"))
     }
 
     async fn look_up(&self, sender: &Address) -> Result<Option<SenderKey>, Error> {

@@ -260,7 +260,10 @@ fn is_doubtful(stored: &StoredMessage) -> bool {
 /// and is not looked at again for its time or its key: whoever can write files could make everybody look for ever.
 fn refused(refusal: Refusal, incoming: &Incoming) -> TakenIn {
     let is_settled = incoming.about.is_some()
-        && matches!(refusal.reason(), RefusalReason::TimestampExpired | RefusalReason::KeyNotFound);
+        && matches!(
+            refusal.reason(),
+            RefusalReason::TimestampExpired | RefusalReason::KeyNotFound | RefusalReason::KeyConflict
+        );
     if refusal.is_final() || is_settled { TakenIn::Refused(refusal) } else { TakenIn::RefusedForNow(refusal) }
 }
 
