@@ -130,7 +130,8 @@ impl Driver {
             Err(error) => return self.store_failed(error.into()).await,
         };
         put_off.keep_only(&foreign);
-        let may_be_more = foreign.len() >= limit;
+        let mut may_be_more = false;
+        let is_full = foreign.len() >= limit;
         for message in foreign {
             if orders.borrow().is_stop || !receiving.ready().has_room() {
                 return false;
@@ -141,9 +142,8 @@ impl Driver {
             let name = message.name.clone();
             match receiving.take_in(Incoming::foreign(message)).await {
                 Ok(taken) => {
-                    if !taken.may_be_acknowledged() {
-                        put_off.again(name);
-                    }
+                    // A look that changed nothing is no reason for the next one.
+                    may_be_more |= is_full && (taken.may_be_acknowledged() || put_off.again(name));
                     self.tell(taken);
                 }
                 Err(error) => return self.store_failed(error).await,
@@ -177,16 +177,38 @@ impl PutOff {
         self.messages.get(name).is_some_and(|(until, _)| Instant::now() < *until)
     }
 
-    fn again(&mut self, name: String) {
+    /// Whether there was room for it, and it was not there before.
+    fn again(&mut self, name: String) -> bool {
         let (first, longest) = PUT_OFF;
         let pause = self.messages.get(&name).map_or(first, |(_, pause)| pause.saturating_mul(2).min(longest));
-        if self.messages.len() < PUT_OFF_MAX || self.messages.contains_key(&name) {
+        let is_known = self.messages.contains_key(&name);
+        if is_known || self.messages.len() < PUT_OFF_MAX {
             self.messages.insert(name, (Instant::now() + pause, pause));
+            return !is_known;
         }
+        false
     }
 
     /// Forgets those that are gone.
     fn keep_only(&mut self, listed: &[ForeignMessage]) {
         self.messages.retain(|name, _| listed.iter().any(|message| message.name == *name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_no_room_for_is_no_reason_to_look_again_at_once() {
+        let mut put_off = PutOff::default();
+        for number in 0..PUT_OFF_MAX {
+            assert!(put_off.again(format!("{number}.json")));
+        }
+        assert!(!put_off.again("0.json".into()), "it was put off before");
+        assert!(!put_off.again("one too many.json".into()));
+        assert!(put_off.holds("0.json") && !put_off.holds("one too many.json"));
     }
 }
