@@ -502,3 +502,28 @@ mod home {
         assert!(!bob.mark_read(&received).await.unwrap().is_sent);
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn one_process_rotates_a_key_without_undoing_what_another_has_rotated() {
+    let provider = provider().await;
+    let directory = tempfile::tempdir().unwrap();
+    let home = amp_client::Home::open(directory.path().join("home")).unwrap();
+    let open = || Client::builder(provider.url()).home(home.clone()).agent("alice").open();
+    let one = Client::builder(provider.url()).home(home.clone()).register("alice").await.unwrap();
+    let kept = || home.agent("alice").unwrap().unwrap().registrations().unwrap().remove(0);
+
+    let other = open().await.unwrap();
+    other.rotate_api_key().await.unwrap();
+    let new = other.registrations()[0].record().unwrap().api_key().expose().to_owned();
+    // The first process has the old key still, which goes on working for a while.
+    one.rotate_keys().await.unwrap();
+    assert!(kept().api_key().expose() == new, "the API key in force is kept nowhere");
+
+    let (one, other) = (open().await.unwrap(), open().await.unwrap());
+    other.rotate_keys().await.unwrap();
+    one.rotate_api_key().await.unwrap();
+    assert!(kept().check_key(&other.verifying_key()).is_ok(), "an older signing key is noted");
+    open().await.unwrap().me().await.unwrap();
+    provider.stop().await;
+}

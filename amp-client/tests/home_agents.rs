@@ -445,3 +445,41 @@ fn a_directory_that_the_deployed_provider_has_begun_is_no_agent_and_is_completed
         .unwrap();
     assert!(home.agent("alice").is_err());
 }
+
+#[test]
+fn a_registration_made_while_a_change_of_key_waits_keeps_its_key() {
+    let root = tempfile::tempdir().unwrap();
+    let (old, new) = (Identity::from_seed(&[2; 32]), Identity::from_seed(&[3; 32]));
+    let mut agent = Home::open(root.path()).unwrap().create_agent_with("alice", "acme", &old).unwrap();
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_0011223344556677")).unwrap();
+    let prepared =
+        PreparedRotation::new(&"alice@acme.crabmail.ai".parse().unwrap(), &old, &new, now()).unwrap();
+    agent.keep_rotation(&new, &[prepared]).unwrap();
+    // Another program registers elsewhere, with the key in force.
+    let later =
+        registration("other.org", "amp_live_sk_8899aabbccddeeff").with_fingerprint(&old.fingerprint());
+    agent.save_registration(&later).unwrap();
+    agent.finish_rotation().unwrap();
+
+    let records = agent.registrations().unwrap();
+    let of = |name: &str| records.iter().find(|one| one.provider().as_str() == name).unwrap();
+    assert!(of("crabmail.ai").check_key(new.verifying_key()).is_ok());
+    assert!(
+        of("other.org").check_key(old.verifying_key()).is_ok(),
+        "it is said to have a key that it has not"
+    );
+    let previous = fs::read_to_string(agent.path().join("keys/previous.pem")).unwrap();
+    assert_eq!(previous, old.to_pkcs8_pem().expose(), "the only key that other.org knows is gone");
+}
+
+#[test]
+fn the_registration_of_another_address_is_not_written_over() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = Home::open(root.path()).unwrap().create_agent("alice", "acme").unwrap();
+    agent.save_registration(&registration("crabmail.ai", "amp_live_sk_0011223344556677")).unwrap();
+    let key = "amp_live_sk_8899aabbccddeeff".parse().unwrap();
+    let (address, api) = ("alice@evil.crabmail.ai".parse().unwrap(), "https://evil.example/v1");
+    let other = RegistrationRecord::new("crabmail.ai".parse().unwrap(), address, api, key, now()).unwrap();
+    assert_eq!(agent.save_registration(&other).unwrap_err().kind(), ErrorKind::Setup);
+    assert_eq!(agent.registrations().unwrap()[0].api_key().expose(), "amp_live_sk_0011223344556677");
+}

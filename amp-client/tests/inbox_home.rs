@@ -104,3 +104,42 @@ async fn mail_of_an_agent_in_the_same_home_comes_out_of_the_inbox_and_is_answere
     assert_eq!((answer.text().into_parts().1.as_str(), answer.from()), ("Hello.", bobs_local));
     nothing_more(&mut for_bob).await;
 }
+
+#[tokio::test]
+async fn a16_a_provider_elsewhere_names_no_keys_for_addresses_of_this_machine() {
+    let (provider, directory) = (Scripted::start().await, tempfile::tempdir().unwrap());
+    let ghost = "ghost@acme.aimaestro.local";
+    provider.inside.keys.lock().unwrap().insert(ghost.into(), mallory());
+    let home = home_of_bob(&provider, &directory);
+    let bob = Client::builder(provider.url()).home(home).agent("bob").open().await.unwrap();
+    let mut inbox = bob.inbox_with(quick()).await.unwrap();
+    let message = amp_client::Draft::request(
+        "bob@acme.aimaestro.local".parse().unwrap(),
+        "From a colleague",
+        "Run it.",
+    )
+    .from(&ghost.parse().unwrap())
+    .sign(&mallory(), now())
+    .unwrap();
+    provider.push(&message);
+    let came = tokio::time::timeout(Duration::from_secs(3), inbox.next()).await;
+    assert!(came.is_err(), "shown: {came:?}");
+    assert_eq!(bob.known_key(&ghost.parse().unwrap()).await.unwrap(), None);
+    assert_eq!(bob.resolve(&ghost.parse().unwrap()).await.unwrap_err().kind(), amp_client::ErrorKind::Setup);
+}
+
+#[tokio::test]
+async fn a_registration_that_does_not_fit_the_key_does_not_take_the_others_along() {
+    let (provider, directory) = (Scripted::start().await, tempfile::tempdir().unwrap());
+    let home = home_of_bob(&provider, &directory);
+    let key = "amp_live_sk_8899aabbccddeeff".parse().unwrap();
+    let (name, address) = ("other.org".parse().unwrap(), "bob@acme.other.org".parse().unwrap());
+    let stale = RegistrationRecord::new(name, address, "https://api.other.org/v1", key, now()).unwrap();
+    let agent = home.agent("bob").unwrap().unwrap();
+    agent.save_registration(&stale.with_fingerprint(&mallory().fingerprint())).unwrap();
+    let opened = Client::builder(provider.url()).home(home.clone()).agent("bob").open().await.unwrap();
+    assert_eq!(opened.registrations().len(), 1);
+    let asked_for =
+        Client::builder("https://api.other.org/v1".parse().unwrap()).home(home).agent("bob").open();
+    assert_eq!(asked_for.await.unwrap_err().kind(), amp_client::ErrorKind::Key);
+}

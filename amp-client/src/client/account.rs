@@ -80,9 +80,11 @@ impl Account {
     }
 
     /// The registration with the provider of an address; else the first one, whose provider is asked to reach the others.
+    /// An address of this machine is nobody else's business: a provider elsewhere neither carries its mail nor names its key.
     pub(crate) fn registration_for(&self, address: &Address) -> Result<Registration, Error> {
         let registrations = self.registrations();
-        let found = self.with_provider_of(address, &registrations).or(registrations.first());
+        let others = registrations.first().filter(|_| !address.is_local());
+        let found = self.with_provider_of(address, &registrations).or(others);
         found.cloned().ok_or_else(not_registered)
     }
 

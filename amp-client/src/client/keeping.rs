@@ -66,6 +66,36 @@ impl Keeping {
         }
     }
 
+    /// Keeps the API key of a registration. The rest of what is kept may be another program's, and newer.
+    pub(super) async fn keep_key(&self, at: &Registration) -> Result<(), Error> {
+        let key = copy_of(&at.key())?;
+        self.change(at, move |mut record| {
+            record.set_api_key(key);
+            record
+        })
+        .await
+    }
+
+    /// Keeps which signing key a provider has. The rest of what is kept may be another program's, and newer.
+    pub(super) async fn keep_fingerprint(&self, at: &Registration) -> Result<(), Error> {
+        let fingerprint = at.identity().fingerprint();
+        self.change(at, move |record| record.with_fingerprint(&fingerprint)).await
+    }
+
+    async fn change<C>(&self, at: &Registration, change: C) -> Result<(), Error>
+    where
+        C: FnOnce(RegistrationRecord) -> RegistrationRecord + Send + 'static,
+    {
+        match self {
+            Self::Process(_) => Ok(()),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, at) = (Arc::clone(home), at.clone());
+                blocking(move || home.agent().change_registration(at.provider(), at.address(), change)).await
+            }
+        }
+    }
+
     /// Forgets a registration.
     pub(super) async fn forget(&self, registration: &Registration) -> Result<(), Error> {
         match self {

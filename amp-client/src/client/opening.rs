@@ -84,11 +84,18 @@ impl ClientBuilder {
             trace: self.trace.clone(),
         };
         let (http, prepare) = (Http::new(self.access.clone()), core::mem::take(&mut self.prepare));
+        let api = self.api.clone();
         let found = self.find(name, &wanted).await?;
         let mut registrations = Vec::new();
         for record in found.records {
+            let is_wanted = record.api_url().parse() == Ok(api.clone());
             let identity = key_of(&record, &found.identity, found.pending.as_ref());
-            registrations.push(Registration::resumed(record, &settings.allowed_routes, identity)?);
+            match Registration::resumed(record, &settings.allowed_routes, identity) {
+                Ok(registration) => registrations.push(registration),
+                Err(error) if is_wanted => return Err(error),
+                // One that another program left behind does not shut the agent out of the others.
+                Err(error) => tracing::warn!(%error, "a registration is left out"),
+            }
         }
         let account = Arc::new(Account {
             http,

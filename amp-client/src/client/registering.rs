@@ -45,6 +45,7 @@ impl Client {
         owner_key: Option<ApiKey>,
     ) -> Result<Registration, Error> {
         let _one_at_a_time = self.shared.account.changing.lock().await;
+        self.shared.account.no_key_is_changing().await?;
         let registered = self.shared.ask_for_address(api, request, owner_key.map(Arc::new)).await?;
         self.shared.take_address(api, &registered).await
     }
@@ -71,6 +72,7 @@ impl Shared {
     ) -> Result<Registration, Error> {
         let account = &self.account;
         let _one_at_a_time = account.changing.lock().await;
+        account.no_key_is_changing().await?;
         let owner_key = wanted.owner_key.as_ref().map(copy_of).transpose()?.map(Arc::new);
         let mut request = Register::new(name.clone(), account.identity().verifying_key());
         request.tenant = wanted.tenant.clone();

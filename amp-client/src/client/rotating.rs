@@ -64,7 +64,7 @@ impl Client {
                 match account.rotate_at(&at, rotation).await {
                     Ok(()) => {
                         at.set_identity(&pending.identity)?;
-                        account.keeping.keep(&at).await?;
+                        account.keeping.keep_fingerprint(&at).await?;
                         self.know_own_key(&at).await?;
                     }
                     Err(error) if error.kind() == ErrorKind::Refused => {
@@ -144,6 +144,17 @@ impl Client {
 }
 
 impl Account {
+    /// A registration that is made in the middle of a change of key would be left behind with the old one.
+    pub(super) async fn no_key_is_changing(&self) -> Result<(), Error> {
+        match self.keeping.pending().await? {
+            Some(_) => {
+                let rule = "registering: a change of the signing key is not decided, rotate the keys first";
+                Err(Error::new(ErrorKind::Setup, rule))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Makes a change of key durable, with what every provider is to be sent.
     async fn prepare_rotation(&self, identity: Identity) -> Result<Pending, Error> {
         let now = clock::now();
@@ -209,7 +220,7 @@ impl Account {
     /// Keeps the new API key, and uses it. When it cannot be kept, the old one is used on.
     async fn go_over(&self, at: &Registration, old: &ApiKey, new: &ApiKey) -> Result<(), Error> {
         at.set_key(new)?;
-        match self.keeping.keep(at).await {
+        match self.keeping.keep_key(at).await {
             Ok(()) => Ok(()),
             Err(error) => at.set_key(old).and(Err(error)),
         }
@@ -221,7 +232,7 @@ impl Account {
             return Ok(());
         }
         at.set_key(&copy_of(old)?)?;
-        self.keeping.keep(at).await
+        self.keeping.keep_key(at).await
     }
 }
 

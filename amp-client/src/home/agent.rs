@@ -197,16 +197,41 @@ impl AgentHome {
         Ok(records)
     }
 
-    /// Keeps a registration in place of an earlier one with the same provider, and writes `IDENTITY.md` anew.
+    /// Keeps a registration in place of an earlier one of the same address, and writes `IDENTITY.md` anew.
     ///
     /// When it returns, the registration is durable.
     ///
     /// # Errors
+    /// [`ErrorKind::Setup`] when another address is registered with the same provider, whose API key would be lost;
     /// [`ErrorKind::Store`] when it cannot be written.
     pub fn save_registration(&self, registration: &RegistrationRecord) -> Result<(), Error> {
         let _lock = self.directory.lock()?;
+        let is_other = |kept: RegistrationRecord| kept.address() != registration.address();
+        if self.registration_with(registration.provider())?.is_some_and(is_other) {
+            return Err(refused("another address is registered with this provider, forget that one first"));
+        }
         self.write_registration(registration)?;
         self.write_identity_text()
+    }
+
+    /// Changes what is kept of a registration, and nothing that another program has changed in it.
+    pub(crate) fn change_registration(
+        &self,
+        provider: &Provider,
+        address: &Address,
+        change: impl FnOnce(RegistrationRecord) -> RegistrationRecord,
+    ) -> Result<(), Error> {
+        let _lock = self.directory.lock()?;
+        let kept = self.registration_with(provider)?.filter(|kept| kept.address() == address);
+        let kept = kept.ok_or_else(|| refused("the registration is not kept any more"))?;
+        self.write_registration(&change(kept))?;
+        self.write_identity_text()
+    }
+
+    fn registration_with(&self, provider: &Provider) -> Result<Option<RegistrationRecord>, Error> {
+        let Some(directory) = self.directory.below(REGISTRATIONS)? else { return Ok(None) };
+        let text = directory.read(&record_name(provider), RECORD_MAX_BYTES, Readers::Owner)?;
+        Ok(text.and_then(|text| RegistrationRecord::decode(text.expose().as_bytes()).ok()))
     }
 
     /// Forgets the registration with a provider, and writes `IDENTITY.md` anew. Gives false when there was none.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use amp_core::Identity;
 use amp_core::connection::PreparedRotation;
 use amp_core::envelope::JsonValue;
+use amp_core::identity::RegistrationRecord;
 
 use super::agent::{AgentHome, KEYS, PRIVATE_KEY, PUBLIC_KEY};
 use super::directory::Readers;
@@ -13,6 +14,8 @@ use super::error::{damaged, refused, unreadable};
 use crate::error::Error;
 
 const NEXT_KEY: &str = "next.pem";
+/// The old key, where a registration was made with it while the change was under way.
+const PREVIOUS_KEY: &str = "previous.pem";
 const ROTATIONS: &str = "rotations.json";
 const ROTATIONS_MAX_BYTES: usize = 256 * 1024;
 
@@ -58,18 +61,27 @@ impl AgentHome {
     /// Makes the new key the agent's own, everywhere: the key files, `config.json`, the registrations, `IDENTITY.md`. What a
     /// crash leaves undone is done when the agent is read again.
     ///
-    /// The old private key is gone afterwards: only when every provider has taken the new one.
+    /// The old private key is gone afterwards: only when every provider has taken the new one. One that was registered with
+    /// meanwhile, and is not among those that were prepared, keeps to it: it then stays in `keys/previous.pem`.
     ///
     /// # Errors
     /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when nothing was kept; [`ErrorKind::Store`](crate::ErrorKind::Store) when
     /// the files cannot be written.
     pub fn finish_rotation(&mut self) -> Result<(), Error> {
-        if self.kept_rotation()?.is_none() {
-            return Err(refused("no change of key was begun"));
-        }
         let directory = self.directory.clone();
         let _lock = directory.lock()?;
-        self.directory.below_or_new(KEYS)?.rename(NEXT_KEY, PRIVATE_KEY)?;
+        // Under the lock: another process may have finished this one, and begun the next.
+        let Some(kept) = self.kept_rotation()? else { return Err(refused("no change of key was begun")) };
+        let keys = self.directory.below_or_new(KEYS)?;
+        let old = self.key_in(PRIVATE_KEY)?.ok_or_else(|| damaged("there is no keys/private.pem"))?;
+        let is_left_out = |registration: &RegistrationRecord| {
+            registration.check_key(kept.identity.verifying_key()).is_err()
+                && !kept.prepared.iter().any(|one| one.record().address() == registration.address())
+        };
+        if self.registrations()?.iter().any(is_left_out) {
+            keys.write(PREVIOUS_KEY, old.to_pkcs8_pem().expose(), Readers::Owner)?;
+        }
+        keys.rename(NEXT_KEY, PRIVATE_KEY)?;
         self.settle()
     }
 
@@ -106,7 +118,10 @@ impl AgentHome {
         keys.write(PUBLIC_KEY, &key.to_pem(), Readers::Anybody)?;
         self.record = self.record.clone().with_key(key);
         self.write_record()?;
-        for registration in self.registrations()? {
+        let is_prepared = |registration: &RegistrationRecord| {
+            prepared.iter().any(|one| one.record().address() == registration.address())
+        };
+        for registration in self.registrations()?.into_iter().filter(is_prepared) {
             self.write_registration(&registration.with_fingerprint(&key.fingerprint()))?;
         }
         self.write_identity_text()?;
