@@ -277,7 +277,7 @@ fn a_change_of_key_is_kept_until_it_is_decided() {
     let root = tempfile::tempdir().unwrap();
     let (home, mut agent, new, prepared) = rotating(root.path());
     let old = agent.identity().unwrap();
-    assert!(agent.finish_rotation().is_err());
+    assert!(agent.finish_rotation(new.verifying_key()).is_err());
     agent.keep_rotation(&new, &prepared).unwrap();
     assert_eq!(agent.keep_rotation(&new, &prepared).unwrap_err().kind(), ErrorKind::Setup);
 
@@ -288,7 +288,7 @@ fn a_change_of_key_is_kept_until_it_is_decided() {
     assert_eq!(kept.prepared, prepared);
     assert_eq!(again.identity().unwrap().verifying_key(), old.verifying_key());
 
-    again.finish_rotation().unwrap();
+    again.finish_rotation(new.verifying_key()).unwrap();
     for agent in [again, home.agent("alice").unwrap().unwrap()] {
         assert_eq!(agent.identity().unwrap().verifying_key(), new.verifying_key());
         assert_eq!(&agent.verifying_key().unwrap(), new.verifying_key());
@@ -459,7 +459,7 @@ fn a_registration_made_while_a_change_of_key_waits_keeps_its_key() {
     let later =
         registration("other.org", "amp_live_sk_8899aabbccddeeff").with_fingerprint(&old.fingerprint());
     agent.save_registration(&later).unwrap();
-    agent.finish_rotation().unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
 
     let records = agent.registrations().unwrap();
     let of = |name: &str| records.iter().find(|one| one.provider().as_str() == name).unwrap();
@@ -468,8 +468,20 @@ fn a_registration_made_while_a_change_of_key_waits_keeps_its_key() {
         of("other.org").check_key(old.verifying_key()).is_ok(),
         "it is said to have a key that it has not"
     );
-    let previous = fs::read_to_string(agent.path().join("keys/previous.pem")).unwrap();
-    assert_eq!(previous, old.to_pkcs8_pem().expose(), "the only key that other.org knows is gone");
+    // And it stays there when the key changes once more.
+    let third = Identity::from_seed(&[4; 32]);
+    let prepared =
+        PreparedRotation::new(&"alice@acme.crabmail.ai".parse().unwrap(), &new, &third, now()).unwrap();
+    agent.keep_rotation(&third, &[prepared]).unwrap();
+    let other = agent.finish_rotation(new.verifying_key());
+    assert!(other.is_ok(), "it is finished already, and the next one is not touched");
+    assert_eq!(agent.identity().unwrap().verifying_key(), new.verifying_key());
+    assert_eq!(agent.finish_rotation(old.verifying_key()).unwrap_err().kind(), ErrorKind::Setup);
+    agent.finish_rotation(third.verifying_key()).unwrap();
+    let keys = fs::read_dir(agent.path().join("keys")).unwrap();
+    let keys: Vec<String> = keys.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap()).collect();
+    let is_kept = |key: &Identity| keys.iter().any(|kept| kept == key.to_pkcs8_pem().expose());
+    assert!(is_kept(&old) && is_kept(&third), "the only key that other.org knows is gone");
 }
 
 #[test]

@@ -27,12 +27,13 @@ fn a_process_that_changes_keys_until_it_is_killed() {
     let mut agent = Home::open(Path::new(&directory)).unwrap().agent("alice").unwrap().unwrap();
     let address = "alice@acme.crabmail.ai".parse().unwrap();
     loop {
+        let kept = agent.kept_rotation().unwrap();
+        let new = kept.map_or_else(Identity::generate, |kept| kept.identity);
         if agent.kept_rotation().unwrap().is_none() {
-            let new = Identity::generate();
             let prepared = PreparedRotation::new(&address, &agent.identity().unwrap(), &new, now()).unwrap();
             agent.keep_rotation(&new, &[prepared]).unwrap();
         }
-        agent.finish_rotation().unwrap();
+        agent.finish_rotation(new.verifying_key()).unwrap();
         println!("{CHANGED}");
     }
 }

@@ -155,11 +155,12 @@ async fn no_page_of_another_site_reaches_it() {
         said(stream).await[9..12].to_owned()
     };
     assert_eq!(ask("Host: 127.0.0.1\r\n").await, "200");
-    assert_eq!(ask("Host: localhost:80\r\nOrigin: http://localhost:3000\r\n").await, "200");
+    assert_eq!(ask("Host: localhost:3000\r\nOrigin: http://localhost:3000\r\n").await, "200");
     for foreign in [
         "Host: rebound.example.org\r\n",
         "Host: localhost\r\nOrigin: https://example.org\r\n",
         "Host: localhost\r\nOrigin: null\r\n",
+        "Host: localhost:80\r\nOrigin: http://localhost:3000\r\n",
         "",
     ] {
         assert_eq!(ask(foreign).await, "403", "{foreign}");

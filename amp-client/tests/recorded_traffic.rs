@@ -17,8 +17,8 @@ use amp_client::address::{AgentName, Profile};
 use amp_client::envelope::MessageId;
 use amp_client::trust::PinState;
 use amp_client::wire::{AgentScope, GetHealth, MarkRead, Retry, RevokeApiKey};
-use amp_client::{Address, Client, Draft, Error, ErrorKind, Identity, Timestamp};
-use client_support::{ALICE, Answer, BOB, Scripted, Seen};
+use amp_client::{Address, Client, ClientBuilder, Draft, Error, ErrorKind, Identity, Timestamp};
+use client_support::{ALICE, Answer, BOB, Scripted, Seen, record};
 use serde_json::Value;
 
 /// A recorded answer.
@@ -89,7 +89,9 @@ impl Recorded {
     async fn played(&self) -> (Scripted, Client) {
         let answer = self.clone();
         let provider = Scripted::start(move |_, _| answer.answer()).await;
-        let alice = provider.alice_with(|builder| builder.timeout(Duration::from_millis(900))).await;
+        let there = record("alice@acme.aimaestro.local", &provider.url());
+        let set = |builder: ClientBuilder| builder.registration(there).timeout(Duration::from_millis(900));
+        let alice = provider.alice_with(set).await;
         (provider, alice)
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use amp_core::connection::PreparedRotation;
 use amp_core::identity::{ApiKey, RegistrationRecord};
 use amp_core::receive::SenderKey;
-use amp_core::{Address, Identity, SignedMessage};
+use amp_core::{Address, Identity, SignedMessage, VerifyingKey};
 
 use super::registration::{Registration, copy_of};
 use crate::error::{Error, ErrorKind};
@@ -206,8 +206,35 @@ impl Keeping {
         }
     }
 
+    /// Whether another program has changed the signing key, or made a registration, since this one looked.
+    pub(super) async fn has_changed(&self, key: &VerifyingKey, known: Vec<Address>) -> Result<bool, Error> {
+        match self {
+            Self::Process(_) => Ok(false),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, key) = (Arc::clone(home), key.clone());
+                blocking(move || home.agent().is_as_known(&key, &known).map(|is_as_known| !is_as_known)).await
+            }
+        }
+    }
+
+    /// Whether a registration is kept that this program does not know.
+    pub(super) async fn keeps(&self, address: &Address) -> Result<bool, Error> {
+        match self {
+            Self::Process(_) => Ok(false),
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let (home, address) = (Arc::clone(home), address.clone());
+                blocking(move || {
+                    Ok(home.agent().registrations()?.iter().any(|kept| *kept.address() == address))
+                })
+                .await
+            }
+        }
+    }
+
     /// The new key is in force everywhere: the old one is forgotten.
-    pub(super) async fn finish_pending(&self) -> Result<(), Error> {
+    pub(super) async fn finish_pending(&self, new: &VerifyingKey) -> Result<(), Error> {
         match self {
             Self::Process(kept) => {
                 *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -215,8 +242,8 @@ impl Keeping {
             }
             #[cfg(unix)]
             Self::Home(home) => {
-                let home = Arc::clone(home);
-                blocking(move || home.agent().finish_rotation()).await
+                let (home, new) = (Arc::clone(home), new.clone());
+                blocking(move || home.agent().finish_rotation(&new)).await
             }
         }
     }

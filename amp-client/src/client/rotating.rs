@@ -57,7 +57,14 @@ impl Client {
         let mut failure = None;
         let mut is_anywhere = false;
         for prepared in pending.prepared {
-            let Some(at) = account.registration_of(prepared.record().address()) else { continue };
+            let address = prepared.record().address();
+            let Some(at) = account.registration_of(address) else {
+                if account.keeping.keeps(address).await? {
+                    return Err(changed_elsewhere());
+                }
+                // It was ended meanwhile.
+                continue;
+            };
             if at.identity().verifying_key() != pending.identity.verifying_key() {
                 let seed = clock::seed();
                 let rotation = if is_resumed { prepared.resume(seed) } else { prepared.begin(seed) };
@@ -78,7 +85,7 @@ impl Client {
         }
         match failure {
             None => {
-                account.keeping.finish_pending().await?;
+                account.keeping.finish_pending(pending.identity.verifying_key()).await?;
                 account.set_identity(&pending.identity);
                 Ok(())
             }
@@ -158,6 +165,10 @@ impl Account {
     /// Makes a change of key durable, with what every provider is to be sent.
     async fn prepare_rotation(&self, identity: Identity) -> Result<Pending, Error> {
         let now = clock::now();
+        let known = self.registrations().iter().map(|at| at.address().clone()).collect();
+        if self.keeping.has_changed(self.identity().verifying_key(), known).await? {
+            return Err(changed_elsewhere());
+        }
         let prepared: Result<Vec<_>, _> = self
             .registrations()
             .iter()
@@ -234,6 +245,12 @@ impl Account {
         at.set_key(&copy_of(old)?)?;
         self.keeping.keep_key(at).await
     }
+}
+
+/// What this process knows is not what is kept.
+fn changed_elsewhere() -> Error {
+    let rule = "rotating the signing key: another program has changed the agent, open it again";
+    Error::new(ErrorKind::Setup, rule)
 }
 
 fn ended(outcome: ApiKeyOutcome) -> Result<(), Error> {

@@ -3,10 +3,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use amp_core::Identity;
+use amp_core::address::Address;
 use amp_core::connection::PreparedRotation;
 use amp_core::envelope::JsonValue;
 use amp_core::identity::RegistrationRecord;
+use amp_core::{Identity, VerifyingKey};
+use sha2::{Digest as _, Sha256};
 
 use super::agent::{AgentHome, KEYS, PRIVATE_KEY, PUBLIC_KEY};
 use super::directory::Readers;
@@ -14,8 +16,6 @@ use super::error::{damaged, refused, unreadable};
 use crate::error::Error;
 
 const NEXT_KEY: &str = "next.pem";
-/// The old key, where a registration was made with it while the change was under way.
-const PREVIOUS_KEY: &str = "previous.pem";
 const ROTATIONS: &str = "rotations.json";
 const ROTATIONS_MAX_BYTES: usize = 256 * 1024;
 
@@ -62,24 +62,29 @@ impl AgentHome {
     /// crash leaves undone is done when the agent is read again.
     ///
     /// The old private key is gone afterwards: only when every provider has taken the new one. One that was registered with
-    /// meanwhile, and is not among those that were prepared, keeps to it: it then stays in `keys/previous.pem`.
+    /// meanwhile, and is not among those that were prepared, keeps to it: it then stays in `keys/previous-….pem`.
+    ///
+    /// `key` is the new one, as the caller has it: another process may have finished this change, and begun the next. Where
+    /// this one is finished already, nothing is done.
     ///
     /// # Errors
-    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when nothing was kept; [`ErrorKind::Store`](crate::ErrorKind::Store) when
+    /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when this change was not kept; [`ErrorKind::Store`](crate::ErrorKind::Store) when
     /// the files cannot be written.
-    pub fn finish_rotation(&mut self) -> Result<(), Error> {
+    pub fn finish_rotation(&mut self, key: &VerifyingKey) -> Result<(), Error> {
         let directory = self.directory.clone();
         let _lock = directory.lock()?;
-        // Under the lock: another process may have finished this one, and begun the next.
-        let Some(kept) = self.kept_rotation()? else { return Err(refused("no change of key was begun")) };
-        let keys = self.directory.below_or_new(KEYS)?;
         let old = self.key_in(PRIVATE_KEY)?.ok_or_else(|| damaged("there is no keys/private.pem"))?;
+        let kept = match self.kept_rotation()? {
+            Some(kept) if kept.identity.verifying_key() == key => kept,
+            _ if old.verifying_key() == key => return Ok(()),
+            _ => return Err(refused("no change to this key was begun")),
+        };
+        let keys = self.directory.below_or_new(KEYS)?;
         let is_left_out = |registration: &RegistrationRecord| {
-            registration.check_key(kept.identity.verifying_key()).is_err()
-                && !kept.prepared.iter().any(|one| one.record().address() == registration.address())
+            !kept.prepared.iter().any(|one| one.record().address() == registration.address())
         };
         if self.registrations()?.iter().any(is_left_out) {
-            keys.write(PREVIOUS_KEY, old.to_pkcs8_pem().expose(), Readers::Owner)?;
+            keys.write(&previous_name(old.verifying_key()), old.to_pkcs8_pem().expose(), Readers::Owner)?;
         }
         keys.rename(NEXT_KEY, PRIVATE_KEY)?;
         self.settle()
@@ -128,6 +133,13 @@ impl AgentHome {
         keys.remove(ROTATIONS).map(|_| ())
     }
 
+    /// Tells whether the agent still has this key, and no registrations beside these.
+    pub(crate) fn is_as_known(&self, key: &VerifyingKey, addresses: &[Address]) -> Result<bool, Error> {
+        let own = self.key_in(PRIVATE_KEY)?;
+        let is_known = |one: &RegistrationRecord| addresses.contains(one.address());
+        Ok(own.is_some_and(|own| own.verifying_key() == key) && self.registrations()?.iter().all(is_known))
+    }
+
     fn prepared(&self) -> Result<Option<Vec<PreparedRotation>>, Error> {
         let Some(keys) = self.directory.below(KEYS)? else { return Ok(None) };
         let Some(text) = keys.read(ROTATIONS, ROTATIONS_MAX_BYTES, Readers::Owner)? else { return Ok(None) };
@@ -138,4 +150,12 @@ impl AgentHome {
         let prepared = records.elements().map(|one| PreparedRotation::from_json(one.raw().as_bytes()));
         prepared.collect::<Result<Vec<_>, _>>().map(Some).map_err(|error| unreadable(step, error))
     }
+}
+
+/// The file of a key that went before: one for each key, so that none takes the place of another.
+fn previous_name(key: &VerifyingKey) -> String {
+    let digest = Sha256::digest(key.to_pem().as_bytes());
+    let digits =
+        digest.iter().take(8).fold(String::new(), |digits, byte| digits + &alloc::format!("{byte:02x}"));
+    alloc::format!("previous-{digits}.pem")
 }
