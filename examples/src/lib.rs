@@ -15,17 +15,18 @@
     reason = "programs have the standard library; the crates they show do not need it"
 )]
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "client"))]
 pub mod cli;
-#[cfg(all(doctest, unix))]
+#[cfg(all(doctest, unix, feature = "client"))]
 mod guides;
 pub mod scan_report;
 pub mod simulation;
+#[cfg(feature = "client")]
 pub mod soak;
 pub mod vectors;
 
 /// The first page's example runs as a test of its own.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../../README.md")]
 struct FirstPage;
 
