@@ -443,6 +443,17 @@ impl Run {
     }
 }
 
+#[test]
+fn a_key_that_is_used_again_after_its_time_survives_a_snapshot_with_the_held_message_that_had_it() {
+    let route = |text| Step::Route { from: 2, to: 0, text, key: 1, waits: false };
+    let pass = || Step::Pass { seconds: 4 * 24 * 3_600 };
+    let mut run = Run::new();
+    for step in [route(3), pass(), pass(), route(0), Step::RestartFromSnapshot] {
+        run.step(&step);
+        run.check();
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -10,7 +10,7 @@ use amp_benches::measure::{self, Clock};
 use amp_core::guards::{RateClass, RateLimit, RateLimits};
 use amp_core::provider::{Call, Effect, Moment, Provider, Reply};
 use amp_core::wire::{AcknowledgeBatch, Answer, GetPending, Method, Pending, Request, RequestParts};
-use amp_core::{Address, Draft, Identity, MessageId, RouteBody, Timestamp};
+use amp_core::{Address, Draft, Identity, RouteBody, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;

@@ -66,6 +66,11 @@ impl AcceptedKeys {
             own.by_key.insert(key, accepted);
             return;
         }
+        // A message that waits is told of again in a snapshot, with the key that it came under; by then the key may stand for
+        // another one. While a younger answer is kept, no older one is given.
+        if own.by_key.get(&key).is_some_and(|first| first.queued_at > now) {
+            return;
+        }
         while own
             .order
             .front()
@@ -137,6 +142,17 @@ mod tests {
     fn accepted(queued_at: Timestamp) -> Accepted {
         let id = MessageId::from_parts(queued_at, [0; 8]);
         Accepted { digest: Sha256Hash::of(&[]), id, queued_at, handed_over: None, given_up: None }
+    }
+
+    #[test]
+    fn an_older_answer_takes_no_younger_ones_place() {
+        let (mut keys, agent, week) = (AcceptedKeys::default(), AgentNumber(0), 7 * 24 * 3_600);
+        let (old, new) = (at(1_000), at(1_001 + week));
+        keys.insert(agent, key(1), accepted(old));
+        keys.insert(agent, key(1), accepted(new));
+        keys.insert(agent, key(1), accepted(old)); // again, as a snapshot does
+        assert_eq!(keys.get(agent, &key(1), new).map(|first| first.queued_at), Some(new));
+        assert_eq!(keys.iter().count(), 1);
     }
 
     #[test]

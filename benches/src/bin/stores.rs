@@ -123,7 +123,7 @@ async fn measure(name: &str, messages: usize, open: impl Fn() -> Arc<dyn Store>)
         set(&mut query);
         query
     };
-    let mut list = async |what: &str, make: &dyn Fn(usize) -> Query, least: usize| {
+    let list = async |what: &str, make: &dyn Fn(usize) -> Query, least: usize| {
         let mut times = Times(Vec::new());
         for turn in 0..READS {
             if times.is_enough() {
