@@ -46,7 +46,8 @@ impl ClientBuilder {
     /// # Errors
     /// [`ErrorKind::Refused`] with the code `name_taken` when the name is another agent's:
     /// [`Error::api`] has [suggestions](amp_core::wire::ApiError::suggestions), and with other codes;
-    /// [`ErrorKind::Setup`] when the name or something else that was set is not what it ought to be;
+    /// [`ErrorKind::Setup`] when the name or something else that was set is not what it ought to be, or a change of the
+    /// signing key is not decided ([`Client::rotate_keys`] goes on with it);
     /// [`ErrorKind::Key`] and [`ErrorKind::Store`] for what is kept; as [`Client::call`] besides.
     pub async fn register(self, name: &str) -> Result<Client, Error> {
         let name: AgentName = name.parse().map_err(|error| {

@@ -25,7 +25,8 @@ impl Client {
     ///
     /// # Errors
     /// As [`ClientBuilder::register`](crate::ClientBuilder::register); [`ErrorKind::Setup`] when the provider
-    /// gives itself the name of one that the agent is registered with already, at another place.
+    /// gives itself the name of one that the agent is registered with already, at another place, or a change of the
+    /// signing key is not decided.
     pub async fn register_at(&self, api: &ApiUrl, name: &str) -> Result<Registration, Error> {
         let name: AgentName = name.parse().map_err(|error| {
             Error::new(ErrorKind::Setup, "registering: the name of an agent").because(error)

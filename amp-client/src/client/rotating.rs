@@ -34,6 +34,7 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Refused`] when a provider keeps to the old key, which then goes on signing there;
     /// [`ErrorKind::Key`] when a provider has a third one: somebody else may hold the address;
+    /// [`ErrorKind::Setup`] when another program has changed the agent meanwhile: open it again;
     /// [`ErrorKind::TimedOut`] when it is not known yet: call it again.
     pub async fn rotate_keys(&self) -> Result<(), Error> {
         let identity = Identity::try_generate()

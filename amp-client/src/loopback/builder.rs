@@ -90,7 +90,8 @@ impl LoopbackBuilder {
     }
 
     /// Keeps everything in this directory, which is made if it is not there: a provider that is started with it again
-    /// goes on where this one stopped. In memory unless told so. One provider at a time has a directory.
+    /// goes on where this one stopped. In memory unless told so. One provider at a time has a directory. It has to be this user's
+    /// alone, and empty or a provider's before: one that holds anything else is refused.
     ///
     /// Give it a fixed [`address`](Self::address) as well: registrations and attachments hold its URL.
     pub fn directory(mut self, path: impl AsRef<Path>) -> Self {
