@@ -219,7 +219,7 @@ impl Driver<'_> {
                 }
                 DownloadStep::Wait(until) => pause(until).await,
                 DownloadStep::Done(downloaded) => {
-                    self.listener.tell(downloaded.content().size(), downloaded.content().size());
+                    self.listener.tell(download.size(), download.size());
                     return Ok(downloaded);
                 }
                 DownloadStep::Failed(error) => return Err(Ended::Download(error)),
@@ -253,10 +253,8 @@ impl Driver<'_> {
         loop {
             match in_time(download, incoming.chunk()).await {
                 Ok(Some(chunk)) => {
-                    if download.handle_chunk(&chunk, now()).is_err() {
-                        break;
-                    }
-                    file.write_all(&chunk).await.map_err(unwritten)?;
+                    let Ok(piece) = download.handle_chunk(&chunk, now()) else { break };
+                    file.write_all(piece).await.map_err(unwritten)?;
                     self.listener.tell(download.received(), download.size());
                 }
                 Ok(None) => {

@@ -10,12 +10,11 @@ use amp_envelope::{Attachment, ScanStatus, Timestamp};
 
 use super::backoff::Backoff;
 use super::clock::Deadline;
-use super::content::ContentSum;
+use super::download_content::Content;
 use super::download_error::DownloadError;
 use super::download_head::{Fetch, Head};
 use super::download_step::{BodyPlan, DownloadSettings, DownloadStep, DownloadWarning, Downloaded};
-use super::file_check::{FileCheck, FileRefusal};
-use crate::scan::Scanner;
+use super::file_check::FileRefusal;
 use crate::webhook::{Target, TargetError};
 use crate::wire::{AnswerParts, ApiError, Retry};
 
@@ -49,6 +48,9 @@ enum State {
 /// that the sender signed, and it is neither a program nor of another kind than declared. Hand out the open file, not
 /// its path: what has a name can be replaced.
 ///
+/// A sealed file is opened as it arrives: each chunk is given out once its tag holds, and the file is complete when the
+/// ciphertext is the one that was signed, all of it opened, and what came out passes the same checks.
+///
 /// ```
 /// use amp_core::connection::{BodyPlan, Download, DownloadSettings, DownloadStep};
 /// use amp_core::wire::AnswerParts;
@@ -66,23 +68,21 @@ enum State {
 /// let plan = download.handle_head(&AnswerParts::new(200).with_header("Content-Length", "8"), now);
 /// assert_eq!(plan, BodyPlan::Append { from: 0 });
 /// for chunk in [&b"a,b\n"[..], b"1,2\n"] {
-///     download.handle_chunk(chunk, now)?; // and then it is appended to the temporary file
+///     let piece = download.handle_chunk(chunk, now)?; // which is appended to the temporary file
+///     assert_eq!(piece, chunk); // a sealed file's would be what was opened
 /// }
 /// download.handle_end(now);
 /// assert!(matches!(download.poll(now), DownloadStep::Done(_)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Download<'s> {
-    announced: ContentSum,
-    content_type: Box<str>,
+    content: Content<'s>,
     warning: Option<DownloadWarning>,
-    scanner: Option<&'s Scanner>,
     origin: Target,
     at: Target,
     hops: u8,
     /// Redirects before the first URL.
     hops_before: u8,
-    check: FileCheck<'s>,
     etag: Option<Box<str>>,
     offers_ranges: bool,
     was_resumed: bool,
@@ -132,22 +132,18 @@ impl<'s> Download<'s> {
         settings: DownloadSettings<'s>,
         now: Timestamp,
     ) -> Result<Self, DownloadError> {
-        let size = attachment.size().ok_or(DownloadError::Missing { field: "size" })?;
-        let digest = attachment.digest().ok_or(DownloadError::Missing { field: "digest" })?;
+        let content = Content::of(attachment, settings.scanner)?;
+        let size = content.size();
         attachment.check_local().map_err(DownloadError::NotDeliverable)?;
         attachment.check_content(&[]).map_err(DownloadError::NotDeliverable)?;
         if size > settings.size_max {
             return Err(DownloadError::TooLarge);
         }
-        let content_type: Box<str> = attachment.content_type().unwrap_or_default().into();
         let whole =
             WHOLE_MAX.saturating_add(Duration::from_secs(size.checked_div(BYTES_A_SECOND).unwrap_or(0)));
         Ok(Self {
-            announced: ContentSum::new(size, *digest),
+            content,
             warning: warning_of(attachment),
-            check: fresh_check(&content_type, settings.scanner),
-            content_type,
-            scanner: settings.scanner,
             origin: target.clone(),
             at: target,
             hops: 0,
@@ -197,16 +193,16 @@ impl<'s> Download<'s> {
         Some(deadline)
     }
 
-    /// How many bytes of the file were received; not all of them need be the right ones.
+    /// How many bytes were received; not all of them need be the right ones. Those of a sealed file are ciphertext.
     #[must_use]
-    pub const fn received(&self) -> u64 {
-        self.check.size()
+    pub fn received(&self) -> u64 {
+        self.content.received()
     }
 
-    /// How many bytes the file has.
+    /// How many bytes are received in all.
     #[must_use]
-    pub const fn size(&self) -> u64 {
-        self.announced.size()
+    pub fn size(&self) -> u64 {
+        self.content.size()
     }
 
     /// Takes the head of the answer to a request: status and headers.
@@ -232,16 +228,21 @@ impl<'s> Download<'s> {
         })
     }
 
-    /// Takes the next bytes of the body. They are to be appended to the file if this is `Ok`.
+    /// Takes the next bytes of the body, and gives those that are to be appended to the file: the same ones, or what was
+    /// opened of a sealed file with them, which may be none.
     ///
     /// # Errors
     /// [`DownloadError::Size`] when they are more than the file has, or the error with which the download ended before.
-    pub fn handle_chunk(&mut self, chunk: &[u8], now: Timestamp) -> Result<(), DownloadError> {
+    pub fn handle_chunk<'c>(
+        &'c mut self,
+        chunk: &'c [u8],
+        now: Timestamp,
+    ) -> Result<&'c [u8], DownloadError> {
         if let State::Finished(Err(error)) = &self.state {
             return Err(*error);
         }
         if chunk.is_empty() {
-            return Ok(());
+            return Ok(&[]);
         }
         let missing = self.size().saturating_sub(self.received());
         let fits = matches!(self.state, State::Receiving(_)) && chunk.len() as u64 <= missing;
@@ -249,9 +250,8 @@ impl<'s> Download<'s> {
             self.state = State::Finished(Err(DownloadError::Size));
             return Err(DownloadError::Size);
         }
-        self.check.update(chunk);
         self.state = State::Receiving(Deadline::after(IDLE_MAX, now));
-        Ok(())
+        Ok(self.content.take(chunk))
     }
 
     /// The body has ended as HTTP has it end.
@@ -318,7 +318,7 @@ impl<'s> Download<'s> {
         head.check_length(size.saturating_sub(from))?;
         self.was_resumed = true;
         self.state = State::Receiving(Deadline::after(IDLE_MAX, now));
-        Ok(BodyPlan::Append { from })
+        Ok(BodyPlan::Append { from: self.content.written() })
     }
 
     fn redirect(&mut self, head: &Head<'_>) -> Result<BodyPlan, DownloadError> {
@@ -341,7 +341,7 @@ impl<'s> Download<'s> {
     }
 
     fn forget(&mut self) {
-        self.check = fresh_check(&self.content_type, self.scanner);
+        self.content.forget();
         self.etag = None;
         self.was_resumed = false;
     }
@@ -359,18 +359,17 @@ impl<'s> Download<'s> {
     }
 
     fn finish(&mut self, now: Timestamp) {
-        let fresh = fresh_check(&self.content_type, self.scanner);
-        match core::mem::replace(&mut self.check, fresh).finish(&self.announced) {
+        match self.content.finish() {
             Ok(file) => {
                 let injection = file.report().map(|_| DownloadWarning::Injection);
                 let warning = self.warning.or(injection);
                 self.state = State::Finished(Ok(Downloaded { content: *file.content(), warning }));
             }
             // Two halves of two files, perhaps.
-            Err(FileRefusal::Digest) if self.was_resumed => {
+            Err(DownloadError::File(FileRefusal::Digest)) if self.was_resumed => {
                 let _ = self.start_over(now);
             }
-            Err(refusal) => self.state = State::Finished(Err(refusal.into())),
+            Err(error) => self.state = State::Finished(Err(error)),
         }
     }
 
@@ -404,14 +403,6 @@ impl fmt::Debug for Download<'_> {
     }
 }
 
-fn fresh_check<'s>(content_type: &str, scanner: Option<&'s Scanner>) -> FileCheck<'s> {
-    let check = FileCheck::new(content_type);
-    match scanner {
-        Some(scanner) => check.with_scanner(scanner),
-        None => check,
-    }
-}
-
 fn url_of(attachment: &Attachment) -> Option<&str> {
     match attachment {
         Attachment::Provider(attachment) => attachment.url(),
@@ -421,8 +412,11 @@ fn url_of(attachment: &Attachment) -> Option<&str> {
 }
 
 fn warning_of(attachment: &Attachment) -> Option<DownloadWarning> {
-    let Attachment::Provider(attachment) = attachment else { return None };
-    match attachment.scan_status() {
+    let status = match attachment {
+        Attachment::Provider(attachment) => attachment.scan_status(),
+        _ => return None,
+    };
+    match status {
         Some(ScanStatus::Suspicious) => Some(DownloadWarning::Suspicious),
         Some(ScanStatus::Unscanned) | None => Some(DownloadWarning::Unscanned),
         _ => None,

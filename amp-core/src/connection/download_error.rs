@@ -45,6 +45,10 @@ pub enum DownloadError {
     /// The whole file is not what the sender signed, or is none that may be an attachment.
     #[error(transparent)]
     File(#[from] FileRefusal),
+    /// A sealed file arrived as it was signed, and is not what the key in its message opens: it lacks a chunk, has one too
+    /// many or in another place, or was sealed under another key.
+    #[error("not_opened: the sealed file does not open with the key that its message has for it")]
+    NotOpened,
     /// Too many attempts broke off, or it took too long.
     #[error("internal_error: the file did not arrive within the attempts and the time that it has")]
     GaveUp,
@@ -61,6 +65,7 @@ impl DownloadError {
             Self::Target(_) | Self::TooManyRedirects | Self::Size => "invalid_field",
             Self::Refused { .. } => "not_found",
             Self::Encoded | Self::Head => "invalid_request",
+            Self::NotOpened => "not_opened",
             Self::GaveUp => "internal_error",
         }
     }

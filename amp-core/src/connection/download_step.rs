@@ -76,7 +76,8 @@ pub enum DownloadStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyPlan {
-    /// Cut the file to this many bytes, and append the body to it. Hand each piece to [`Download::handle_chunk`](super::Download::handle_chunk) before.
+    /// Cut the file to this many bytes. Hand each piece of the body to
+    /// [`Download::handle_chunk`](super::Download::handle_chunk), and append what that gives.
     Append {
         /// The length to cut to.
         from: u64,
@@ -93,7 +94,7 @@ pub struct Downloaded {
 }
 
 impl Downloaded {
-    /// Size and digest, as they were signed and as they are.
+    /// Size and digest, as they were signed and as they are; of a sealed file those of what was opened.
     #[must_use]
     pub const fn content(&self) -> &ContentSum {
         &self.content
@@ -112,7 +113,7 @@ impl Downloaded {
 pub enum DownloadWarning {
     /// The sender's provider found it suspicious.
     Suspicious,
-    /// Nobody scanned it.
+    /// Nobody scanned it: a provider did not, or the file was sealed, so that none could, and no scanner was set here.
     Unscanned,
     /// The scan here found text in it that means to steer a model.
     Injection,

@@ -19,6 +19,7 @@ mod clock;
 mod closing;
 mod content;
 mod download;
+mod download_content;
 mod download_error;
 mod download_head;
 mod download_step;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use amp_envelope::limits::ATTACHMENT_MAX_BYTES;
-use amp_envelope::{AttachmentId, ScanStatus, Timestamp};
+use amp_envelope::{AttachmentError, AttachmentId, ScanStatus, Timestamp};
 
 use super::call::{Call, Ticket};
 use crate::webhook::{Target, TargetError, TargetPolicy};
@@ -67,6 +67,12 @@ impl UploadSettings {
         self.size_max = limits.max_attachment_size.unwrap_or(u64::MAX).min(ATTACHMENT_MAX_BYTES);
         self.takes_forms = limits.direct_upload == Some(true);
         self
+    }
+
+    /// The largest file that is uploaded, in bytes. Of a sealed file the ciphertext counts.
+    #[must_use]
+    pub const fn size_max(&self) -> u64 {
+        self.size_max
     }
 
     /// Which places files are put to.
@@ -206,6 +212,20 @@ pub enum UploadError {
     /// It is larger than what the provider takes.
     #[error("attachment_too_large in size: the provider takes no file of this size")]
     TooLarge,
+    /// Sealed it is larger than what the provider takes, which counts the ciphertext.
+    #[error(
+        "attachment_too_large in size: the sealed file has {sealed} bytes, and the provider takes {most}"
+    )]
+    TooLargeSealed {
+        /// The ciphertext's size in bytes.
+        sealed: u64,
+        /// The largest file that the provider takes, in bytes.
+        most: u64,
+    },
+    /// It is a program or a script, or not what its type says. A provider cannot see that of a sealed file, so its sender
+    /// looks: the recipient would refuse it.
+    #[error("attachment_rejected in content_type: {0}")]
+    Content(AttachmentError),
     /// Its type is that of a program or a script: no provider takes those.
     #[error("attachment_rejected in content_type: programs and scripts are not uploaded")]
     Program,
@@ -240,8 +260,8 @@ impl UploadError {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::TooLarge => "attachment_too_large",
-            Self::Program | Self::Rejected | Self::Unscanned => "attachment_rejected",
+            Self::TooLarge | Self::TooLargeSealed { .. } => "attachment_too_large",
+            Self::Program | Self::Content(_) | Self::Rejected | Self::Unscanned => "attachment_rejected",
             Self::Target(_) | Self::Swapped { .. } => "invalid_field",
             Self::Refused(error) => error.code.as_ref().map_or("internal_error", |code| code.as_str()),
             Self::Incomplete => "missing_field",

@@ -119,8 +119,8 @@ fn downloads(seed: u8, steps: &[u8]) {
                 let from = file.len().min(FILE.len());
                 let end = (from + usize::from(argument & 31)).min(FILE.len());
                 let chunk = if argument & 0xc0 == 0xc0 { b"other bytes" } else { &FILE[from..end] };
-                if download.handle_chunk(chunk, now).is_ok() {
-                    file.extend_from_slice(chunk);
+                if let Ok(piece) = download.handle_chunk(chunk, now) {
+                    file.extend_from_slice(piece);
                 }
                 assert!(file.len() <= FILE.len(), "more than the file has");
             }
