@@ -69,6 +69,11 @@ impl Ed25519Key {
         self.0.as_bytes()
     }
 
+    /// u = (1 + y) / (1 - y), canonical.
+    pub(crate) fn to_x25519(&self) -> [u8; 32] {
+        self.0.to_montgomery().to_bytes()
+    }
+
     /// Strict verification. Does not allocate.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let Some(r) = signature.first_chunk::<32>() else { return false };

@@ -51,6 +51,11 @@ impl Fingerprint {
         Self(Sha256::digest(key.to_spki_der()).into())
     }
 
+    /// SHA-256 over the 32 bytes of a key that is no verifying key.
+    pub(crate) fn of_bytes(bytes: &[u8; 32]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// Reads `SHA256:` and base64, padded or not; bare base64; or 64 hex digits, with or without the prefix.
     ///
     /// # Errors

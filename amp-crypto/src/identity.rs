@@ -3,7 +3,8 @@
 use core::fmt;
 
 use ed25519_dalek::{Signer, SigningKey};
-use zeroize::ZeroizeOnDrop;
+use sha2::{Digest, Sha512};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 #[cfg(feature = "getrandom")]
 use crate::RandomnessError;
@@ -122,6 +123,14 @@ impl Identity {
     #[must_use]
     pub fn did(&self) -> DidKey {
         DidKey::of_ed25519(&self.verifying)
+    }
+
+    /// The scalar of the key, not yet clamped: the first half of the seed's SHA-512 (RFC 8032, section 5.1.5).
+    pub(crate) fn x25519_scalar(&self) -> Zeroizing<[u8; 32]> {
+        let digest: Zeroizing<[u8; 64]> = Zeroizing::new(Sha512::digest(self.signing.as_bytes()).into());
+        let mut scalar = Zeroizing::new([0; 32]);
+        scalar.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
+        scalar
     }
 
     /// Signs bytes of this context. There is no way to sign bytes that belong to none.

@@ -57,6 +57,7 @@ mod pkcs8;
 mod rotation;
 #[cfg(feature = "rsa")]
 mod rsa;
+pub mod seal;
 mod secret;
 mod signature;
 mod spki;

@@ -59,6 +59,11 @@ impl MacTag {
         hex::encode_32_string(&self.0)
     }
 
+    /// The tag as a key that is derived.
+    pub(crate) const fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// Compares in constant time.
     #[must_use]
     pub fn matches(&self, other: &Self) -> bool {

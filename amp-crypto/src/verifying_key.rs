@@ -174,6 +174,15 @@ impl VerifyingKey {
         }
     }
 
+    /// The coordinate u of an Ed25519 key on the Montgomery curve (RFC 7748, section 4.1); other keys have none.
+    pub(crate) fn to_x25519(&self) -> Option<[u8; 32]> {
+        match &self.0 {
+            Inner::Ed25519(key) => Some(key.to_x25519()),
+            #[cfg(any(feature = "p256", feature = "rsa"))]
+            _ => None,
+        }
+    }
+
     /// The 64 lower-case hex digits of an Ed25519 key; other keys have none.
     #[must_use]
     pub fn to_hex(&self) -> Option<String> {
