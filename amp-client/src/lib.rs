@@ -83,7 +83,7 @@ pub use amp_core::*;
 pub use client::{Admin, Client, ClientBuilder, Outgoing, Peer, Registration, Sent, TraceContext};
 pub use error::{Error, ErrorKind};
 #[cfg(unix)]
-pub use home::{AgentHome, Home, KeptRotation, LocalDelivery};
+pub use home::{AgentHome, FormerKey, Home, KeptRotation, LocalDelivery};
 #[cfg(feature = "webhook")]
 pub use hook::WebhookService;
 pub use inbox::{Fetched, Inbox, InboxEvent, InboxEvents, InboxSettings, InboxStopper, Reply};

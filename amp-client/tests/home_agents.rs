@@ -495,3 +495,91 @@ fn the_registration_of_another_address_is_not_written_over() {
     assert_eq!(agent.save_registration(&other).unwrap_err().kind(), ErrorKind::Setup);
     assert_eq!(agent.registrations().unwrap()[0].api_key().expose(), "amp_live_sk_0011223344556677");
 }
+
+/// The names of an agent's former keys.
+fn former_files(agent: &amp_client::AgentHome) -> Vec<std::path::PathBuf> {
+    let keys = fs::read_dir(agent.path().join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    keys.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("former-")).collect()
+}
+
+// rule: HOME-11
+#[test]
+fn the_key_that_was_replaced_is_kept_for_its_stated_time() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, mut agent, new, prepared) = rotating(root.path());
+    let old = agent.identity().unwrap();
+    assert!(agent.former_keys().unwrap().is_empty());
+    agent.keep_rotation(&new, &prepared).unwrap();
+    let before = Timestamp::try_from(std::time::SystemTime::now()).unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
+
+    let former = home.agent("alice").unwrap().unwrap().former_keys().unwrap();
+    assert_eq!(former.len(), 1);
+    assert_eq!(former[0].identity.verifying_key(), old.verifying_key());
+    let days = former[0].until.duration_since(before).unwrap().as_secs().div_ceil(24 * 60 * 60);
+    assert_eq!(days, 200);
+    assert_eq!(mode(&former_files(&agent)[0]), 0o600);
+    assert_eq!(agent.identity().unwrap().verifying_key(), new.verifying_key(), "it signs nothing");
+}
+
+// rule: HOME-12
+#[test]
+fn a_former_key_is_gone_when_its_time_is_over() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, mut agent, new, prepared) = rotating(root.path());
+    agent.keep_rotation(&new, &prepared).unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
+    let kept = former_files(&agent).remove(0);
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    let over = kept.with_file_name(format!("{}-until-20260101T000000Z.pem", &name[..23]));
+    fs::rename(kept, &over).unwrap();
+    assert!(home.agent("alice").unwrap().unwrap().former_keys().unwrap().is_empty());
+    assert!(!over.exists());
+    assert_eq!(agent.identity().unwrap().verifying_key(), new.verifying_key());
+}
+
+// rule: HOME-11
+#[test]
+fn a_crash_before_the_new_key_took_its_place_loses_no_key() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, mut agent, new, prepared) = rotating(root.path());
+    let old = agent.identity().unwrap();
+    agent.keep_rotation(&new, &prepared).unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
+    // As it was when the former key had been written, and nothing else.
+    let keys = agent.path().join("keys");
+    fs::rename(keys.join("private.pem"), keys.join("next.pem")).unwrap();
+    private(&keys.join("private.pem"), old.to_pkcs8_pem().expose());
+    fs::write(
+        agent.path().join("config.json"),
+        agent.record().clone().with_key(old.verifying_key()).to_json(),
+    )
+    .unwrap();
+    let again = PreparedRotation::new(&"alice@acme.crabmail.ai".parse().unwrap(), &old, &new, now()).unwrap();
+    private(&keys.join("rotations.json"), &format!("{{\"rotations\":[{}]}}", again.to_json()));
+
+    let mut again = home.agent("alice").unwrap().unwrap();
+    assert_eq!(again.identity().unwrap().verifying_key(), old.verifying_key());
+    again.finish_rotation(new.verifying_key()).unwrap();
+    assert_eq!(again.identity().unwrap().verifying_key(), new.verifying_key());
+    let former = again.former_keys().unwrap();
+    assert_eq!(former.len(), 1, "two files of one key count as one");
+    assert_eq!(former[0].identity.verifying_key(), old.verifying_key());
+}
+
+// rule: HOME-2
+#[test]
+fn a_former_key_that_others_may_read_opens_nothing_and_hides_no_other() {
+    let root = tempfile::tempdir().unwrap();
+    let (_, mut agent, new, prepared) = rotating(root.path());
+    agent.keep_rotation(&new, &prepared).unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
+    let keys = agent.path().join("keys");
+    let open = keys.join("former-0011223344556677-until-21000101T000000Z.pem");
+    fs::write(&open, Identity::from_seed(&[5; 32]).to_pkcs8_pem().expose()).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
+    private(&keys.join("former-8899aabbccddeeff-until-21000101T000000Z.pem"), "no key");
+    private(&keys.join("former-notes.pem"), "mine");
+    assert_eq!(agent.former_keys().unwrap().len(), 1);
+    assert!(open.exists() && keys.join("former-notes.pem").exists());
+}

@@ -38,6 +38,8 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     /// Where messages may go besides the site that was registered at.
     pub(super) allowed_routes: Vec<ApiUrl>,
+    /// How long a key opens mail after another one took its place.
+    pub(super) former_keys_last: Duration,
     pub(super) trace: Option<TraceSource>,
 }
 

@@ -17,13 +17,16 @@ use super::trace::TraceContext;
 #[cfg(unix)]
 use crate::home::Home;
 use crate::http::Access;
-use crate::receiving::Prepare;
+use crate::receiving::{FORMER_KEY_LASTS, Prepare};
 use crate::store::Store;
 
 /// How long a call may take, all attempts together, unless the host says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Shortest and longest time that a host can set.
 const TIMEOUT_RANGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3_600));
+
+/// Longest time for which a host can keep former keys.
+const FORMER_KEYS_LAST_MAX: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 
 /// Where the agent's keys and registrations are.
 #[derive(Default)]
@@ -76,6 +79,7 @@ pub struct ClientBuilder {
     pub(super) timeout: Duration,
     pub(super) access: Access,
     pub(super) allowed_routes: Vec<ApiUrl>,
+    pub(super) former_keys_last: Duration,
     pub(super) prepare: Vec<Prepare>,
     pub(super) trace: Option<TraceSource>,
 }
@@ -104,6 +108,7 @@ impl ClientBuilder {
             timeout: TIMEOUT,
             access: Access::default(),
             allowed_routes: Vec::new(),
+            former_keys_last: FORMER_KEY_LASTS,
             prepare: Vec::new(),
             trace: None,
         }
@@ -207,6 +212,15 @@ impl ClientBuilder {
     /// provider names it; without this it is [ignored](crate::Registration::ignored_route_url).
     pub fn allow_route_url(mut self, url: ApiUrl) -> Self {
         self.allowed_routes.push(url);
+        self
+    }
+
+    /// How long a key opens sealed mail after [`Client::rotate_keys`](crate::Client::rotate_keys) replaced it: 200 days unless set,
+    /// at most ten years; with zero, not at all. Mail that was received before stays readable.
+    ///
+    /// It should be more than the 184 days of a card, from which others have the key, and the 7 for which a relay keeps mail.
+    pub fn former_keys_for(mut self, time: Duration) -> Self {
+        self.former_keys_last = time.min(FORMER_KEYS_LAST_MAX);
         self
     }
 

@@ -2,14 +2,16 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use std::sync::{Mutex, PoisonError};
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use amp_core::connection::PreparedRotation;
 use amp_core::identity::{ApiKey, RegistrationRecord};
 use amp_core::receive::SenderKey;
-use amp_core::{Address, Identity, SignedMessage, VerifyingKey};
+use amp_core::{Address, Identity, SignedMessage, Timestamp, VerifyingKey};
 
 use super::registration::{Registration, copy_of};
+use crate::clock;
 use crate::error::{Error, ErrorKind};
 #[cfg(unix)]
 use crate::home::{AgentHome, Home, KeptRotation, LocalDelivery};
@@ -21,10 +23,20 @@ pub(super) struct Pending {
     pub(super) prepared: Vec<PreparedRotation>,
 }
 
+/// What a process keeps of an agent that ends with it.
+#[derive(Default)]
+pub(super) struct InProcess {
+    pending: Option<Pending>,
+    former: Vec<(Arc<Identity>, Timestamp)>,
+}
+
+/// A key that mail may be sealed to, and until when it opens, if that has an end.
+pub(super) type OpeningIdentity = (Arc<Identity>, Option<Timestamp>);
+
 /// Where registrations and keys are kept.
 pub(super) enum Keeping {
     /// In this process: they end with it, or the host keeps them itself.
-    Process(Mutex<Option<Pending>>),
+    Process(Mutex<InProcess>),
     /// In the home directory.
     #[cfg(unix)]
     Home(Arc<InHome>),
@@ -45,8 +57,8 @@ impl InHome {
 }
 
 impl Keeping {
-    pub(super) const fn in_process() -> Self {
-        Self::Process(Mutex::new(None))
+    pub(super) fn in_process() -> Self {
+        Self::Process(Mutex::default())
     }
 
     #[cfg(unix)]
@@ -182,7 +194,7 @@ impl Keeping {
     /// The change of key that was begun and is not decided.
     pub(super) async fn pending(&self) -> Result<Option<Pending>, Error> {
         match self {
-            Self::Process(pending) => Ok(pending.lock().unwrap_or_else(PoisonError::into_inner).clone()),
+            Self::Process(kept) => Ok(locked(kept).pending.clone()),
             #[cfg(unix)]
             Self::Home(home) => {
                 let home = Arc::clone(home);
@@ -195,7 +207,7 @@ impl Keeping {
     pub(super) async fn keep_pending(&self, pending: &Pending) -> Result<(), Error> {
         match self {
             Self::Process(kept) => {
-                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending.clone());
+                locked(kept).pending = Some(pending.clone());
                 Ok(())
             }
             #[cfg(unix)]
@@ -233,18 +245,55 @@ impl Keeping {
         }
     }
 
-    /// The new key is in force everywhere: the old one is forgotten.
-    pub(super) async fn finish_pending(&self, new: &VerifyingKey) -> Result<(), Error> {
+    /// The new key is in force everywhere: the old one opens what was sealed to it, for this long.
+    pub(super) async fn finish_pending(
+        &self,
+        old: &Arc<Identity>,
+        new: &VerifyingKey,
+        former_lasts: Duration,
+    ) -> Result<(), Error> {
         match self {
             Self::Process(kept) => {
-                *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                let now = clock::now();
+                let mut kept = locked(kept);
+                kept.pending = None;
+                kept.former.retain(|(_, until)| *until > now);
+                kept.former.push((Arc::clone(old), now.saturating_add(former_lasts)));
                 Ok(())
             }
             #[cfg(unix)]
             Self::Home(home) => {
                 let (home, new) = (Arc::clone(home), new.clone());
-                blocking(move || home.agent().finish_rotation(&new)).await
+                blocking(move || home.agent().finish_rotation_keeping(&new, former_lasts)).await
             }
+        }
+    }
+
+    /// The keys that mail may be sealed to, as they are kept now: another program may have changed them. Where this process
+    /// [alone](Self::is_shared) keeps the agent, those in force are not among them.
+    pub(super) async fn opening_identities(&self) -> Result<Vec<OpeningIdentity>, Error> {
+        match self {
+            Self::Process(kept) => {
+                let kept = locked(kept);
+                let next = kept.pending.iter().map(|pending| (Arc::clone(&pending.identity), None));
+                let former = kept.former.iter().map(|(key, until)| (Arc::clone(key), Some(*until)));
+                Ok(next.chain(former).collect())
+            }
+            #[cfg(unix)]
+            Self::Home(home) => {
+                let home = Arc::clone(home);
+                let found = blocking(move || home.agent().opening_identities()).await?;
+                Ok(found.into_iter().map(|(key, until)| (Arc::new(key), until)).collect())
+            }
+        }
+    }
+
+    /// Whether what is kept is all there is: other programs change it too.
+    pub(super) const fn is_shared(&self) -> bool {
+        match self {
+            Self::Process(_) => false,
+            #[cfg(unix)]
+            Self::Home(_) => true,
         }
     }
 
@@ -252,7 +301,7 @@ impl Keeping {
     pub(super) async fn drop_pending(&self) -> Result<(), Error> {
         match self {
             Self::Process(kept) => {
-                *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                locked(kept).pending = None;
                 Ok(())
             }
             #[cfg(unix)]
@@ -269,6 +318,10 @@ impl From<KeptRotation> for Pending {
     fn from(kept: KeptRotation) -> Self {
         Self { identity: Arc::new(kept.identity), prepared: kept.prepared }
     }
+}
+
+fn locked(kept: &Mutex<InProcess>) -> MutexGuard<'_, InProcess> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads or writes small files. What was begun is done to its end, also when nobody waits for it any more.

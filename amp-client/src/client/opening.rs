@@ -82,6 +82,7 @@ impl ClientBuilder {
         let settings = Settings {
             timeout: self.timeout,
             allowed_routes: self.allowed_routes.clone(),
+            former_keys_last: self.former_keys_last,
             trace: self.trace.clone(),
         };
         let (http, prepare) = (Http::new(self.access.clone()), core::mem::take(&mut self.prepare));

@@ -86,7 +86,8 @@ impl Client {
         }
         match failure {
             None => {
-                account.keeping.finish_pending(pending.identity.verifying_key()).await?;
+                let (old, lasts) = (account.identity(), account.settings.former_keys_last);
+                account.keeping.finish_pending(&old, pending.identity.verifying_key(), lasts).await?;
                 account.set_identity(&pending.identity);
                 Ok(())
             }

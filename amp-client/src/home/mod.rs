@@ -11,11 +11,13 @@ mod agent;
 mod delivery;
 mod directory;
 mod error;
+mod former;
 mod index;
 mod place;
 mod rotation;
 
 pub use agent::AgentHome;
 pub use delivery::LocalDelivery;
+pub use former::FormerKey;
 pub use place::Home;
 pub use rotation::KeptRotation;

@@ -2,20 +2,22 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use amp_core::address::Address;
 use amp_core::connection::PreparedRotation;
 use amp_core::envelope::JsonValue;
 use amp_core::identity::RegistrationRecord;
 use amp_core::{Identity, VerifyingKey};
-use sha2::{Digest as _, Sha256};
 
 use super::agent::{AgentHome, KEYS, PRIVATE_KEY, PUBLIC_KEY};
 use super::directory::Readers;
 use super::error::{damaged, refused, unreadable};
+use super::former::previous_name;
 use crate::error::Error;
+use crate::receiving::FORMER_KEY_LASTS;
 
-const NEXT_KEY: &str = "next.pem";
+pub(super) const NEXT_KEY: &str = "next.pem";
 const ROTATIONS: &str = "rotations.json";
 const ROTATIONS_MAX_BYTES: usize = 256 * 1024;
 
@@ -61,7 +63,8 @@ impl AgentHome {
     /// Makes the new key the agent's own, everywhere: the key files, `config.json`, the registrations, `IDENTITY.md`. What a
     /// crash leaves undone is done when the agent is read again.
     ///
-    /// The old private key is gone afterwards: only when every provider has taken the new one. One that was registered with
+    /// The old private key signs nothing afterwards, so this is called when every provider has taken the new one. What was
+    /// sealed to it opens for 200 days more: see [`former_keys`](Self::former_keys). A provider that was registered with
     /// meanwhile, and is not among those that were prepared, keeps to it: it then stays in `keys/previous-….pem`.
     ///
     /// `key` is the new one, as the caller has it: another process may have finished this change, and begun the next. Where
@@ -71,6 +74,15 @@ impl AgentHome {
     /// [`ErrorKind::Setup`](crate::ErrorKind::Setup) when this change was not kept; [`ErrorKind::Store`](crate::ErrorKind::Store) when
     /// the files cannot be written.
     pub fn finish_rotation(&mut self, key: &VerifyingKey) -> Result<(), Error> {
+        self.finish_rotation_keeping(key, FORMER_KEY_LASTS)
+    }
+
+    /// As [`finish_rotation`](Self::finish_rotation). The old key opens mail for this long.
+    pub(crate) fn finish_rotation_keeping(
+        &mut self,
+        key: &VerifyingKey,
+        former_lasts: Duration,
+    ) -> Result<(), Error> {
         let directory = self.directory.clone();
         let _lock = directory.lock()?;
         let old = self.key_in(PRIVATE_KEY)?.ok_or_else(|| damaged("there is no keys/private.pem"))?;
@@ -86,6 +98,7 @@ impl AgentHome {
         if self.registrations()?.iter().any(is_left_out) {
             keys.write(&previous_name(old.verifying_key()), old.to_pkcs8_pem().expose(), Readers::Owner)?;
         }
+        self.keep_former(&keys, &old, former_lasts)?;
         keys.rename(NEXT_KEY, PRIVATE_KEY)?;
         self.settle()
     }
@@ -150,12 +163,4 @@ impl AgentHome {
         let prepared = records.elements().map(|one| PreparedRotation::from_json(one.raw().as_bytes()));
         prepared.collect::<Result<Vec<_>, _>>().map(Some).map_err(|error| unreadable(step, error))
     }
-}
-
-/// The file of a key that went before: one for each key, so that none takes the place of another.
-fn previous_name(key: &VerifyingKey) -> String {
-    let digest = Sha256::digest(key.to_pem().as_bytes());
-    let digits =
-        digest.iter().take(8).fold(String::new(), |digits, byte| digits + &alloc::format!("{byte:02x}"));
-    alloc::format!("previous-{digits}.pem")
 }

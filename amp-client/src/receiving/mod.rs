@@ -7,6 +7,7 @@
 
 mod incoming;
 mod keys;
+mod opening;
 mod reading;
 mod ready;
 mod state;
@@ -26,6 +27,7 @@ use crate::store::{Appended, Entry, Store};
 
 pub(crate) use incoming::{Incoming, TakenIn};
 pub(crate) use keys::LookUp;
+pub(crate) use opening::FORMER_KEY_LASTS;
 pub(crate) use reading::Turn;
 pub(crate) use ready::{Ready, Stored, Waiting};
 use state::State;
