@@ -9,6 +9,7 @@ use amp_address::{Address, Profile};
 use amp_crypto::{Identity, SigningContext};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::attachment::Attachment;
 use crate::canonical::{Canonicalizer, Dialect};
@@ -21,6 +22,7 @@ use crate::message_type::MessageType;
 use crate::payload::Payload;
 use crate::portability::{self, Portability};
 use crate::priority::Priority;
+use crate::sealed::{Attached, Sealing};
 use crate::signed::SignedMessage;
 use crate::signing_string::{PayloadHash, SignedFields};
 use crate::timestamp::Timestamp;
@@ -74,20 +76,21 @@ use crate::timestamp::Timestamp;
 #[derive(Clone)]
 #[must_use = "a draft does nothing until it is signed"]
 pub struct Draft {
-    to: Address,
+    pub(crate) to: Address,
     from: Option<Address>,
     subject: String,
     priority: Priority,
-    message_type: MessageType,
-    text: String,
+    pub(crate) message_type: MessageType,
+    pub(crate) text: String,
     context: Option<Vec<u8>>,
-    attachments: Vec<Vec<u8>>,
+    pub(crate) attachments: Vec<Attached>,
     in_reply_to: Option<MessageId>,
     thread_id: Option<MessageId>,
     expires_at: Option<Timestamp>,
     idempotency_key: Option<IdempotencyKey>,
     re: Option<[u8; 16]>,
     fresh: bool,
+    pub(crate) sealing: Sealing,
 }
 
 impl Draft {
@@ -108,6 +111,7 @@ impl Draft {
             idempotency_key: None,
             re: None,
             fresh: true,
+            sealing: Sealing::NONE,
         }
     }
 
@@ -217,8 +221,11 @@ impl Draft {
         json::read(object.as_bytes(), Keep::Levels(0), BigIntegers::Refuse, 0, &mut Index::default())
             .map_err(|error| error.in_field("payload.attachments"))?;
         let json = object.trim_ascii().as_bytes().to_vec();
-        Attachment::read(JsonValue::new(&json))?;
-        self.attachments.push(json);
+        let attached = match Attachment::read(JsonValue::new(&json))? {
+            Attachment::Afp(_) => Attached::ByReference(json),
+            _ => Attached::AtProvider(json),
+        };
+        self.attachments.push(attached);
         Ok(self)
     }
 
@@ -240,13 +247,17 @@ impl Draft {
 
     /// Tells which canonical forms would write the payload alike, before it is signed.
     ///
-    /// It is about what is sent, which is the canonical form: `1.0` travels as `1`, on which all agree.
+    /// It is about what is sent, which is the canonical form: `1.0` travels as `1`, on which all agree. Of a sealed
+    /// draft that is the outer payload, which holds nothing on which they differ.
     ///
     /// # Errors
     /// What [`sign_with_nonce`](Self::sign_with_nonce) would refuse in the payload.
     pub fn portability(&self) -> Result<Portability, MessageError> {
-        // The freshness block is plain ASCII without numbers: it is portable and changes nothing.
-        let payload = self.payload(None)?;
+        // The freshness block and what is sealed are plain ASCII without numbers: portable, and they change nothing.
+        let payload = match self.sealing.recipient() {
+            None => self.payload(None)?,
+            Some(_) => self.unsealed_outer()?,
+        };
         match portability::of(JsonValue::new(&payload.canonical)) {
             Err(error) if error.code() == ErrorCode::UnportableNumber => {
                 portability::of(JsonValue::new(payload.text.as_bytes()))
@@ -286,7 +297,14 @@ impl Draft {
         self.check_fields(now)?;
         let freshness =
             self.fresh.then_some(Freshness { nonce, sent_at: now, expires_at: self.expires_at, re: self.re });
-        let payload = self.payload(freshness)?;
+        let (payload, secret) = match self.sealing.recipient() {
+            None => (self.payload(freshness)?, None),
+            Some(key) => {
+                let (payload, secret) =
+                    self.sealed_payload(key, from, identity.verifying_key(), freshness)?;
+                (payload, Some(secret))
+            }
+        };
         payload.check_names()?;
         let hash = PayloadHash::of_canonical(&payload.canonical);
         let fields = SignedFields {
@@ -306,12 +324,13 @@ impl Draft {
         // The canonical form is what travels, so that a recipient hashes the bytes as they are. Only doubles from
         // 2^53 on forbid that: their canonical text is an integer literal that no reader could take for a double.
         let ids = if self.in_reply_to.is_some() { Profile::Deployed } else { Profile::Spec };
-        match SignedMessage::new(&envelope, &payload.canonical, &string, ids) {
+        let signed = match SignedMessage::new(&envelope, &payload.canonical, &string, ids) {
             Err(error) if error.code() == ErrorCode::UnportableNumber => {
                 SignedMessage::new(&envelope, payload.text.as_bytes(), &string, ids)
             }
             signed => signed,
-        }
+        };
+        signed.map(|signed| signed.with_shared_secret(secret))
     }
 
     fn sender(&self) -> Result<&Address, MessageError> {
@@ -349,44 +368,21 @@ impl Draft {
 
     /// The payload as it will be sent and as it is hashed. What is sent is checked when it is read back.
     fn payload(&self, freshness: Option<Freshness>) -> Result<WrittenPayload, MessageError> {
-        let text = self.payload_text(freshness);
-        let mut canonical = Vec::with_capacity(text.len());
-        Canonicalizer::new().canonicalize_into(text.as_bytes(), Dialect::Jcs, &mut canonical)?;
-        Ok(WrittenPayload { text, canonical })
-    }
-
-    fn payload_text(&self, freshness: Option<Freshness>) -> String {
-        let mut text = String::new();
-        let mut put = |name: &str, value: &str| {
-            text.push_str(if text.is_empty() { "{\"" } else { ",\"" });
-            text.push_str(name);
-            text.push_str("\":");
-            text.push_str(value);
-        };
-        if !self.attachments.is_empty() {
-            let objects: Vec<&str> = self.attachments.iter().map(|json| JsonValue::new(json).raw()).collect();
-            put("attachments", &["[", &objects.join(","), "]"].concat());
+        let mut objects = Vec::new();
+        for attached in &self.attachments {
+            objects.push(attached.in_plain()?);
         }
-        if let Some(context) = self.context_with(freshness) {
-            put("context", &context);
-        }
-        put("message", &quoted(&self.text));
-        put("type", &quoted(self.message_type.as_str()));
-        text.push('}');
-        text
-    }
-
-    /// The context with the freshness block as its first member.
-    fn context_with(&self, freshness: Option<Freshness>) -> Option<String> {
         let own = self.context.as_deref().map(JsonValue::new);
-        let Some(block) = freshness.map(Freshness::to_json) else {
-            return own.map(|own| own.raw().to_owned());
+        let context = match freshness {
+            None => own.map(|own| own.raw().to_owned()),
+            Some(block) => Some(context_with(&block.to_json(), own)),
         };
-        // `with_context` let only objects pass.
-        let members =
-            own.and_then(|own| own.raw().strip_prefix('{')?.strip_suffix('}')).map_or("", str::trim_ascii);
-        let comma = if members.is_empty() { "" } else { "," };
-        Some([r#"{"amp":"#, &block, comma, members, "}"].concat())
+        WrittenPayload::of(Parts {
+            attachments: &objects,
+            context: context.as_deref(),
+            message: &self.text,
+            message_type: self.message_type.as_str(),
+        })
     }
 
     fn message_id(&self, now: Timestamp, nonce: [u8; 16]) -> MessageId {
@@ -405,7 +401,7 @@ impl Draft {
             if json.len() > 1 {
                 json.push(',');
             }
-            json.push_str(&alloc::format!("\"{name}\":{}", quoted(value)));
+            json.push_str(&alloc::format!("\"{name}\":{}", json::quoted(value)));
         };
         put("version", "amp/0.1");
         put("id", id.as_str());
@@ -430,17 +426,67 @@ impl Draft {
     }
 }
 
-/// A payload that is being signed.
-struct WrittenPayload {
+/// The context with the freshness block as its first member. `own` is an object: no other is let into a draft.
+fn context_with(block: &str, own: Option<JsonValue<'_>>) -> String {
+    let members =
+        own.and_then(|own| own.raw().strip_prefix('{')?.strip_suffix('}')).map_or("", str::trim_ascii);
+    let comma = if members.is_empty() { "" } else { "," };
+    [r#"{"amp":"#, block, comma, members, "}"].concat()
+}
+
+/// What a payload is put together from.
+pub(crate) struct Parts<'a> {
+    /// Objects, as JSON.
+    pub(crate) attachments: &'a [&'a str],
+    /// An object, as JSON.
+    pub(crate) context: Option<&'a str>,
+    pub(crate) message: &'a str,
+    pub(crate) message_type: &'a str,
+}
+
+impl Parts<'_> {
+    fn to_json(&self) -> Zeroizing<String> {
+        let message = Zeroizing::new(json::quoted(self.message));
+        let message_type = json::quoted(self.message_type);
+        // Room for all of it: what grows leaves copies behind.
+        let attachments = self.attachments.iter().map(|object| object.len().saturating_add(1)).sum::<usize>();
+        let parts = [self.context.map_or(0, str::len), message.len(), message_type.len(), attachments];
+        let mut text = Zeroizing::new(String::with_capacity(parts.iter().sum::<usize>().saturating_add(64)));
+        for (at, object) in self.attachments.iter().enumerate() {
+            text.push_str(if at == 0 { r#"{"attachments":["# } else { "," });
+            text.push_str(object);
+        }
+        text.push_str(if self.attachments.is_empty() { "{" } else { "]," });
+        if let Some(context) = self.context {
+            text.push_str(r#""context":"#);
+            text.push_str(context);
+            text.push(',');
+        }
+        for part in [r#""message":"#, &message, r#","type":"#, &message_type, "}"] {
+            text.push_str(part);
+        }
+        text
+    }
+}
+
+/// A payload that is being signed, or sealed.
+pub(crate) struct WrittenPayload {
     /// As the draft's parts were put together.
-    text: String,
+    pub(crate) text: Zeroizing<String>,
     /// As it is hashed.
-    canonical: Vec<u8>,
+    pub(crate) canonical: Zeroizing<Vec<u8>>,
 }
 
 impl WrittenPayload {
+    pub(crate) fn of(parts: Parts<'_>) -> Result<Self, MessageError> {
+        let text = parts.to_json();
+        let mut canonical = Zeroizing::new(Vec::with_capacity(text.len()));
+        Canonicalizer::new().canonicalize_into(text.as_bytes(), Dialect::Jcs, &mut canonical)?;
+        Ok(Self { text, canonical })
+    }
+
     /// Refuses a member that a dialect loses. Almost every payload is let through by one search.
-    fn check_names(&self) -> Result<(), MessageError> {
+    pub(crate) fn check_names(&self) -> Result<(), MessageError> {
         let canonical = JsonValue::new(&self.canonical);
         if canonical.raw().contains("__proto__") {
             portability::check(JsonValue::new(self.text.as_bytes()))
@@ -461,13 +507,6 @@ impl Payload<'_> {
     }
 }
 
-fn quoted(text: &str) -> String {
-    let mut out = Vec::new();
-    json::write_string(text, &mut out);
-    // Only text was written.
-    String::from_utf8(out).unwrap_or_default()
-}
-
 /// Subject, text and context stay out of logs.
 impl fmt::Debug for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -476,5 +515,15 @@ impl fmt::Debug for Draft {
             .field("from", &self.from.as_ref().map(Address::as_str))
             .field("bytes", &self.text.len())
             .finish_non_exhaustive()
+    }
+}
+
+/// What was to be sealed is not left behind in memory.
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.is_sealed() {
+            self.text.zeroize();
+            self.context.zeroize();
+        }
     }
 }

@@ -47,6 +47,12 @@ pub enum ErrorCode {
     SignatureInvalid,
     /// The dialect cannot write this payload without losing a part of it.
     UnportablePayload,
+    /// What is sealed did not open. Nothing more is said: the ciphertext is somebody else's.
+    NotOpened,
+    /// The sealing suite is unknown.
+    UnsupportedSuite,
+    /// A public key cannot be used: it is of small order, not canonical, or of another algorithm.
+    InvalidKey,
     /// Something outside the message failed, such as the operating system's randomness.
     InternalError,
 }
@@ -74,6 +80,9 @@ impl ErrorCode {
             Self::SignatureMissing => "signature_missing",
             Self::SignatureInvalid => "signature_invalid",
             Self::UnportablePayload => "unportable_payload",
+            Self::NotOpened => "not_opened",
+            Self::UnsupportedSuite => "unsupported_suite",
+            Self::InvalidKey => "invalid_key",
             Self::InternalError => "internal_error",
         }
     }

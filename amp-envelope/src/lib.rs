@@ -32,6 +32,7 @@
 //! | verify what older programs signed | [`Message::verify_with`] and the [`Dialect`]s |
 //! | read a context, or attachments | [`Payload::context`], [`Attachment::read`], [`safe_filename`] |
 //! | answer, and recognize an answer | [`Verified::reply`], [`Verified::answers`] |
+//! | seal, and open what is sealed | [`Draft::seal_to`], [`Verified::open`], [`OpeningKeys`], [`OpenedMessage`] |
 //! | be a provider | [`RouteBody`] |
 //! | keep messages in files | [`StoredMessage`] |
 //! | show a thread | [`ThreadView`] |
@@ -42,7 +43,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `std` | yes | conversions between [`Timestamp`] and `std::time::SystemTime` |
-//! | `getrandom` | yes | ids and nonces from the operating system's randomness: `Draft::sign`, `MessageId::generate` |
+//! | `getrandom` | yes | ids and nonces from the operating system's randomness: `Draft::sign`, `MessageId::generate`, and sealing without `Draft::sealing_randomness` |
 #![cfg_attr(not(test), no_std)]
 
 extern crate alloc;
@@ -60,6 +61,7 @@ mod payload;
 mod portability;
 mod reply;
 mod route;
+mod sealed;
 mod signed;
 mod signing_string;
 mod stored;
@@ -78,6 +80,7 @@ pub use payload::Payload;
 pub use portability::{Portability, PortabilityKind, PortabilityNote};
 pub use reply::Answer;
 pub use route::{RouteBody, UnsignedRouteFields};
+pub use sealed::{OpenedMessage, OpeningError, OpeningKeys, SealedFile, SealedPayload, Unopened};
 pub use signed::SignedMessage;
 pub use signing_string::{PayloadHash, signing_string};
 pub use stored::{Local, SecurityNotes, SecurityPlacement, Status, StoredMessage, UnknownStatus};
@@ -97,7 +100,7 @@ mod timestamp;
 
 pub use attachment::{
     AfpAttachment, AfpRef, AfpRefError, Attachment, AttachmentError, DigestError, ProviderAttachment,
-    ScanStatus, Sha256Digest,
+    ScanStatus, SealedAttachment, Sha256Digest,
 };
 pub use filename::{FilenameError, SafeFilename, safe_filename};
 pub use id::{AttachmentId, IdError, IdempotencyKey, MessageId, QuarantineId};

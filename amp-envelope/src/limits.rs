@@ -26,6 +26,9 @@ pub const ATTACHMENT_MAX_BYTES: u64 = 25 * 1024 * 1024;
 /// Largest sum of the sizes of a message's provider attachments, in bytes (100 MiB).
 pub const ATTACHMENTS_TOTAL_MAX_BYTES: u64 = 100 * 1024 * 1024;
 
+/// Largest payload that is sealed, in bytes of its JSON text before padding (160 KiB).
+pub const SEALED_PAYLOAD_MAX_BYTES: usize = 160 * 1024;
+
 /// Deepest nesting of objects and arrays. Envelope and payload are level 1: the object around them is not counted.
 pub const DEPTH_MAX: usize = 128;
 

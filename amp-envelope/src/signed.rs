@@ -1,8 +1,10 @@
 //! A signed message, in the forms in which it travels: the full message and the body of a route request.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use amp_address::{Address, Profile};
+use amp_crypto::seal::SharedSecret;
 use sha2::{Digest, Sha256};
 
 use crate::error::MessageError;
@@ -27,6 +29,7 @@ use crate::payload::Payload;
 pub struct SignedMessage {
     message: Message,
     signing_digest: [u8; 32],
+    secret: Option<Arc<SharedSecret>>,
 }
 
 impl SignedMessage {
@@ -43,7 +46,13 @@ impl SignedMessage {
         let payload = JsonValue::new(payload).raw();
         let json = [r#"{"envelope":"#, envelope, r#","payload":"#, payload, "}"].concat();
         let message = Message::read_written(json.into_bytes(), ids)?;
-        Ok(Self { message, signing_digest: Sha256::digest(signing_string).into() })
+        Ok(Self { message, signing_digest: Sha256::digest(signing_string).into(), secret: None })
+    }
+
+    /// Keeps what opens the message again.
+    pub(crate) fn with_shared_secret(mut self, secret: Option<SharedSecret>) -> Self {
+        self.secret = secret.map(Arc::new);
+        self
     }
 
     /// The full message: `{"envelope":{...},"payload":{...}}`, for delivery, federation and storage.
@@ -103,6 +112,15 @@ impl SignedMessage {
     #[must_use]
     pub const fn signing_digest(&self) -> [u8; 32] {
         self.signing_digest
+    }
+
+    /// What opens this one message, if it is sealed: its sender has no other way to read it again.
+    ///
+    /// It is in none of the forms in which the message travels. A host may keep it beside the message, on its own disk
+    /// ([`StoredMessage::set_sealed_secret`](crate::StoredMessage::set_sealed_secret)).
+    #[must_use]
+    pub fn shared_secret(&self) -> Option<&SharedSecret> {
+        self.secret.as_deref()
     }
 
     /// The message as its recipient will decode it: unverified.

@@ -7,10 +7,13 @@ mod security;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
 use amp_address::Profile;
+use amp_crypto::seal::SharedSecret;
+use zeroize::Zeroizing;
 
 pub use security::SecurityNotes;
 
@@ -19,6 +22,7 @@ use crate::error::{ErrorCode, MessageError};
 use crate::json::{self, BigIntegers, Index, JsonValue, Keep};
 use crate::limits::HTTP_BODY_MAX_BYTES;
 use crate::message::Message;
+use crate::sealed::copy_of;
 use crate::timestamp::Timestamp;
 
 /// A message as it lies in a mailbox: envelope and payload as received, and beside them the owner's notes.
@@ -58,9 +62,13 @@ pub struct StoredMessage {
     security: Option<SecurityNotes>,
     /// `local.security` as it was read.
     nested_security: Option<SecurityNotes>,
+    /// `local.sealed_secret`.
+    sealed_secret: Option<Arc<SharedSecret>>,
     /// What else stands beside the envelope.
     others: Members,
 }
+
+const SEALED_SECRET: &str = "sealed_secret";
 
 impl StoredMessage {
     /// A message that has just arrived: unread.
@@ -75,6 +83,7 @@ impl StoredMessage {
             metadata: None,
             security: None,
             nested_security: None,
+            sealed_secret: None,
             others: Members::default(),
         }
     }
@@ -115,7 +124,13 @@ impl StoredMessage {
         let nested =
             object(&mut local, "security", "local.security")?.map(|members| SecurityNotes { members });
         let security = top.or_else(|| nested.clone());
-        Ok(Self { message, local, metadata, security, nested_security: nested, others })
+        // Taken out, so that no view shows it. What is none stays what it is.
+        let sealed_secret =
+            local.text(SEALED_SECRET).and_then(|text| SharedSecret::parse(&text).ok()).map(Arc::new);
+        if sealed_secret.is_some() {
+            drop(local.remove(SEALED_SECRET).map(Zeroizing::new));
+        }
+        Ok(Self { message, local, metadata, security, nested_security: nested, sealed_secret, others })
     }
 
     /// The message, not verified.
@@ -163,6 +178,28 @@ impl StoredMessage {
         self.local.set("verified", verified.to_string());
     }
 
+    /// Keeps what opens this one sealed message, after its key is gone or for its sender.
+    ///
+    /// It is written into the file, which then is as secret as the message: for the host's own disk, readable by its
+    /// owner only. Nothing that goes to a provider is made of the stored form.
+    pub fn set_sealed_secret(&mut self, secret: &SharedSecret) {
+        self.local.remove(SEALED_SECRET);
+        self.sealed_secret = copy_of(secret).ok().map(Arc::new);
+    }
+
+    /// What opens this one sealed message, if it was kept. Anyone who can write the file can put another one there:
+    /// with which the message does not open.
+    #[must_use]
+    pub fn sealed_secret(&self) -> Option<&SharedSecret> {
+        self.sealed_secret.as_deref()
+    }
+
+    /// Forgets what opens the message, for a copy that leaves the host.
+    pub fn remove_sealed_secret(&mut self) {
+        self.local.remove(SEALED_SECRET);
+        self.sealed_secret = None;
+    }
+
     /// Replaces the notes on trust and content by the owner's own findings.
     pub fn annotate(&mut self, notes: SecurityNotes) {
         self.nested_security = None;
@@ -193,6 +230,8 @@ impl StoredMessage {
 
     /// The stored form: envelope and payload byte for byte as received, the notes behind them.
     ///
+    /// What opens a sealed message is in it: the text is for the host's own disk.
+    ///
     /// The notes on trust and content stand at the top level. What was read in `local.security` stays there until
     /// [`annotate`](Self::annotate) or [`strip_claims`](Self::strip_claims); `placement` puts new ones there too.
     #[must_use]
@@ -216,6 +255,9 @@ impl StoredMessage {
         let mut local = self.local.clone();
         if let Some(notes) = nested {
             local.set("security", notes.members.to_json());
+        }
+        if let Some(secret) = &self.sealed_secret {
+            local.set_text(SEALED_SECRET, secret.to_base64url().expose());
         }
         if !local.is_empty() {
             write_member("local", &local.to_json(), &mut json);

@@ -9,11 +9,13 @@ mod error;
 mod fields;
 mod kind;
 mod provider;
+mod sealed;
 
 pub use afp::{AfpAttachment, AfpRef, AfpRefError};
 pub use digest::{DigestError, Sha256Digest};
 pub use error::AttachmentError;
 pub use provider::{ProviderAttachment, ScanStatus};
+pub use sealed::SealedAttachment;
 
 use amp_address::Profile;
 
@@ -45,6 +47,8 @@ pub enum Attachment {
     Provider(ProviderAttachment),
     /// Kept in a shared space, and named by a reference.
     Afp(AfpAttachment),
+    /// Uploaded to the provider as a ciphertext. Only a sealed message has such.
+    Sealed(SealedAttachment),
 }
 
 impl Attachment {
@@ -78,7 +82,8 @@ impl Attachment {
 
     /// Checks the limits on number and size that hold for a message's attachments together.
     ///
-    /// Only provider attachments count: at most 10, 25 MiB each, 100 MiB together. One without a size counts as empty.
+    /// Only what is at a provider counts: at most 10, 25 MiB each, 100 MiB together. One without a size counts as
+    /// empty, a sealed one with the size of its ciphertext.
     ///
     /// # Errors
     /// [`AttachmentError::TooMany`], [`AttachmentError::TooLarge`] or [`AttachmentError::TooLargeTogether`].
@@ -86,7 +91,7 @@ impl Attachment {
         let mut count = 0_usize;
         let mut together = 0_u64;
         for attachment in attachments {
-            let Self::Provider(attachment) = attachment else { continue };
+            let Some(attachment) = attachment.at_provider() else { continue };
             let size = attachment.size().unwrap_or(0);
             count = count.saturating_add(1);
             together = together.saturating_add(size);
@@ -169,11 +174,20 @@ impl Attachment {
     }
 
     fn check_status(&self, may: fn(ScanStatus) -> bool, unstated: bool) -> Result<(), AttachmentError> {
-        match self {
-            Self::Provider(attachment) if !attachment.scan_status().map_or(unstated, may) => {
+        match self.at_provider() {
+            Some(attachment) if !attachment.scan_status().map_or(unstated, may) => {
                 Err(AttachmentError::NotDeliverable)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// What the provider keeps and has scanned.
+    const fn at_provider(&self) -> Option<&ProviderAttachment> {
+        match self {
+            Self::Provider(attachment) => Some(attachment),
+            Self::Sealed(attachment) => Some(attachment.outer()),
+            Self::Afp(_) => None,
         }
     }
 
@@ -183,6 +197,7 @@ impl Attachment {
         match self {
             Self::Provider(attachment) => attachment.filename(),
             Self::Afp(attachment) => attachment.filename(),
+            Self::Sealed(attachment) => Some(attachment.file().filename()),
         }
     }
 
@@ -200,24 +215,27 @@ impl Attachment {
         match self {
             Self::Provider(attachment) => attachment.content_type(),
             Self::Afp(attachment) => attachment.content_type(),
+            Self::Sealed(attachment) => Some(attachment.file().content_type()),
         }
     }
 
-    /// The size in bytes that the sender claims.
+    /// The size in bytes that the sender claims; of a sealed one, before sealing.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::Provider(attachment) => attachment.size(),
             Self::Afp(attachment) => attachment.size(),
+            Self::Sealed(attachment) => Some(attachment.file().size()),
         }
     }
 
-    /// The digest that the bytes must have.
+    /// The digest that the bytes must have; of a sealed one, before sealing.
     #[must_use]
     pub fn digest(&self) -> Option<&Sha256Digest> {
         match self {
             Self::Provider(attachment) => attachment.digest(),
             Self::Afp(attachment) => attachment.digest(),
+            Self::Sealed(attachment) => Some(attachment.file().digest()),
         }
     }
 }

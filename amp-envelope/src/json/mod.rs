@@ -15,6 +15,7 @@ mod string;
 mod value;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::Serialize;
 
@@ -31,6 +32,21 @@ pub(crate) use scan::{skip_string, skip_value, skip_white_space};
 pub(crate) use ser::{to_json, write_string};
 pub(crate) use string::{Piece, pieces, unescaped_len};
 pub(crate) use value::unescaped;
+
+/// A text as a JSON string, quotes included. What is written is the only copy that is made.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut out = Vec::with_capacity(quoted_len_max(text));
+    write_string(text, &mut out);
+    // Only text was written.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// No fewer bytes than a text has as a JSON string.
+pub(crate) fn quoted_len_max(text: &str) -> usize {
+    let is_escaped = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    let escapes = text.bytes().filter(is_escaped).count();
+    text.len().saturating_add(escapes.saturating_mul(5)).saturating_add(2)
+}
 
 /// Writes a value as compact JSON: members in the order given, strings escaped only where they must be, doubles as
 /// ECMAScript writes them.
