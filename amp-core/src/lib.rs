@@ -10,6 +10,7 @@
 //! | [`trust`] | how far a message may be believed, and how its text is shown to a model or a person |
 //! | [`scan`] | whether a text shows signs of steering the model that reads it |
 //! | [`identity`] | what agent cards, key rotations, records and Agent Identity documents prove |
+//! | [`sealing`] | whether messages are sealed, and to which key |
 //! | [`admission`] | who may write to whom: policy, grants, capability manifests |
 //! | [`explain`] | why a message did not verify or was refused, for people |
 //! | [`wire`] | what an agent and its provider say to each other: REST requests and answers, codes, WebSocket frames |
@@ -128,6 +129,7 @@ pub mod identity;
 pub mod provider;
 pub mod receive;
 pub mod scan;
+pub mod sealing;
 mod stored;
 mod text;
 pub mod trust;

@@ -36,6 +36,12 @@ pub(super) const fn about_refusal(reason: RefusalReason) -> &'static str {
         RefusalReason::MemoryFull => "raise the limits, or wait until earlier messages may be forgotten",
         RefusalReason::SenderRefused => "let the recipient put the sender on the list of those who may write",
         RefusalReason::NotGranted => "let the recipient grant the sender the scope that the message needs",
+        RefusalReason::SealingRequired => {
+            "let the sender seal it: the host takes nothing plain from this peer"
+        }
+        RefusalReason::SealingRefused => {
+            "let the sender send it in plain: the host takes nothing sealed from this peer"
+        }
         RefusalReason::ContentBlocked => {
             "read the finding's rule; a host that knows better overrides it for that rule alone"
         }
@@ -63,6 +69,9 @@ pub(super) fn about_code(code: &str) -> &'static str {
         "unsupported_version" => "use a version of the protocol that both sides speak",
         "signature_missing" => "sign the message: an unsigned one says nothing about its sender",
         "signature_invalid" => "compare the bytes that were hashed on both sides, and the key",
+        "not_opened" => "let the sender seal it anew, to the key that the recipient has now",
+        "unsupported_suite" => "seal with a suite that both sides know",
+        "invalid_key" => "use a key that is fit for what it is used for",
         "unportable_payload" => "rename the member that one of the programs would lose",
         _ => "",
     }

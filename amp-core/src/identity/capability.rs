@@ -27,6 +27,8 @@ pub enum Capability {
     Webhooks,
     /// `websocket`: takes pushes over a WebSocket.
     Websocket,
+    /// `sealed:v1`: opens [sealed](crate::sealing) messages.
+    Sealed,
     /// A name of somebody's own, `namespace:name`, or one that this version does not know.
     Other(OtherCapability),
 }
@@ -45,6 +47,7 @@ impl Capability {
             "priority" => Self::Priority,
             "webhooks" => Self::Webhooks,
             "websocket" => Self::Websocket,
+            "sealed:v1" => Self::Sealed,
             other => Self::Other(OtherCapability(other.into())),
         }
     }
@@ -58,6 +61,7 @@ impl Capability {
             Self::Priority => "priority",
             Self::Webhooks => "webhooks",
             Self::Websocket => "websocket",
+            Self::Sealed => "sealed:v1",
             Self::Other(name) => &name.0,
         }
     }

@@ -8,13 +8,13 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use amp_address::{Address, Profile};
+use amp_crypto::seal::EncryptionKey;
 use amp_crypto::{Fingerprint, KeyAlgorithm, Signature, SigningContext, VerifyingKey};
 use amp_envelope::{Dialect, JsonKind, JsonValue, Timestamp, canonicalize};
 
 use super::agent_id::AgentId;
 use super::capability::Capability;
 use super::card_error::CardError;
-use super::encryption_key::EncryptionKey;
 use super::object::{Fault, Object};
 
 /// The line that a card's signed text begins with, so that no other signed text can be one.
@@ -24,7 +24,7 @@ const SEPARATOR: &[u8] = b"amp-agent-card-v1\n";
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// Six months: the longest that six calendar months can be.
-pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(184 * 24 * 60 * 60);
+pub(crate) const MAX_LIFETIME: Duration = Duration::from_secs(184 * 24 * 60 * 60);
 
 const TIME_RULE: &str = "a time is RFC 3339, such as 2026-01-31T10:00:00Z";
 
@@ -208,7 +208,7 @@ impl AgentCard {
         self.object.as_json()
     }
 
-    pub(super) const fn stated_encryption_key(&self) -> Option<EncryptionKey> {
+    pub(crate) const fn stated_encryption_key(&self) -> Option<EncryptionKey> {
         self.encryption_key
     }
 }

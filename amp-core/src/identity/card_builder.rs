@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use amp_address::Address;
+use amp_crypto::seal::EncryptionKey;
 use amp_crypto::{Identity, SigningContext};
 use amp_envelope::{JsonValue, Timestamp, write_json};
 use serde::Serialize;
@@ -13,7 +14,6 @@ use super::agent_id::AgentId;
 use super::capability::Capability;
 use super::card::{AgentCard, MEMBERS, check_endpoint, check_lifetime, signed_text};
 use super::card_error::CardError;
-use super::encryption_key::EncryptionKey;
 use super::object::Object;
 
 /// A card in the making. It lives 180 days unless another time is asked for.

@@ -68,6 +68,9 @@ pub enum CardError {
     /// Another key is pinned to the address.
     #[error("key_conflict in public_key: another key is pinned to the address")]
     KeyConflict,
+    /// No key is pinned to the address, or it is revoked or disputed: a card is held against nothing less.
+    #[error("key_not_found in address: a card is held against the key that is pinned to its address")]
+    NotPinned,
     /// A newer card of the address was seen.
     #[error("card_rolled_back in issued_at: a card issued at {newest} was seen")]
     RolledBack {
@@ -100,6 +103,7 @@ impl CardError {
             Self::FingerprintMismatch => "fingerprint_mismatch",
             Self::AddressMismatch => "key_mismatch",
             Self::KeyConflict => "key_conflict",
+            Self::NotPinned => "key_not_found",
             Self::RolledBack { .. } => "card_rolled_back",
             Self::MemoryFull => "card_memory_full",
         }
@@ -116,7 +120,7 @@ impl CardError {
             Self::IssuedInFuture | Self::RolledBack { .. } => Some("issued_at"),
             Self::Expired => Some("expires_at"),
             Self::FingerprintMismatch => Some("fingerprint"),
-            Self::AddressMismatch => Some("address"),
+            Self::AddressMismatch | Self::NotPinned => Some("address"),
             Self::KeyConflict => Some("public_key"),
             Self::TooLarge | Self::MemoryFull | Self::NotSignable => None,
         }

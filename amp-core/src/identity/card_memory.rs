@@ -7,11 +7,11 @@ use core::ops::Deref;
 
 use amp_address::{Address, Profile};
 use amp_crypto::VerifyingKey;
+use amp_crypto::seal::EncryptionKey;
 use amp_envelope::Timestamp;
 
 use super::card::{MAX_LIFETIME, VerifiedCard};
 use super::card_error::CardError;
-use super::encryption_key::EncryptionKey;
 use super::object::{Fault, Object};
 use super::record_error::RecordError;
 

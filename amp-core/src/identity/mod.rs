@@ -21,7 +21,6 @@ mod card;
 mod card_builder;
 mod card_error;
 mod card_memory;
-mod encryption_key;
 mod identity_record;
 mod identity_text;
 mod introspection;
@@ -35,6 +34,8 @@ mod rotation_record;
 mod secret;
 mod sending;
 
+pub use amp_crypto::seal::{EncryptionKey, EncryptionKeyError};
+
 pub use agent_id::{AgentId, AgentIdError};
 pub use aid_document::{AidDocument, VerifiedAid};
 pub use aid_error::AidError;
@@ -46,11 +47,11 @@ pub use aid_token::{AID_GRANT_TYPE, AccessToken, TokenAnswer, TokenRequest, Toke
 pub use aid_token_error::{OtherTokenError, TokenError, TokenErrorCode};
 pub use asserted::ProviderAssertedCard;
 pub use capability::{Capability, OtherCapability};
+pub(crate) use card::MAX_LIFETIME as MAX_CARD_LIFETIME;
 pub use card::{AgentCard, VerifiedCard};
 pub use card_builder::CardBuilder;
 pub use card_error::CardError;
 pub use card_memory::{CardMemory, CardSeen, CurrentCard};
-pub use encryption_key::{EncryptionKey, EncryptionKeyError};
 pub use identity_record::IdentityRecord;
 pub use identity_text::identity_text;
 pub use introspection::{ActiveToken, Introspection};

@@ -13,6 +13,7 @@ use super::context::KeySource;
 use super::revocation::Revocation;
 use super::seen::{Released, Seen};
 use crate::admission::GrantEvent;
+use crate::sealing::{AcceptedCard, Direction};
 use crate::stored::{self, EffectError};
 use crate::trust::PinState;
 
@@ -135,6 +136,24 @@ pub enum Effect {
         record: Revocation,
         /// When the receiver learnt of it.
         at: Timestamp,
+    },
+    /// A message was sealed, for the first time in this direction: to a peer, or from one.
+    Sealed {
+        /// The peer.
+        #[serde(with = "stored::address")]
+        address: Address,
+        /// Which way the message went.
+        direction: Direction,
+        /// When.
+        at: Timestamp,
+    },
+    /// A card of the pinned key was accepted: what it says about sealing counts.
+    CardAccepted {
+        /// Whose card it is.
+        #[serde(with = "stored::address")]
+        address: Address,
+        /// What it says.
+        card: Box<AcceptedCard>,
     },
     /// Who may write changed, or somebody asks to.
     Grant {

@@ -14,6 +14,7 @@ use super::context::KeySource;
 use super::effects::Effect;
 use super::refusal::{Refusal, RefusalReason};
 use super::revocation::{Revocation, RevocationReason};
+use crate::sealing::{AcceptedCard, Direction, PeerSealing};
 use crate::trust::PinState;
 
 /// Most pairs of addresses of one agent that are remembered.
@@ -42,6 +43,7 @@ pub struct KnownKey {
     doubted: bool,
     retired: VecDeque<RetiredKey>,
     contender: Option<VerifyingKey>,
+    sealing: PeerSealing,
 }
 
 /// A key that an address had before.
@@ -104,6 +106,12 @@ impl KnownKey {
         self.doubted
     }
 
+    /// What is known of how the agent at the address seals.
+    #[must_use]
+    pub const fn sealing(&self) -> &PeerSealing {
+        &self.sealing
+    }
+
     /// Whether a message of the address was ever delivered.
     pub(super) fn is_contact(&self) -> bool {
         self.used || self.retired.iter().any(|retired| retired.used)
@@ -159,7 +167,8 @@ impl KnownKey {
             .map(|(key, _)| Effect::KeyUsed { address: address.clone(), key: key.clone() });
         let doubted = self.doubted.then(|| Effect::KeyDoubted { address: address.clone() });
         let used = retired.chain(used).collect::<Vec<_>>();
-        core::iter::once(pinned).chain(used).chain(contender).chain(doubted)
+        let sealing = self.sealing.to_effects(address);
+        core::iter::once(pinned).chain(used).chain(contender).chain(doubted).chain(sealing)
     }
 
     /// Whether the key took another's place within the last day.
@@ -383,6 +392,7 @@ impl KnownKeys {
                 doubted: false,
                 retired: VecDeque::new(),
                 contender: None,
+                sealing: PeerSealing::default(),
             },
         };
         self.put(address, known);
@@ -472,6 +482,20 @@ impl KnownKeys {
             && known.contender.is_none()
         {
             known.contender = Some(contender.clone());
+        }
+    }
+
+    /// Notes that a message was sealed, to an address or from it.
+    pub(super) fn note_sealed(&mut self, address: &Address, direction: Direction, at: Timestamp) {
+        if let Some(known) = self.pins.get_mut(address) {
+            known.sealing.note(direction, at);
+        }
+    }
+
+    /// Keeps what an address's card says about sealing, unless a newer one is kept.
+    pub(super) fn accept_card(&mut self, address: &Address, card: &AcceptedCard) {
+        if let Some(known) = self.pins.get_mut(address) {
+            known.sealing.accept(card);
         }
     }
 

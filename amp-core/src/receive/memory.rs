@@ -16,6 +16,7 @@ use super::replay_limits::ReplayLimits;
 use super::revocation::{Revocation, Revocations};
 use super::room::Newcomer;
 use crate::admission::PairGrants;
+use crate::sealing::PeerSealing;
 use crate::trust::PinState;
 
 /// What a receiver remembers, apart from its settings. It changes by effects alone.
@@ -59,17 +60,25 @@ impl Memory {
         (!self.is_revoked(address, known.key())).then(|| known.key())
     }
 
+    /// What is known of how a peer seals.
+    pub(super) fn sealing_of(&self, peer: &Address) -> Option<&PeerSealing> {
+        self.keys.get(peer).map(KnownKey::sealing)
+    }
+
     /// Effects that make room for one more address: the loss of one that nobody has missed. Never of one that is
-    /// disputed or revoked.
+    /// disputed or revoked, or to which mail was sealed.
     pub(super) fn make_room(
         &self,
         newcomer: (&Address, Newcomer),
         now: Timestamp,
     ) -> Result<Option<Effect>, Refusal> {
+        let now = self.replay.judged_at(now);
         let may_go = |address: &Address, known: &KnownKey| {
-            known.state() != PinState::Conflict && !self.is_revoked(address, known.key())
+            known.state() != PinState::Conflict
+                && !known.sealing().is_kept(now)
+                && !self.is_revoked(address, known.key())
         };
-        let forgotten = self.keys.room_for(newcomer, self.replay.judged_at(now), may_go)?;
+        let forgotten = self.keys.room_for(newcomer, now, may_go)?;
         Ok(forgotten.map(|address| Effect::AddressForgotten { address }))
     }
 
@@ -114,6 +123,8 @@ impl Memory {
             }
             Effect::SameAgent { one, another } => self.keys.join(one, another),
             Effect::Revoked { record, at } => self.revocations.record(record, *at, &self.keys),
+            Effect::Sealed { address, direction, at } => self.keys.note_sealed(address, *direction, *at),
+            Effect::CardAccepted { address, card } => self.keys.accept_card(address, card),
             // An event that was applied before does not follow from the state it led to.
             Effect::Grant { event } => drop(self.grants.apply(event)),
             Effect::RiskCounted { .. } | Effect::Audit(_) => {}

@@ -42,6 +42,10 @@ pub enum RefusalReason {
     SenderRefused,
     /// A sender without a grant, where the recipient demands one.
     NotGranted,
+    /// The message is plain, and the host wants messages with this peer to be sealed.
+    SealingRequired,
+    /// The message is sealed, and the host wants messages with this peer not to be.
+    SealingRefused,
     /// The scan found what must not reach the recipient.
     ContentBlocked,
     /// The entry is not in the state that the step needs.
@@ -68,6 +72,8 @@ impl RefusalReason {
             Self::IdConflict => "id_conflict",
             Self::SenderQuota | Self::MemoryFull => "rate_limited",
             Self::NotGranted => "recipient_not_allowed",
+            Self::SealingRequired => "sealing_required",
+            Self::SealingRefused => "sealing_refused",
             Self::SenderRefused | Self::ContentBlocked => "forbidden",
             Self::Decided => "quarantine_expired",
         }

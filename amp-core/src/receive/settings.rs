@@ -15,6 +15,7 @@ use super::receiver::Receiver;
 use super::replay_limits::ReplayLimits;
 use super::room::Newcomer;
 use crate::scan::{Overrides, Scanner};
+use crate::sealing::SealingPolicy;
 
 /// What a [`Receiver`] is set to.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     pub(super) allowed_senders: Option<PatternSet>,
     pub(super) demands_grants: bool,
     pub(super) shows_untrusted: bool,
+    pub(super) sealing: SealingPolicy,
     pub(super) scanner: Arc<Scanner>,
     pub(super) overrides: Overrides,
 }
@@ -104,6 +106,7 @@ pub struct ReceiverBuilder {
     allowed_senders: Option<PatternSet>,
     demands_grants: bool,
     shows_untrusted: bool,
+    sealing: SealingPolicy,
     scanner: Option<Arc<Scanner>>,
     overrides: Overrides,
     clock: ClockPolicy,
@@ -122,6 +125,7 @@ impl ReceiverBuilder {
             allowed_senders: None,
             demands_grants: false,
             shows_untrusted: false,
+            sealing: SealingPolicy::default(),
             scanner: None,
             overrides: Overrides::default(),
             clock: ClockPolicy::default(),
@@ -181,6 +185,13 @@ impl ReceiverBuilder {
         self
     }
 
+    /// Sets with whom messages are sealed: preferred with everybody unless it is set. What arrives is held against it as well:
+    /// a plain message is refused where sealing is required, a sealed one where it is refused.
+    pub fn sealing(mut self, policy: SealingPolicy) -> Self {
+        self.sealing = policy;
+        self
+    }
+
     /// Sets the scanner. One is built from this crate's rules unless it is set, which takes about a tenth of a second: a host with
     /// many receivers shares one.
     pub fn scanner(mut self, scanner: Arc<Scanner>) -> Self {
@@ -225,6 +236,7 @@ impl ReceiverBuilder {
             allowed_senders: self.allowed_senders,
             demands_grants: self.demands_grants,
             shows_untrusted: self.shows_untrusted,
+            sealing: self.sealing,
             scanner: self.scanner.unwrap_or_default(),
             overrides: self.overrides,
         };
