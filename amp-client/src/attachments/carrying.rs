@@ -3,7 +3,7 @@
 use amp_core::connection::Uploaded;
 use amp_core::envelope::Attachment;
 
-use super::{DownloadTo, DownloadedFile, UploadFile, download, upload};
+use super::{DownloadTo, DownloadedFile, SealedUpload, UploadFile, download, upload, upload_sealed};
 use crate::client::Client;
 use crate::error::Error;
 
@@ -26,14 +26,35 @@ impl Client {
         upload(&self.shared().account.http, at.api(), &at.key(), limits.as_ref(), file).await
     }
 
+    /// Seals a file under a key of its own and uploads it, for a message that is sealed: see
+    /// [`Draft::sealed_attachment`](amp_core::Draft::sealed_attachment).
+    ///
+    /// The provider sees `sealed.bin`, `application/octet-stream`, and the size and digest of the ciphertext, of which the
+    /// size says the file's to a few percent. It cannot look inside: that the file is no program and what its type says is
+    /// checked here, and by the recipient. The largest file is one of 24.5 MiB, as the ciphertext may have 25.
+    ///
+    /// The file is read twice, in constant memory. When it changed between, nothing that differs leaves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::File`](crate::ErrorKind::File) when the file cannot be read, or changes meanwhile;
+    /// [`ErrorKind::Message`](crate::ErrorKind::Message) for a program, for what is not what its type says, and for what is
+    /// too large; as [`upload`](Self::upload) besides.
+    pub async fn upload_sealed(&self, file: UploadFile) -> Result<SealedUpload, Error> {
+        let at = self.at()?;
+        let limits = self.info().await.ok().and_then(|info| info.attachment_limits);
+        upload_sealed(&self.shared().account.http, at.api(), &at.key(), limits.as_ref(), file).await
+    }
+
     /// Downloads an attachment of a received message: it is what its sender signed, of that size and digest, or nothing.
     ///
-    /// It is written in constant memory, goes on where it broke off, and connects to vetted addresses only. The API key goes
+    /// One that is sealed is opened on the way: chunk by chunk, and it gets its name when all of it is what was signed and
+    /// opened. It is written in constant memory, goes on where it broke off, and connects to vetted addresses only. The API key goes
     /// to the agent's own provider alone. Dropping the future deletes what was written.
     ///
     /// # Errors
     /// [`ErrorKind::Message`](crate::ErrorKind::Message) when the message does not say enough of the file;
-    /// [`ErrorKind::BadAnswer`](crate::ErrorKind::BadAnswer) when the file is not what its sender signed;
+    /// [`ErrorKind::BadAnswer`](crate::ErrorKind::BadAnswer) when the file is not what its sender signed, or a sealed one
+    /// does not open;
     /// [`ErrorKind::Target`](crate::ErrorKind::Target) for an address that is not vetted;
     /// [`ErrorKind::File`](crate::ErrorKind::File) when it cannot be written; as [`call`](Self::call) besides.
     pub async fn download(

@@ -53,7 +53,7 @@ impl DownloadTo {
         Self { directory: path.into(), size_max: None, scanner: None, listener: Listener::default() }
     }
 
-    /// The largest file that is taken, in bytes; 25 MiB if it is not set.
+    /// The largest file that is taken, in bytes; 25 MiB if it is not set. Of a sealed file the ciphertext counts.
     pub const fn with_size_max(mut self, bytes: u64) -> Self {
         self.size_max = Some(bytes);
         self
@@ -86,6 +86,7 @@ impl fmt::Debug for DownloadTo {
 
 /// A file that has the size and the digest that its sender signed, open.
 ///
+/// One that came sealed was opened on the way, and nobody but the checks here has looked at it.
 /// Read it from here and not from its path: what has a name can be replaced. Nothing here opens or runs it, and whoever
 /// does looks at [`warning`](Self::warning) first.
 #[derive(Debug)]
@@ -120,7 +121,8 @@ impl DownloadedFile {
         self.downloaded.content()
     }
 
-    /// Why it should not be opened without asking a person; none where nothing is known against it.
+    /// Why it should not be opened without asking a person; none where nothing is known against it. No provider's scan
+    /// has seen what is in a sealed file: then this is what was found here.
     #[must_use]
     pub const fn warning(&self) -> Option<DownloadWarning> {
         self.downloaded.warning()
@@ -180,7 +182,11 @@ async fn locate(
     attachment: &Attachment,
     error: DownloadError,
 ) -> Result<alloc::string::String, Error> {
-    let Attachment::Provider(provider) = attachment else { return Err(failed(error)) };
+    let provider = match attachment {
+        Attachment::Provider(provider) => provider,
+        Attachment::Sealed(sealed) => sealed.outer(),
+        _ => return Err(failed(error)),
+    };
     let request = DownloadAttachment::new(provider.id().ok_or_else(|| failed(error))?.clone());
     let answer = http.call(api, Some(key), request.to_parts(), LOCATE_MAX).await;
     let answer = answer.map_err(|error| error.at(STEP))?;
@@ -307,6 +313,7 @@ fn failed(error: DownloadError) -> Error {
         DownloadError::Encoded | DownloadError::Head | DownloadError::Size | DownloadError::File(_) => {
             ErrorKind::BadAnswer
         }
+        DownloadError::NotOpened => ErrorKind::BadAnswer,
         _ => ErrorKind::Message,
     };
     Error::new(kind, STEP).because(error)

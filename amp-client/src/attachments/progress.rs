@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-/// How far a transfer is, in bytes of the file. It falls back when a transfer has to start over.
+/// How far a transfer is, in bytes of the file; of a sealed file, in bytes of the ciphertext. It falls back when a transfer
+/// has to start over.
 ///
 /// ```
 /// use amp_client::attachments::Progress;

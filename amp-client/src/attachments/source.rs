@@ -1,30 +1,25 @@
-//! The file that is uploaded: read twice, in pieces (attachments, sending).
+//! The file that is uploaded, and where it is read from, in pieces (attachments, sending).
 
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use amp_core::connection::{ContentHasher, ContentSum};
 use bytes::Bytes;
-use futures_util::stream;
-use tokio::sync::Notify;
 
 use super::progress::{Listener, Progress};
 use crate::error::{Error, ErrorKind};
-use crate::http::FileBody;
 
 /// How much of a file is in memory at once, in bytes.
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// A file to upload.
 ///
-/// It is read twice, for its digest and to send it, and at most 64 KiB of it are in memory at once.
+/// It is read twice, for its digest and to send it, and at most 64 KiB of it are in memory at once; three times that
+/// while it is sealed.
 ///
 /// ```
 /// use amp_client::attachments::UploadFile;
@@ -47,8 +42,9 @@ pub struct UploadFile {
     listener: Listener,
 }
 
+/// Where a file is read from.
 #[derive(Clone)]
-enum Source {
+pub(super) enum Source {
     Bytes(Bytes),
     File(Arc<File>),
 }
@@ -92,8 +88,8 @@ impl UploadFile {
         self
     }
 
-    pub(super) fn into_parts(self) -> (String, String, Reading, Listener) {
-        (self.filename, self.content_type, Reading { source: self.source }, self.listener)
+    pub(super) fn into_parts(self) -> (String, String, Source, Listener) {
+        (self.filename, self.content_type, self.source, self.listener)
     }
 }
 
@@ -104,117 +100,57 @@ impl fmt::Debug for UploadFile {
     }
 }
 
-/// The file while it is sent, as often as that takes.
-pub(super) struct Reading {
-    source: Source,
-}
-
-/// How much of a body the connection has taken.
-#[derive(Clone, Default)]
-pub(super) struct Sent {
-    shared: Arc<(AtomicU64, Notify)>,
-}
-
-impl Sent {
-    /// Waits until the number changes, unless it has.
-    pub(super) async fn changed(&self) -> u64 {
-        self.shared.1.notified().await;
-        self.shared.0.load(Ordering::Relaxed)
-    }
-
-    fn add(&self, bytes: usize) {
-        self.shared.0.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.shared.1.notify_one();
-    }
-}
-
-impl Reading {
-    /// Size and digest. What is larger than `most` is refused by its size, and not read to its end for that.
-    pub(super) async fn sum(&self, most: u64) -> io::Result<ContentSum> {
-        let mut hasher = ContentHasher::new();
-        while let Some(piece) = read_at(self.source.clone(), hasher.size()).await? {
-            hasher.update(&piece);
-            if hasher.size() > most {
-                break;
+impl Source {
+    /// The size in bytes, as of now.
+    pub(super) async fn size(&self) -> io::Result<u64> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.len() as u64),
+            Self::File(file) => {
+                let file = Arc::clone(file);
+                blocking(move || Ok(file.metadata()?.len())).await
             }
         }
-        Ok(hasher.finish())
     }
 
-    /// A body of what stands before the file, `size` bytes of it, and what stands after it. A file that has become
-    /// shorter breaks the body off.
-    pub(super) fn body(&self, before: Bytes, size: u64, after: Bytes, sent: &Sent) -> FileBody {
-        let parts =
-            Parts { before: Some(before), source: self.source.clone(), at: 0, size, after: Some(after) };
-        let sent = sent.clone();
-        let pieces = stream::try_unfold((parts, sent), |(mut parts, sent)| async move {
-            let piece = parts.next().await?;
-            Ok(piece.map(|piece| {
-                sent.add(piece.len());
-                (piece, (parts, sent))
-            }))
-        });
-        Box::pin(pieces)
-    }
-}
-
-struct Parts {
-    before: Option<Bytes>,
-    source: Source,
-    at: u64,
-    size: u64,
-    after: Option<Bytes>,
-}
-
-impl Parts {
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if let Some(before) = self.before.take().filter(|before| !before.is_empty()) {
-            return Ok(Some(before));
-        }
-        let left = self.size.saturating_sub(self.at);
-        if left == 0 {
-            return Ok(self.after.take().filter(|after| !after.is_empty()));
-        }
-        let piece = read_at(self.source.clone(), self.at).await?;
-        let mut piece = piece.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-        piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        self.at = self.at.saturating_add(piece.len() as u64);
-        Ok(Some(piece))
+    /// The next piece from here on; none at the end.
+    pub(super) async fn read_at(&self, at: u64) -> io::Result<Option<Bytes>> {
+        let piece = match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+                let rest = bytes.slice(from..);
+                rest.slice(..rest.len().min(PIECE_BYTES))
+            }
+            Self::File(file) => {
+                let file = Arc::clone(file);
+                let mut buffer = alloc::vec![0; PIECE_BYTES];
+                let reading = move || {
+                    let read = read_file_at(&file, &mut buffer, at)?;
+                    buffer.truncate(read);
+                    Ok(buffer)
+                };
+                blocking(reading).await?.into()
+            }
+        };
+        Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 }
 
-/// The next piece from here on; none at the end.
-async fn read_at(source: Source, at: u64) -> io::Result<Option<Bytes>> {
-    match source {
-        Source::Bytes(bytes) => {
-            let from = usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-            let rest = bytes.slice(from..);
-            let piece = rest.slice(..rest.len().min(PIECE_BYTES));
-            Ok(Some(piece).filter(|piece| !piece.is_empty()))
-        }
-        Source::File(file) => {
-            let reading = tokio::task::spawn_blocking(move || read_file_at(&file, at));
-            reading.await.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?
-        }
-    }
-}
-
-fn read_file_at(file: &File, at: u64) -> io::Result<Option<Bytes>> {
-    let mut buffer = alloc::vec![0; PIECE_BYTES];
+/// Says where it reads, so that two bodies of one file do not move each other.
+pub(super) fn read_file_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     loop {
-        // Says where it reads, so that two bodies of one file do not move each other.
         #[cfg(unix)]
-        let read = std::os::unix::fs::FileExt::read_at(file, &mut buffer, at);
+        let read = std::os::unix::fs::FileExt::read_at(file, buffer, at);
         #[cfg(windows)]
-        let read = std::os::windows::fs::FileExt::seek_read(file, &mut buffer, at);
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, at);
         match read {
-            Ok(0) => return Ok(None),
-            Ok(read) => {
-                buffer.truncate(read);
-                return Ok(Some(buffer.into()));
-            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            read => return read,
         }
     }
+}
+
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?
 }

@@ -385,12 +385,14 @@ async fn a_file_that_becomes_shorter_while_it_is_sent_is_an_error_of_the_file() 
     let path = root.path().join("fruit.csv");
     std::fs::write(&path, FILE).unwrap();
     let (http, size) = (Http::new(Access::default()), FILE.len() as u64);
-    let (_, _, reading, _) = UploadFile::open(&path, "text/csv").unwrap().into_parts();
+    let (_, _, source, _) = UploadFile::open(&path, "text/csv").unwrap().into_parts();
     std::fs::write(&path, b"").unwrap();
     let server = Scripted::start(|_| answer(200, "", b"")).await;
     let api = server.api();
     let target = amp_core::webhook::Target::parse_with(&server.url("/"), &http.policy(Some(&api))).unwrap();
-    let body = reading.body(bytes::Bytes::new(), size, bytes::Bytes::new(), &super::source::Sent::default());
+    let reading = super::body::Reading::plain(source);
+    let sent = super::body::Sent::default();
+    let body = reading.body(bytes::Bytes::new(), size, bytes::Bytes::new(), &sent).unwrap();
     let headers = [("Content-Length".to_owned(), size.to_string())];
     let error = http.put(Some(&api), &target, &headers, body).await.unwrap_err();
     assert_eq!(error, crate::http::HttpError::File);

@@ -143,7 +143,7 @@ impl<'s> Download<'s> {
             WHOLE_MAX.saturating_add(Duration::from_secs(size.checked_div(BYTES_A_SECOND).unwrap_or(0)));
         Ok(Self {
             content,
-            warning: warning_of(attachment),
+            warning: warning_of(attachment, settings.scanner.is_some()),
             origin: target.clone(),
             at: target,
             hops: 0,
@@ -407,13 +407,20 @@ fn url_of(attachment: &Attachment) -> Option<&str> {
     match attachment {
         Attachment::Provider(attachment) => attachment.url(),
         Attachment::Afp(attachment) => attachment.url(),
+        Attachment::Sealed(attachment) => attachment.outer().url(),
         _ => None,
     }
 }
 
-fn warning_of(attachment: &Attachment) -> Option<DownloadWarning> {
+fn warning_of(attachment: &Attachment, is_scanned: bool) -> Option<DownloadWarning> {
     let status = match attachment {
         Attachment::Provider(attachment) => attachment.scan_status(),
+        // The provider saw the ciphertext alone: the scan here is the only one.
+        Attachment::Sealed(attachment) => match attachment.outer().scan_status() {
+            Some(ScanStatus::Suspicious) => Some(ScanStatus::Suspicious),
+            _ if is_scanned => Some(ScanStatus::BasicClean),
+            _ => Some(ScanStatus::Unscanned),
+        },
         _ => return None,
     };
     match status {
