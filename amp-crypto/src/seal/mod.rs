@@ -18,6 +18,8 @@
 //! * **Length shows**, up to the bucket of [`padded_len`].
 
 mod binding;
+#[cfg(test)]
+mod conformance;
 mod decryption_key;
 mod encryption_key;
 mod error;

@@ -30,6 +30,11 @@ impl Labeled<'_> {
         Zeroizing::new(extract.finalize().0.into())
     }
 
+    /// What follows the mode in `key_schedule_context`: the hashes of no PSK identifier and of `info`.
+    fn context_hashes(&self, info: &[u8]) -> (Secret<32>, Secret<32>) {
+        (self.extract(b"", b"psk_id_hash", b""), self.extract(b"", b"info_hash", info))
+    }
+
     #[expect(clippy::expect_used, reason = "HKDF-SHA256 takes a key of 32 bytes and gives up to 8160")]
     fn expand<const N: usize>(&self, prk: &Secret<32>, label: &[u8], info: &[&[u8]]) -> Secret<N> {
         const { assert!(N <= 255) };
@@ -88,12 +93,28 @@ pub(super) struct Schedule<const N: usize> {
 pub(super) fn key_schedule<const N: usize>(suite: Suite, shared: &Secret<32>, info: &[u8]) -> Schedule<N> {
     let suite_id = suite.hpke_id();
     let labeled = Labeled { suite_id: &suite_id };
-    let psk_id_hash = labeled.extract(b"", b"psk_id_hash", b"");
-    let info_hash = labeled.extract(b"", b"info_hash", info);
+    let (psk_id_hash, info_hash) = labeled.context_hashes(info);
     let context: [&[u8]; 3] = [&[BASE_MODE], psk_id_hash.as_slice(), info_hash.as_slice()];
     let secret = labeled.extract(shared.as_slice(), b"secret", b"");
     Schedule {
         key: labeled.expand(&secret, b"key", &context),
         base_nonce: labeled.expand(&secret, b"base_nonce", &context),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::conformance::rfc9180;
+    use super::*;
+
+    #[test]
+    fn the_context_and_secret_of_rfc_9180_come_out() {
+        let suite_id = Suite::ChaCha20Poly1305.hpke_id();
+        let labeled = Labeled { suite_id: &suite_id };
+        let (psk_id_hash, info_hash) = labeled.context_hashes(&rfc9180::bytes("info"));
+        let context = [&[BASE_MODE], psk_id_hash.as_slice(), info_hash.as_slice()].concat();
+        assert_eq!(context, rfc9180::bytes("key_schedule_context"));
+        let secret = labeled.extract(&rfc9180::bytes("shared_secret"), b"secret", b"");
+        assert_eq!(secret.as_slice(), rfc9180::bytes("secret"));
     }
 }
