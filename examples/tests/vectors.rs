@@ -70,15 +70,15 @@ fn a_failing_case_is_reported_with_what_was_expected_and_what_came() {
 #[test]
 fn the_files_of_one_suite_are_counted_together() {
     let file = |id| pattern_file(&[case(id, "*@*", json!({"match": true}))]);
-    let other = VectorFile { suite: "sealed".to_owned(), ..file("s-1") };
+    let other = VectorFile { suite: "later".to_owned(), ..file("s-1") };
     let (_, report) = report([file("p-1"), other, file("p-2")], &mut Library, "");
-    assert_eq!(report, "pattern: 2 passed, 0 failed, 0 skipped\nsealed: 0 passed, 0 failed, 1 skipped\n");
+    assert_eq!(report, "pattern: 2 passed, 0 failed, 0 skipped\nlater: 0 passed, 0 failed, 1 skipped\n");
 }
 
 #[test]
 fn a_suite_that_is_not_here_is_skipped_and_a_failure_only_when_strict() {
     let file = VectorFile {
-        suite: "sealed".to_owned(),
+        suite: "later".to_owned(),
         ..pattern_file(&[case("s-1", "*@*", json!({"error": true}))])
     };
     let (tally, _) = report([file], &mut Library, "");
@@ -181,12 +181,12 @@ fn the_command_line_says_by_its_outcome_whether_all_is_well() {
     let given = |name: &str| vectors().join(name).to_str().unwrap().to_owned();
     write("wrong.json", &given_text("pattern.json").replace("\"match\": true", "\"match\": false"));
     // A suite that this library does not implement.
-    write("later.json", &given_text("risk.json").replace("\"risk\"", "\"sealed\""));
+    write("later.json", &given_text("risk.json").replace("\"risk\"", "\"later\""));
     write("list", "pattern/pattern-001 wrong\n");
     write("bad-list", "pattern-001\n");
     let peer = env!("CARGO_BIN_EXE_vector-peer");
 
-    let (pattern, wrong, sealed) = (given("pattern.json"), path("wrong.json"), given("sealed-none.json"));
+    let (pattern, wrong, missing) = (given("pattern.json"), path("wrong.json"), given("missing.json"));
     assert_eq!(
         outcome(&["run", "--strict", &pattern, &given("schema.json")]),
         Some(true),
@@ -200,13 +200,13 @@ fn the_command_line_says_by_its_outcome_whether_all_is_well() {
     assert_eq!(outcome(&["run", "--timeout", "5", "--against", peer, "wrong", "--", &pattern]), Some(false));
     for misuse in [
         &["run"][..],
-        &["run", &sealed],
+        &["run", &missing],
         &["run", "--fast", &pattern],
         &["run", &given("maestro-exchanges.jsonl")],
         &["run", "--expected-failures", &path("bad-list"), &pattern],
         &["run", "--timeout", "soon", &pattern],
         &["generate"],
-        &["generate", "sealed"],
+        &["generate", "later"],
         &["generate", "--from", &path("later.json")],
         &["serve", "now"],
         &["coverage", "--quickly"],

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-/// The code by which a program says that it does not have a suite.
+/// The code by which a program says that it does not have a suite. With a field it is about that field: a sealed message
+/// names a suite too, its algorithms.
 pub const UNSUPPORTED_SUITE: &str = "unsupported_suite";
 
 /// The answer to a case.
@@ -42,7 +43,7 @@ impl Answer {
     /// Whether the program does not have the suite.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        matches!(self, Self::Refusal(refusal) if refusal.code == UNSUPPORTED_SUITE)
+        matches!(self, Self::Refusal(refusal) if refusal.code == UNSUPPORTED_SUITE && refusal.field.is_none())
     }
 
     /// The failure's code. Verification that fails may say so as an output: `{"valid":false,"error":"<code>"}`.
@@ -211,6 +212,14 @@ mod tests {
         let answer = Answer::Refusal(Refusal::of("missing_field", "envelope.to"));
         assert!(holds(&json!({"error": "missing_field", "field": "envelope.to"}), &answer));
         assert!(!holds(&json!({"error": "missing_field", "field": "envelope.from"}), &answer));
+    }
+
+    #[test]
+    fn a_suite_that_a_message_names_is_not_one_that_the_program_lacks() {
+        let lacking = Answer::Refusal(Refusal::new(UNSUPPORTED_SUITE));
+        let refused = Answer::Refusal(Refusal::of(UNSUPPORTED_SUITE, "payload.context.sealed.suite"));
+        assert!(lacking.is_unsupported() && !refused.is_unsupported());
+        assert!(holds(&json!({"error": UNSUPPORTED_SUITE}), &refused));
     }
 
     #[test]

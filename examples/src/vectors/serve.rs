@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn a_line_that_is_no_case_is_answered_and_the_next_one_too() {
         let lines = served(
-            "not json\n\n[]\n{\"id\":1}\n{\"id\":\"a\",\"suite\":\"sealed\",\"input\":{}}\n\
+            "not json\n\n[]\n{\"id\":1}\n{\"id\":\"a\",\"suite\":\"later\",\"input\":{}}\n\
              {\"id\":\"b\",\"suite\":\"key\",\"input\":7}\n{\"id\":\"c\",\"suite\":\"key\"}",
         );
         assert_eq!(

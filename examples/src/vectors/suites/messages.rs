@@ -98,6 +98,6 @@ fn text(text: Cow<'_, str>) -> Value {
     text.into_owned().into()
 }
 
-fn refusal(error: MessageError) -> Refusal {
+pub(super) fn refusal(error: MessageError) -> Refusal {
     Refusal { code: error.code().as_str().to_owned(), field: error.field().map(str::to_owned) }
 }

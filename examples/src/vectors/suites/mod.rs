@@ -12,6 +12,7 @@ mod policy;
 mod receive;
 mod risk;
 mod scan;
+mod sealed;
 mod trust;
 mod webhooks;
 
@@ -21,7 +22,7 @@ use super::answer::{Answer, Refusal, UNSUPPORTED_SUITE};
 use input::Input;
 
 /// The suites that this library implements.
-pub const SUITES: [&str; 26] = [
+pub const SUITES: [&str; 27] = [
     "address",
     "same-tenant",
     "expand",
@@ -48,6 +49,7 @@ pub const SUITES: [&str; 26] = [
     "replay",
     "aid-identity",
     "aid-proof",
+    "sealed",
 ];
 
 /// What an operation gives: the members of its output, or why it failed.
@@ -91,6 +93,7 @@ pub fn answer(suite: &str, input: &Value) -> Answer {
         "replay" => receive::replay(input),
         "aid-identity" => aid::identity(input),
         "aid-proof" => aid::proof(input),
+        "sealed" => sealed::sealed(input),
         _ => Err(Refusal::new(UNSUPPORTED_SUITE)),
     };
     match outcome {

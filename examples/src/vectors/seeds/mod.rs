@@ -1,5 +1,7 @@
 //! Inputs that this library brings along, from which a suite can be generated.
 
+mod sealed;
+
 use amp_core::identity::{AidDocument, CardBuilder, Issuer, ProofLedger};
 use amp_core::{Address, Draft, Identity, SigningContext, Timestamp, hmac_sha256};
 use serde_json::{Value, json};
@@ -37,6 +39,7 @@ pub(super) fn inputs(suite: &str) -> Option<Inputs> {
         "target" => target(),
         "aid-identity" => aid_identity(),
         "aid-proof" => aid_proof(),
+        "sealed" => sealed::sealed()?,
         _ => return None,
     })
 }
