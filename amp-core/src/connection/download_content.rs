@@ -121,7 +121,6 @@ impl Sealed {
         let opened = self.opener.as_mut().map(|opener| opener.update(arrived, &mut self.opened));
         if !matches!(opened, Some(Ok(()))) {
             self.opener = None;
-            self.opened.clear();
         }
         &self.opened
     }
