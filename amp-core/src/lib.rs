@@ -155,12 +155,13 @@ pub use amp_crypto::{
 pub use amp_envelope::{
     AfpAttachment, AfpRef, AfpRefError, Answer, Attachment, AttachmentError, AttachmentId, Canonicalizer,
     Dialect, DigestError, Draft, ErrorCode, FilenameError, Freshness, IdError, IdempotencyKey, JsonKind,
-    JsonValue, Local, Message, MessageError, MessageId, MessageType, MessageTypeError, OtherMessageType,
-    Payload, PayloadHash, Portability, PortabilityKind, PortabilityNote, Priority, ProviderAttachment,
-    QuarantineId, RouteBody, SafeFilename, ScanStatus, SecurityNotes, SecurityPlacement, Sha256Digest,
+    JsonValue, Local, Message, MessageError, MessageId, MessageType, MessageTypeError, OpenedMessage,
+    OpeningError, OpeningKeys, OtherMessageType, Payload, PayloadHash, Portability, PortabilityKind,
+    PortabilityNote, Priority, ProviderAttachment, QuarantineId, RouteBody, SafeFilename, ScanStatus,
+    SealedAttachment, SealedFile, SealedPayload, SecurityNotes, SecurityPlacement, Sha256Digest,
     SignedMessage, Status, StoredMessage, ThreadEntry, ThreadView, Timestamp, TimestampError, UnknownDialect,
-    UnknownPriority, UnknownStatus, UnsignedFields, UnsignedRouteFields, Unverified, Variant, Verified,
-    Verifier, ViewError, canonicalize, limits, safe_filename, signing_string, write_json,
+    UnknownPriority, UnknownStatus, Unopened, UnsignedFields, UnsignedRouteFields, Unverified, Variant,
+    Verified, Verifier, ViewError, canonicalize, limits, safe_filename, signing_string, write_json,
 };
 
 /// The names that most programs use: `use amp_core::prelude::*;`.

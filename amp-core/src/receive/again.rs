@@ -3,18 +3,21 @@
 
 use alloc::boxed::Box;
 
-use amp_envelope::{ErrorCode, Message, StoredMessage};
+use amp_crypto::seal::SharedSecret;
+use amp_envelope::{ErrorCode, Message, StoredMessage, Timestamp};
 
 use super::authenticate::{Doubtful, Proven};
 use super::content::Content;
 use super::context::Context;
-use super::pipeline::{CONTENT_BLOCKED, Case};
+use super::letter::Letter;
+use super::pipeline::{CONTENT_BLOCKED, Case, NOT_GRANTED};
 use super::received::{Flag, Received, UntrustedMessage};
 use super::receiver::{REVOKED, Receiver};
 use super::refusal::{Refusal, RefusalReason};
 use super::seen::FirstOutcome;
 use super::sighting::Sighting;
 use crate::scan::Verdict;
+use crate::sealing::Direction;
 use crate::trust::{PinState, RevocationFact, SignatureFact};
 
 /// What a stored message is when it is read again: see [`Receiver::read_again`].
@@ -34,8 +37,8 @@ impl Receiver {
         let stored =
             StoredMessage::decode_with(stored, self.settings.profile).map_err(Refusal::of_the_bytes)?;
         let noted_at = stored.local().received_at().unwrap_or(context.now());
-        let message = stored.into_message();
-        let reading = Case::new(self, context, &message).read(message)?;
+        let message = stored.message().clone();
+        let reading = Case::new(self, context, &message).read(message, stored.sealed_secret())?;
         Ok(match reading {
             Reading::Proven(received) => {
                 Reading::Proven(Box::new(Received { received_at: noted_at, ..*received }))
@@ -48,28 +51,49 @@ impl Receiver {
 }
 
 impl Case<'_> {
-    fn read(&self, message: Message) -> Result<Reading, Refusal> {
+    fn read(&self, message: Message, secret: Option<&SharedSecret>) -> Result<Reading, Refusal> {
         self.check_recipient()?;
         let proven = self.authenticate(message).or_else(|doubtful| self.by_former_key(*doubtful));
         match proven {
-            Ok(proven) => self.read_proven(proven),
+            Ok(proven) => self.read_proven(proven, secret),
             Err(doubtful) => self.read_doubtful(*doubtful),
         }
     }
 
-    fn read_proven(&self, proven: Proven) -> Result<Reading, Refusal> {
+    fn read_proven(&self, proven: Proven, secret: Option<&SharedSecret>) -> Result<Reading, Refusal> {
         let Receiver { settings, memory, .. } = self.receiver;
-        let is_delivered = match memory.replay.outcome_of(&Sighting::of(&proven.message)?)? {
-            Some(FirstOutcome::Delivered) => true,
+        let sighting = Sighting::of(&proven.message)?;
+        let outcome = memory.replay.outcome_of(&sighting)?;
+        match outcome {
+            Some(FirstOutcome::Delivered | FirstOutcome::DeliveredUnopened) | None => {}
             Some(FirstOutcome::Refused) => return Err(CONTENT_BLOCKED),
-            Some(_) => return Err(HELD),
-            None => false,
+            Some(FirstOutcome::Quarantined(_)) => return Err(HELD),
+        }
+        let mut proven = self.open(proven, secret)?;
+        let letter = &proven.message;
+        let is_judged = match outcome {
+            Some(FirstOutcome::Delivered) => true,
+            // What is open now was not when the message came.
+            Some(_) if letter.is_unopened() => true,
+            Some(_) if self.refused_contact(letter).is_some() => return Err(NOT_GRANTED),
+            _ => false,
         };
-        let scan = Content::of(&proven.message).scan(&settings.scanner);
-        if !is_delivered && scan.verdict(&settings.overrides) >= Verdict::Quarantine {
+        let scan = Content::of_letter(letter).scan(&settings.scanner);
+        if !is_judged && scan.verdict(&settings.overrides) >= Verdict::Quarantine {
             return Err(CONTENT_BLOCKED);
         }
+        if matches!(letter, Letter::Plain(_)) && self.had_sealed_by(sighting.signed_at()) {
+            proven.flags.push(Flag::SealingDropped);
+        }
         Ok(Reading::Proven(Box::new(self.received(proven, scan))))
+    }
+
+    /// Whether the sender had sealed a message when it signed this one. What does not say when it was signed may have been
+    /// signed after that.
+    fn had_sealed_by(&self, signed_at: Option<Timestamp>) -> bool {
+        let sealing = self.receiver.memory.sealing_of(&self.from);
+        let first = sealing.and_then(|sealing| sealing.first(Direction::From));
+        first.is_some_and(|first| signed_at.is_none_or(|signed_at| first <= signed_at))
     }
 
     fn read_doubtful(&self, doubtful: Doubtful) -> Result<Reading, Refusal> {

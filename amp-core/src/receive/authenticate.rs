@@ -18,8 +18,8 @@ use super::refusal::{Refusal, RefusalReason};
 use crate::trust::{Attestation, AttestationClaims, PinState, RevocationFact, SignatureFact, TrustFacts};
 
 /// A message whose signature holds under a key that an authenticated source connects with the sender.
-pub(super) struct Proven {
-    pub(super) message: Verified<Message>,
+pub(super) struct Proven<M = Verified<Message>> {
+    pub(super) message: M,
     pub(super) facts: TrustFacts,
     pub(super) attestation: Option<AttestationClaims>,
     /// The pin that is to be written if the message is accepted, and what is forgotten for it.

@@ -6,8 +6,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use amp_envelope::{JsonKind, JsonValue, Message, Payload};
+use amp_envelope::{JsonKind, JsonValue, Message, OpenedMessage, Payload, SealedFile};
 
+use super::letter::{Letter, is_sealed};
 use crate::scan::{ScanReport, Scanner};
 
 /// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
@@ -27,22 +28,27 @@ impl<'a> Content<'a> {
 
     /// The texts of a payload and the subject above it.
     pub(crate) fn of_payload(subject: Cow<'a, str>, payload: &Payload<'a>) -> Self {
-        let mut attachments = Vec::new();
-        let mut others = Vec::new();
-        for (name, value) in payload.attachments_json().flat_map(|attachment| attachment.members()) {
-            match (&*name, value.as_str()) {
-                ("filename" | "name", Some(text)) => attachments.push(text),
-                _ => texts(value, &mut others),
-            }
-        }
-        for (name, value) in payload.members() {
-            match &*name {
-                "type" | "message" | "attachments" => {}
-                "context" => context_members(value).for_each(|member| member_texts(member, &mut others)),
-                _ => member_texts((name, value), &mut others),
-            }
-        }
+        let (attachments, others) = parts_of(payload, Nothing::of(payload));
         Self { subject, text: payload.text(), attachments, others }
+    }
+
+    /// The texts of a letter: of an opened one those that were inside, and what else its sender wrote outside, where other
+    /// programs show it.
+    pub(super) fn of_letter(letter: &'a Letter) -> Self {
+        match letter {
+            Letter::Plain(message) | Letter::Unopened(message, _) => Self::of(message),
+            Letter::Opened(opened) => Self::of_opened(opened),
+        }
+    }
+
+    fn of_opened(opened: &'a OpenedMessage) -> Self {
+        let (inner, outer) = (opened.payload(), opened.verified().payload());
+        let (attachments, mut others) = parts_of(&inner, Nothing::InSealedFiles);
+        let (names, outside) = parts_of(&outer, Nothing::InSealedContext);
+        let names = names.into_iter().filter(|name| name != SealedFile::NEUTRAL_NAME);
+        others.extend(names.chain(outside));
+        others.extend(Some(outer.text()).filter(|text| text != PLACEHOLDER));
+        Self { subject: opened.verified().subject(), text: inner.text(), attachments, others }
     }
 
     /// The texts one after the other, in the order in which a model reads them, as they are scanned.
@@ -66,6 +72,53 @@ impl<'a> Content<'a> {
         }
         report
     }
+}
+
+/// What stands in the text of a sealed payload for whoever cannot open it.
+const PLACEHOLDER: &str = "This message is sealed end to end.";
+
+/// The members that hold nothing to read, beside the freshness block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nothing {
+    Else,
+    /// `sealed` in the context, whose members were read: a name of a suite, a key's id and random bytes.
+    InSealedContext,
+    /// `sealed` in attachments, whose members were read: keys of files.
+    InSealedFiles,
+}
+
+impl Nothing {
+    fn of(payload: &Payload<'_>) -> Self {
+        let is_read = is_sealed(payload) && payload.sealed().is_ok();
+        if is_read { Self::InSealedContext } else { Self::Else }
+    }
+
+    fn is_in_context(self, name: &str) -> bool {
+        name == "amp" || (self == Self::InSealedContext && name == "sealed")
+    }
+}
+
+/// The names of attachments, and every other text but that of the payload itself.
+fn parts_of<'a>(payload: &Payload<'a>, nothing: Nothing) -> (Vec<Cow<'a, str>>, Vec<Cow<'a, str>>) {
+    let mut attachments = Vec::new();
+    let mut others = Vec::new();
+    for (name, value) in payload.attachments_json().flat_map(|attachment| attachment.members()) {
+        match (&*name, value.as_str()) {
+            ("filename" | "name", Some(text)) => attachments.push(text),
+            ("sealed", _) if nothing == Nothing::InSealedFiles => {}
+            _ => texts(value, &mut others),
+        }
+    }
+    for (name, value) in payload.members() {
+        match &*name {
+            "type" | "message" | "attachments" => {}
+            "context" => {
+                context_members(value, nothing).for_each(|member| member_texts(member, &mut others));
+            }
+            _ => member_texts((name, value), &mut others),
+        }
+    }
+    (attachments, others)
 }
 
 /// How much of a message's end is kept for the scan of what comes after it, in bytes: more than a window holds.
@@ -98,21 +151,22 @@ fn end_of(text: &str, room: usize) -> &str {
 
 /// The context in lines, as a model is shown it: `name: value`, or `name:` and what is in it. Each name and each value
 /// stands once.
-pub(super) fn context_lines(message: &Message) -> Vec<String> {
+pub(super) fn context_lines(payload: &Payload<'_>) -> Vec<String> {
     let mut lines = Vec::new();
-    if let Some(context) = message.payload().context_json() {
-        context_members(context).for_each(|member| member_lines(member, &mut lines));
+    if let Some(context) = payload.context_json() {
+        context_members(context, Nothing::of(payload)).for_each(|member| member_lines(member, &mut lines));
     }
     lines
 }
 
-/// The members of the context, without the freshness block, which holds nothing to read.
+/// The members of the context but those that hold nothing to read.
 fn context_members<'a>(
     context: JsonValue<'a>,
+    nothing: Nothing,
 ) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
     // Deployed programs send contexts that are no objects: those have a value and no name.
     let bare = (context.kind() != JsonKind::Object).then_some((Cow::Borrowed(""), context));
-    bare.into_iter().chain(context.members().filter(|(name, _)| name != "amp"))
+    bare.into_iter().chain(context.members().filter(move |(name, _)| !nothing.is_in_context(name)))
 }
 
 fn member_texts<'a>((name, value): (Cow<'a, str>, JsonValue<'a>), into: &mut Vec<Cow<'a, str>>) {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use amp_address::{Address, Provider};
 use amp_crypto::VerifyingKey;
-use amp_envelope::Timestamp;
+use amp_envelope::{OpeningKeys, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::trust::{Attestation, AttestationVerifier, RevocationFact, TrustedIssuers};
@@ -148,6 +148,7 @@ pub struct Context<'a> {
     revocation: RevocationFact,
     look_up_again: bool,
     attestation: Option<Slot<'a>>,
+    opening_keys: Option<&'a OpeningKeys>,
 }
 
 /// An attestation, and who judges it.
@@ -168,6 +169,7 @@ impl<'a> Context<'a> {
             revocation: RevocationFact::Clear,
             look_up_again: false,
             attestation: None,
+            opening_keys: None,
         }
     }
 
@@ -204,6 +206,13 @@ impl<'a> Context<'a> {
         self
     }
 
+    /// Adds the keys with which the receiver's agent opens what is sealed to it. Without them sealed messages are taken
+    /// [unopened](crate::sealing::Sealing::Unopened).
+    pub const fn with_opening_keys(mut self, keys: &'a OpeningKeys) -> Self {
+        self.opening_keys = Some(keys);
+        self
+    }
+
     /// The time by the host's clock.
     #[must_use]
     pub const fn now(&self) -> Timestamp {
@@ -226,6 +235,10 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn revocation(&self) -> RevocationFact {
         self.revocation
+    }
+
+    pub(super) const fn opening_keys(&self) -> Option<&'a OpeningKeys> {
+        self.opening_keys
     }
 
     pub(super) const fn asks_to_look_up_again(&self) -> bool {
@@ -251,6 +264,7 @@ impl fmt::Debug for Context<'_> {
             .field("key", &self.key)
             .field("revocation", &self.revocation)
             .field("has_attestation", &self.attestation.is_some())
+            .field("opening_keys", &self.opening_keys)
             .finish_non_exhaustive()
     }
 }

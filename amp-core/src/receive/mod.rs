@@ -32,6 +32,7 @@ mod context;
 mod disposition;
 mod effects;
 mod keys;
+mod letter;
 mod memory;
 mod pipeline;
 mod quarantine;

@@ -6,13 +6,14 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use amp_address::Address;
-use amp_envelope::{Message, QuarantineId, Timestamp, Verified};
+use amp_envelope::{Message, QuarantineId, Timestamp};
 
 use super::authenticate::{Doubtful, Proven};
 use super::content::Content;
 use super::context::Context;
 use super::disposition::{Decision, Held, Outcome};
 use super::effects::{AuditEvent, AuditKind, Effect, RiskOutcome};
+use super::letter::Letter;
 use super::quarantine::{QuarantineEntry, QuarantineReason};
 use super::received::{Flag, Received, UntrustedMessage};
 use super::receiver::Receiver;
@@ -22,8 +23,9 @@ use super::replay_limits::Share;
 use super::seen::FirstOutcome;
 use super::sighting::Sighting;
 use super::watch::Looked;
-use crate::admission::{GrantScope, Intent, Pair};
+use crate::admission::{Contact, Intent, Pair};
 use crate::scan::{ScanReport, Severity, Verdict};
+use crate::sealing::Direction;
 use crate::trust::{PinState, has_public_suffix, lookalike_of};
 
 /// One message on its way through the pipeline.
@@ -155,12 +157,17 @@ impl<'a> Case<'a> {
             Sight::First => {}
             Sight::EqualContent => proven.flags.push(Flag::ContentReplay),
             Sight::IdConflict => proven.flags.push(Flag::IdConflict),
-            Sight::Duplicate(first) => return Ok(self.again(first, &proven)),
+            Sight::Duplicate(first) => return Ok(self.again(first, &proven.message)),
         }
         if replay.is_delayed(&sighting, self.context.via(), self.context.now()) {
             proven.flags.push(Flag::Delayed);
         }
         self.check_sender()?;
+        self.check_sealing(&proven.message)?;
+        let mut proven = self.open(proven, None)?;
+        if !proven.message.sealing().is_sealed() && self.has_sealed_before() {
+            proven.flags.push(Flag::SealingDropped);
+        }
         if let Some(decision) = self.judge_grant(&proven.message) {
             return Ok(decision);
         }
@@ -169,8 +176,8 @@ impl<'a> Case<'a> {
     }
 
     /// What came before is answered as it was then, and counts for nothing more.
-    fn again(&self, first: FirstOutcome, proven: &Proven) -> Decision {
-        let audit = Effect::Audit(self.note(AuditKind::Duplicate, &proven.message));
+    fn again(&self, first: FirstOutcome, message: &Message) -> Decision {
+        let audit = Effect::Audit(self.note(AuditKind::Duplicate, message));
         let outcome = match first {
             FirstOutcome::Refused => Outcome::Reject(CONTENT_BLOCKED),
             first => Outcome::Duplicate(first),
@@ -202,24 +209,23 @@ impl<'a> Case<'a> {
     }
 
     /// Refuses a message without the grant that it needs; the first one becomes a request.
-    pub(super) fn judge_grant(&self, message: &Verified<Message>) -> Option<Decision> {
+    pub(super) fn judge_grant(&self, letter: &Letter) -> Option<Decision> {
+        let contact = self.refused_contact(letter)?;
+        let requested = contact.event().map(|event| Effect::Grant { event: Box::new(event.clone()) });
+        let audit = self.note(AuditKind::Refused, letter.verified()).with_code(NOT_GRANTED.code());
+        let effects = requested.into_iter().chain([Effect::Audit(audit)]).collect();
+        Some(Decision::new(Outcome::Reject(NOT_GRANTED), effects))
+    }
+
+    /// What follows from a message without the grant that it needs; nothing when it has that, or needs none.
+    pub(super) fn refused_contact(&self, letter: &Letter) -> Option<Contact> {
         if !self.receiver.settings.demands_grants {
             return None;
         }
-        let needed = GrantScope::needed_by(&message.payload().message_type());
-        let intent = self.intent(&message.text());
+        let intent = self.intent(&letter.payload().text());
         let pair = Pair::new(&self.from, &self.to);
-        let contact = self.receiver.memory.grants.contact(&pair, &needed, &intent, self.now);
-        contact.outcome().err()?;
-        let refusal = Refusal::new(
-            RefusalReason::NotGranted,
-            "envelope.from",
-            "the recipient's owner has allowed what the message needs",
-        );
-        let requested = contact.event().map(|event| Effect::Grant { event: Box::new(event.clone()) });
-        let audit = self.note(AuditKind::Refused, message).with_code(refusal.code());
-        let effects = requested.into_iter().chain([Effect::Audit(audit)]).collect();
-        Some(Decision::new(Outcome::Reject(refusal), effects))
+        let contact = self.receiver.memory.grants.contact(&pair, &letter.scope(), &intent, self.now);
+        contact.outcome().is_err().then_some(contact)
     }
 
     /// The line of a request for a grant: content like any other. What a message would be held for is left out, since a
@@ -232,13 +238,13 @@ impl<'a> Case<'a> {
     }
 
     /// Scans the message, also together with the sender's last ones.
-    pub(super) fn look(&self, message: &Verified<Message>) -> Looked {
+    pub(super) fn look(&self, letter: &Letter) -> Looked {
         let Receiver { settings, watch, .. } = self.receiver;
-        watch.look(settings, (&self.from, &self.to), &Content::of(message), self.now)
+        watch.look(settings, (&self.from, &self.to), &Content::of_letter(letter), self.now)
     }
 
     /// Decides by what the scan has found.
-    fn conclude(&self, proven: Proven, sighting: &Sighting, looked: Looked) -> Decision {
+    fn conclude(&self, proven: Proven<Letter>, sighting: &Sighting, looked: Looked) -> Decision {
         let Looked { report, verdict, is_escalated, live } = looked;
         let outcome = match verdict {
             Verdict::Block => RiskOutcome::Blocked,
@@ -253,7 +259,8 @@ impl<'a> Case<'a> {
         let live = (!is_equal).then_some(live);
         match outcome {
             RiskOutcome::Blocked => {
-                let note = self.note(AuditKind::Refused, &proven.message).with_code(CONTENT_BLOCKED.code());
+                let message = proven.message.verified();
+                let note = self.note(AuditKind::Refused, message).with_code(CONTENT_BLOCKED.code());
                 // A retry, or a replay, is refused as the first one was and counts for nothing more.
                 let seen = self.seen(sighting, FirstOutcome::Refused);
                 let effects = [seen].into_iter().chain(risk).chain([Effect::Audit(note)]).collect();
@@ -262,18 +269,23 @@ impl<'a> Case<'a> {
             RiskOutcome::Quarantined => {
                 let replay = &self.receiver.memory.replay;
                 if let Some(first) = replay.held_equal(sighting, self.context.now()) {
-                    return self.again(first, &proven);
+                    return self.again(first, proven.message.verified());
                 }
                 let id = QuarantineId::from_parts(self.context.now(), sighting.short_name());
                 let entry = self.entry(&id, sighting, &report, is_escalated && verdict < Verdict::Quarantine);
                 let mut effects = self.acceptance(&proven, sighting, FirstOutcome::Quarantined(id));
                 effects.extend(risk);
-                effects.push(Effect::Audit(self.note(AuditKind::Quarantined, &proven.message)));
-                let held = Held { entry, message: proven.message };
+                let message = proven.message.into_verified();
+                effects.push(Effect::Audit(self.note(AuditKind::Quarantined, &message)));
+                let held = Held { entry, message };
                 Decision { outcome: Outcome::Quarantine(Box::new(held)), effects, live }
             }
             _ => {
-                let mut effects = self.acceptance(&proven, sighting, FirstOutcome::Delivered);
+                let delivered = match proven.message {
+                    Letter::Plain(_) | Letter::Opened(_) => FirstOutcome::Delivered,
+                    Letter::Unopened(..) => FirstOutcome::DeliveredUnopened,
+                };
+                let mut effects = self.acceptance(&proven, sighting, delivered);
                 effects.extend(risk);
                 let received = self.received(proven, report);
                 Decision { outcome: Outcome::Deliver(Box::new(received)), effects, live }
@@ -295,15 +307,24 @@ impl<'a> Case<'a> {
         QuarantineEntry::new(id.clone(), reason, severity, self.now, message).with_rules(report.rules())
     }
 
-    /// What an accepted message changes: its sender's pin, and that it was seen.
-    fn acceptance(&self, proven: &Proven, sighting: &Sighting, outcome: FirstOutcome) -> Vec<Effect> {
-        let used = self.first_use(proven).filter(|_| outcome == FirstOutcome::Delivered);
-        proven.pin.iter().cloned().chain(used).chain([self.seen(sighting, outcome)]).collect()
+    /// What an accepted message changes: its sender's pin, that it was sealed, and that it was seen.
+    fn acceptance(&self, proven: &Proven<Letter>, sighting: &Sighting, outcome: FirstOutcome) -> Vec<Effect> {
+        let used = self.first_use(proven).filter(|_| outcome.is_delivered());
+        let sealed = self.first_sealed_from(&proven.message);
+        let pin = proven.pin.iter().cloned();
+        pin.chain(used).chain(sealed).chain([self.seen(sighting, outcome)]).collect()
+    }
+
+    /// That the sender sealed a message, when that was not known.
+    fn first_sealed_from(&self, letter: &Letter) -> Option<Effect> {
+        let is_first = matches!(letter, Letter::Opened(_)) && !self.has_sealed_before();
+        let (address, at) = (self.from.clone(), self.context.now());
+        is_first.then_some(Effect::Sealed { address, direction: Direction::From, at })
     }
 
     /// That the sender's key was used, when that was not known.
-    pub(super) fn first_use(&self, proven: &Proven) -> Option<Effect> {
-        let (keys, key) = (&self.receiver.memory.keys, proven.message.key());
+    pub(super) fn first_use(&self, proven: &Proven<Letter>) -> Option<Effect> {
+        let (keys, key) = (&self.receiver.memory.keys, proven.message.verified().key());
         let is_first = !keys.has_used(&self.from, key);
         is_first.then(|| Effect::KeyUsed { address: self.from.clone(), key: key.clone() })
     }
@@ -312,7 +333,7 @@ impl<'a> Case<'a> {
         Effect::Seen(self.receiver.memory.replay.seen(sighting, outcome, self.context.now()))
     }
 
-    pub(super) fn received(&self, proven: Proven, scan: ScanReport) -> Received {
+    pub(super) fn received(&self, proven: Proven<Letter>, scan: ScanReport) -> Received {
         let Proven { message, facts, attestation, mut flags, .. } = proven;
         if flags.contains(&Flag::FirstContact) || facts == facts.pin(PinState::FirstSeen) {
             flags.extend(self.lookalike().map(Flag::LookalikeOf));
@@ -321,7 +342,7 @@ impl<'a> Case<'a> {
             flags.push(Flag::PublicSuffix);
         }
         Received {
-            message,
+            letter: message,
             from: self.from.clone(),
             facts,
             attestation,
@@ -354,6 +375,11 @@ fn last_labels(domain: &str, count: usize) -> &str {
     domain.get(dot.map_or(0, |(at, _)| at.saturating_add(1))..).unwrap_or(domain)
 }
 
+pub(super) const NOT_GRANTED: Refusal = Refusal::new(
+    RefusalReason::NotGranted,
+    "envelope.from",
+    "the recipient's owner has allowed what the message needs",
+);
 pub(super) const CONTENT_BLOCKED: Refusal = Refusal::new(
     RefusalReason::ContentBlocked,
     "payload",

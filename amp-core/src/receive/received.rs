@@ -7,11 +7,14 @@ use core::fmt;
 
 use amp_address::Address;
 use amp_envelope::{
-    Answer, Dialect, Draft, Message, SecurityNotes, SignedMessage, StoredMessage, Timestamp, Verified,
+    Answer, Attachment, AttachmentError, Dialect, Draft, Message, Payload, SecurityNotes, SignedMessage,
+    StoredMessage, Timestamp, Verified,
 };
 
 use super::content::{Content, context_lines};
+use super::letter::Letter;
 use crate::scan::{Category, Finding, ScanReport};
+use crate::sealing::Sealing;
 use crate::trust::{
     AttestationClaims, Prompt, PromptOptions, Quoted, TrustFacts, TrustLevel, security_notes,
 };
@@ -42,6 +45,9 @@ pub enum Flag {
     FallbackDialect(Dialect),
     /// The signature holds without the empty list of attachments, which a deployed program adds after signing.
     EmptyAttachments,
+    /// It is plain, and its sender sealed messages before: somebody on the way, or around its sender, may have a use for
+    /// mail that can be read.
+    SealingDropped,
     /// The subject is not in Unicode's normal form C: another one may look the same.
     SubjectNotNormalized,
 }
@@ -86,12 +92,12 @@ pub enum Flag {
 /// ```compile_fail,E0451
 /// # use amp_core::{Message, Verified, receive::Received};
 /// # fn forge(message: Verified<Message>, other: Received) -> Received {
-/// Received { message, ..other }
+/// Received { letter: message, ..other }
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Received {
-    pub(super) message: Verified<Message>,
+    pub(super) letter: Letter,
     pub(super) from: Address,
     pub(super) facts: TrustFacts,
     pub(super) attestation: Option<AttestationClaims>,
@@ -136,9 +142,16 @@ impl Received {
         &self.flags
     }
 
+    /// Whether the message was sealed, and whether it is open.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing {
+        self.letter.sealing()
+    }
+
     /// The text for a model: subject, names of attachments and text, inside a wrapper where the level demands it.
     ///
-    /// Nothing in it comes from the unsigned part of the envelope.
+    /// Nothing in it comes from the unsigned part of the envelope. Of a sealed message it is what was inside; of one that
+    /// could not be opened, the line that its sender put in its place.
     #[must_use]
     pub fn for_prompt(&self) -> String {
         self.for_prompt_with(PromptOptions::new())
@@ -147,22 +160,46 @@ impl Received {
     /// The text for a model, as the host wants it.
     #[must_use]
     pub fn for_prompt_with(&self, options: PromptOptions) -> String {
-        prompt(&self.message, self.trust(), &self.from, &self.scan, options)
+        let mut content = Content::of_letter(&self.letter);
+        // Ciphertexts and what is said about them are nothing to read.
+        if self.letter.is_unopened() {
+            content.attachments.clear();
+        }
+        let context =
+            || if self.letter.is_unopened() { Vec::new() } else { context_lines(&self.letter.payload()) };
+        prompt(content, context, self.trust(), &self.from, &self.scan, options)
     }
 
     /// The text as it was sent, with its level. It has no wrapper: it is not for a model.
     pub fn text(&self) -> RawText {
-        RawText { level: self.trust(), text: self.message.text().into_owned() }
+        RawText { level: self.trust(), text: self.letter.payload().text().into_owned() }
     }
 
     /// The text as a quotation: it keeps its level and its sender wherever it is put.
     pub fn quote(&self) -> Quoted {
-        Quoted::new(self.message.text().into_owned(), self.trust(), &self.from)
+        Quoted::new(self.letter.payload().text().into_owned(), self.trust(), &self.from)
+    }
+
+    /// The payload: of a sealed message the one that was inside, as soon as it is open. Its texts are as they were sent: see
+    /// [`text`](Self::text).
+    #[must_use]
+    pub fn payload(&self) -> Payload<'_> {
+        self.letter.payload()
+    }
+
+    /// The attachments, in order, each with why it cannot be read if it cannot. Sealed files come with their keys, under
+    /// the names and the digests that were inside; a message that could not be opened has none.
+    #[must_use]
+    pub fn attachments(&self) -> Vec<Result<Attachment, AttachmentError>> {
+        self.letter.attachments()
     }
 
     /// Starts an answer: to the sender whose key signed, in the thread, with the digest of what it answers.
+    ///
+    /// The answer to a sealed message is sealed, to the key with which its sender signed; `Draft::seal_to` names another one,
+    /// such as that of [`plan_sealing`](super::Receiver::plan_sealing), and `Draft::unsealed` none.
     pub fn reply(&self, text: &str) -> Draft {
-        self.message.reply(text)
+        self.letter.reply(text)
     }
 
     /// Whether the one to whom the host has sent a message has signed that this answers it.
@@ -170,21 +207,28 @@ impl Received {
     /// The ids of both were assigned on the way, so an id that fits proves nothing: what the sender signed does.
     #[must_use]
     pub fn is_answer_to(&self, sent: &SignedMessage) -> bool {
-        self.from == sent.to() && sent.answered_by(&self.message) == Answer::Yes
+        self.from == sent.to() && sent.answered_by(self.verified()) == Answer::Yes
     }
 
-    /// The verified message, for hosts that need more of it. Its text is as it was sent: see [`text`](Self::text).
+    /// The verified message as it travelled, for hosts that need more of it. Its text is as it was sent: see
+    /// [`text`](Self::text). What was sealed in it is not in here: see [`payload`](Self::payload).
     #[must_use]
     pub const fn verified(&self) -> &Verified<Message> {
-        &self.message
+        self.letter.verified()
     }
 
     /// The message in its stored form, with the receiver's own findings beside it. What came with it as `security` or
     /// `local` is not in it.
+    ///
+    /// A sealed message is stored sealed. Beside an open one stands what opens this one again when the key is gone: the
+    /// stored form is for the host's own disk.
     #[must_use]
     pub fn stored(&self) -> StoredMessage {
-        let mut stored = StoredMessage::new((*self.message).clone(), self.received_at);
+        let mut stored = StoredMessage::new((**self.verified()).clone(), self.received_at);
         stored.set_verified(true);
+        if let Some(secret) = self.letter.secret() {
+            stored.set_sealed_secret(secret);
+        }
         stored.annotate(notes(self.trust(), &self.scan));
         stored
     }
@@ -193,7 +237,8 @@ impl Received {
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received")
-            .field("message", &*self.message)
+            .field("message", &**self.verified())
+            .field("sealing", &self.sealing())
             .field("trust", &self.trust())
             .field("flags", &self.flags)
             .finish_non_exhaustive()
@@ -229,7 +274,8 @@ impl fmt::Debug for RawText {
     }
 }
 
-/// A message that nothing vouches for, for hosts that want to see such messages all the same.
+/// A message that nothing vouches for, for hosts that want to see such messages all the same. It is never opened, if it is
+/// sealed: whose it is, is a part of what opens it.
 ///
 /// There is no more to be had of it than its wrapped text: it has no sender, no text of its own, and no answer.
 ///
@@ -269,7 +315,8 @@ impl UntrustedMessage {
     /// The text for a model, as the host wants it.
     #[must_use]
     pub fn for_prompt_with(&self, options: PromptOptions) -> String {
-        prompt(&self.message, TrustLevel::Untrusted, &self.claimed_from, &self.scan, options)
+        let (content, context) = (Content::of(&self.message), || context_lines(&self.message.payload()));
+        prompt(content, context, TrustLevel::Untrusted, &self.claimed_from, &self.scan, options)
     }
 
     /// The message in its stored form, noted as untrusted.
@@ -289,17 +336,18 @@ impl fmt::Debug for UntrustedMessage {
 }
 
 fn prompt(
-    message: &Message,
+    content: Content<'_>,
+    context: impl FnOnce() -> Vec<String>,
     level: TrustLevel,
     from: &Address,
     scan: &ScanReport,
     options: PromptOptions,
 ) -> String {
-    let Content { subject, text, attachments, .. } = Content::of(message);
+    let Content { subject, text, attachments, .. } = content;
     let mut prompt = Prompt::new(text, level, from).attachments(attachments).options(options);
     // Nothing is collected that is not shown.
     if options == options.with_context() {
-        prompt = prompt.context(context_lines(message));
+        prompt = prompt.context(context());
     }
     // Deployed programs send messages without a subject.
     if !subject.is_empty() {

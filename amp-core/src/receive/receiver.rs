@@ -79,7 +79,12 @@ impl Receiver {
     /// Decides about a message. Nothing changes until the reception is committed.
     ///
     /// In this order: its form and its limits, the recipient, the sender's key, the signature, revocation, conflict,
-    /// replay and times, trust, who may write, the scan, and what follows from it. Whatever fails first decides.
+    /// replay and times, trust, who may write, whether it is sealed and opens, which grant what it says needs, the scan of
+    /// that, and what follows from it. Whatever fails first decides.
+    ///
+    /// A sealed message is opened with the context's [keys](Context::with_opening_keys). Where none of them is the one
+    /// that it names, it is delivered as it is: [`Sealing::Unopened`](crate::sealing::Sealing::Unopened), and can be
+    /// [read again](Self::read_again) when the key is there.
     pub fn receive(&mut self, bytes: &[u8], context: &Context<'_>) -> Reception<'_> {
         let decision = self.decide(bytes, context);
         Reception::new(self, decision)
@@ -88,6 +93,7 @@ impl Receiver {
     /// Decides about a held message that a person has approved. It is handed out once, when the reception is committed.
     ///
     /// Signature, key, trust, its own expiry and who may write are judged anew; it was counted as seen when it was held.
+    /// A sealed one is held sealed and opened anew: keys are kept longer than the 72 hours, also when they are replaced.
     /// It is refused as [`RefusalReason::Decided`] when the entry is not approved, is about another message, or was
     /// released before, and when its 72 hours are over by the clock that counts for expiry.
     pub fn release(&mut self, bytes: &[u8], entry: &QuarantineEntry, context: &Context<'_>) -> Reception<'_> {
@@ -101,6 +107,10 @@ impl Receiver {
     /// Key, signature, revocation, trust and scan are judged by what is known now; notes beside the message are not
     /// believed. Its times, its way and who may write were judged when it came, so the context's way does not matter.
     /// Nothing changes, and no pin is written.
+    ///
+    /// A sealed one is opened with the secret that stands beside it in its stored form, else with the context's keys. What
+    /// could not be opened when it came, and can be now, is judged as if it came now: by the grant that it needs, and by
+    /// the scan.
     ///
     /// One that was signed with a former key of its sender is read too, unless that key is revoked, and is at most
     /// [`External`](crate::trust::TrustLevel::External): whoever found the key can still sign with it.

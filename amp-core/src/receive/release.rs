@@ -13,7 +13,7 @@ use super::pipeline::Case;
 use super::quarantine::{QuarantineEntry, QuarantineStatus};
 use super::receiver::Receiver;
 use super::refusal::{Refusal, RefusalReason};
-use super::seen::Released;
+use super::seen::{Handover, Released};
 use super::sighting::Sighting;
 
 impl Receiver {
@@ -47,6 +47,8 @@ impl Case<'_> {
         }
         sighting.check_expiry(self.now)?;
         self.check_sender()?;
+        // What was sealed is held sealed, so it is opened again.
+        let proven = self.open(proven, None)?;
         if let Some(refused) = self.judge_grant(&proven.message) {
             return Ok(refused);
         }
@@ -54,8 +56,9 @@ impl Case<'_> {
             quarantine_id: entry.id().clone(),
             message: sighting.place(),
             at: self.context.now(),
+            handover: if proven.message.is_unopened() { Handover::Unopened } else { Handover::Open },
         });
-        let audit = Effect::Audit(self.note(AuditKind::Released, &proven.message));
+        let audit = Effect::Audit(self.note(AuditKind::Released, proven.message.verified()));
         let used = self.first_use(&proven);
         let effects = proven.pin.iter().cloned().chain(used).chain([released, audit]).collect();
         let looked = self.look(&proven.message);

@@ -22,10 +22,20 @@ pub(super) const MOST_EQUAL: usize = 4;
 pub enum FirstOutcome {
     /// It was delivered.
     Delivered,
+    /// It was delivered sealed, since nothing was there that opens it: what it says was not judged yet.
+    DeliveredUnopened,
     /// It was held, under this id, and is not released.
     Quarantined(QuarantineId),
     /// It was refused for what it says.
     Refused,
+}
+
+impl FirstOutcome {
+    /// Whether it was handed out, open or not.
+    #[must_use]
+    pub const fn is_delivered(&self) -> bool {
+        matches!(self, Self::Delivered | Self::DeliveredUnopened)
+    }
 }
 
 /// A message whose sender was verified, as it is remembered.
@@ -80,6 +90,24 @@ pub struct Released {
     pub(super) quarantine_id: QuarantineId,
     pub(super) message: Place,
     pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Handover::is_open")]
+    pub(super) handover: Handover,
+}
+
+/// Whether a held message was open when it was handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Handover {
+    #[default]
+    Open,
+    Unopened,
+}
+
+impl Handover {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Open)
+    }
 }
 
 impl Released {
@@ -220,11 +248,14 @@ impl SenderMemory {
     }
 
     /// A held message counts as delivered from now on.
-    pub(super) fn release(&mut self, Released { quarantine_id, message, .. }: &Released) {
+    pub(super) fn release(&mut self, Released { quarantine_id, message, handover, .. }: &Released) {
         if let Some(entry) = self.entries.get_mut(&(message.id.clone(), message.digest))
             && entry.outcome == FirstOutcome::Quarantined(quarantine_id.clone())
         {
-            entry.outcome = FirstOutcome::Delivered;
+            entry.outcome = match handover {
+                Handover::Open => FirstOutcome::Delivered,
+                Handover::Unopened => FirstOutcome::DeliveredUnopened,
+            };
         }
     }
 

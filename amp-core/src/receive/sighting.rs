@@ -91,6 +91,11 @@ impl Sighting {
         &self.digest
     }
 
+    /// When the sender says, under its signature, that it wrote the message.
+    pub(super) const fn signed_at(&self) -> Option<Timestamp> {
+        self.sent_at
+    }
+
     /// Eight bytes that no other message shares but by chance: two of equal content have different ids.
     pub(super) fn short_name(&self) -> [u8; 8] {
         let digest = Sha256::new().chain_update(self.sender).chain_update(self.digest);

@@ -62,6 +62,12 @@ impl SealingPolicy {
         self
     }
 
+    /// The stance where no rule matches.
+    #[must_use]
+    pub const fn otherwise(&self) -> Stance {
+        self.otherwise
+    }
+
     /// The stance toward a peer.
     #[must_use]
     pub fn stance(&self, peer: &Address) -> Stance {
