@@ -280,6 +280,7 @@ fn keys_are_found_by_their_id_and_former_ones_stop_at_their_time() {
     assert_eq!(error_of(message.clone()), OpeningError::KeyNotHeld(id));
 
     let keys = bobs_keys().with_former(former, until);
+    assert!(keys.holds(&id, now()) && !keys.holds(&id, until) && !bobs_keys().holds(&id, now()));
     let last = "2026-02-28T23:59:59.999Z".parse().unwrap();
     for at in [now(), last] {
         assert_eq!(message.clone().open(&keys, at).unwrap().text(), TEXT);

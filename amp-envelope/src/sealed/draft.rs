@@ -231,6 +231,9 @@ impl Draft {
 
     /// Checks that the recipient can join what is inside with what is outside.
     fn check_attachments(&self, payload: &Payload<'_>) -> Result<(), MessageError> {
+        if self.attachments.is_empty() {
+            return Ok(());
+        }
         let written = self.outer(None)?;
         let outer = JsonValue::new(&written.canonical);
         inner::attachments(payload, &Payload::new(outer)).map(drop)

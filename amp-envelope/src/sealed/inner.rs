@@ -44,9 +44,9 @@ pub(super) fn attachments(inner: &Payload<'_>, outer: &Payload<'_>) -> Result<Ve
     let mut outside = Vec::new();
     for object in outer.attachments_json() {
         match Attachment::read(object)? {
-            Attachment::Provider(object) if object.id().is_some() => outside.push(Some(object)),
+            Attachment::Provider(object) => outside.push(Some(object)),
             _ => {
-                let rule = "outside a sealed payload stand sealed attachments, each with its id";
+                let rule = "outside a sealed payload stand sealed attachments alone";
                 return Err(MessageError::invalid(ATTACHMENTS, rule));
             }
         }

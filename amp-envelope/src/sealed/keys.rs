@@ -78,6 +78,12 @@ impl OpeningKeys {
         self.keys.is_empty()
     }
 
+    /// Whether the key with this id is held, and valid at `now`: whether a message with it would be tried.
+    #[must_use]
+    pub fn holds(&self, id: &Fingerprint, now: Timestamp) -> bool {
+        self.find(id, now).is_some()
+    }
+
     /// The key with this id, if it is held and valid at `now`.
     pub(super) fn find(&self, id: &Fingerprint, now: Timestamp) -> Option<&DecryptionKey> {
         self.keys
