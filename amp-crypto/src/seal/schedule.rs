@@ -107,6 +107,15 @@ mod tests {
     use super::super::conformance::rfc9180;
     use super::*;
 
+    // rule: SEAL-4
+    #[test]
+    fn an_exchange_that_gives_zeros_is_refused_by_itself() {
+        let point = [0; 32];
+        let own = EncryptionKey::of_base(primitive::x25519_base(&[0x55; 32]));
+        assert!(decap(&point, &[0x55; 32], &own).is_none());
+        assert!(encap(&Zeroizing::new([0x55; 32]), &EncryptionKey::of_base(point)).is_none());
+    }
+
     #[test]
     fn the_context_and_secret_of_rfc_9180_come_out() {
         let suite_id = Suite::ChaCha20Poly1305.hpke_id();
