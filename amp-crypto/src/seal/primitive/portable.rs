@@ -1,6 +1,4 @@
-//! The curve and the ciphers, and nothing else: what another backend would have to give.
-//!
-//! Nonces are the caller's, who never uses one twice under a key. A buffer that does not open holds no plaintext.
+//! X25519 of dalek and the ciphers of RustCrypto: Rust alone, on every target.
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use chacha20poly1305::{
@@ -8,39 +6,27 @@ use chacha20poly1305::{
     aead::{Nonce, inout::InOutBuf},
 };
 use x25519_dalek::{PublicKey, StaticSecret};
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
-pub(super) const TAG: usize = 16;
+use super::{Aead, TAG};
 
 /// X25519 (RFC 7748). The scalar is clamped here. The caller refuses a result of zeros.
-pub(super) fn x25519(scalar: &[u8; 32], point: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+pub(in crate::seal) fn x25519(scalar: &[u8; 32], point: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     let shared = StaticSecret::from(*scalar).diffie_hellman(&PublicKey::from(*point));
     Zeroizing::new(shared.to_bytes())
 }
 
 /// X25519 with the base point.
-pub(super) fn x25519_base(scalar: &[u8; 32]) -> [u8; 32] {
+pub(in crate::seal) fn x25519_base(scalar: &[u8; 32]) -> [u8; 32] {
     PublicKey::from(&StaticSecret::from(*scalar)).to_bytes()
 }
 
 /// Both with one scalar: the base point's multiple, then the other's. The caller refuses a second of zeros.
-pub(super) fn x25519_base_and(scalar: &[u8; 32], point: &[u8; 32]) -> ([u8; 32], Zeroizing<[u8; 32]>) {
+pub(in crate::seal) fn x25519_base_and(
+    scalar: &[u8; 32],
+    point: &[u8; 32],
+) -> ([u8; 32], Zeroizing<[u8; 32]>) {
     (x25519_base(scalar), x25519(scalar, point))
-}
-
-/// A cipher with its key, which is wiped when it is dropped.
-pub(super) trait Aead: ZeroizeOnDrop {
-    /// A nonce of the cipher's own length.
-    type Nonce;
-
-    fn with_key(key: &[u8; 32]) -> Self;
-
-    /// Encrypts in place and gives the tag; nothing when the buffer is longer than the cipher takes.
-    fn seal_in_place(&self, nonce: &Self::Nonce, aad: &[u8], buffer: &mut [u8]) -> Option<[u8; TAG]>;
-
-    /// Decrypts in place if the tag is right, and says so.
-    #[must_use]
-    fn open_in_place(&self, nonce: &Self::Nonce, aad: &[u8], buffer: &mut [u8], tag: &[u8; TAG]) -> bool;
 }
 
 macro_rules! aead {
@@ -72,9 +58,9 @@ macro_rules! aead {
 }
 
 /// ChaCha20-Poly1305 (RFC 8439).
-pub(super) type ChaCha = ChaCha20Poly1305;
+pub(in crate::seal) type ChaCha = ChaCha20Poly1305;
 /// XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha).
-pub(super) type XChaCha = XChaCha20Poly1305;
+pub(in crate::seal) type XChaCha = XChaCha20Poly1305;
 
 aead!(ChaCha, 12);
 aead!(XChaCha, 24);
