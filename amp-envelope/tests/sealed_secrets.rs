@@ -120,6 +120,7 @@ fn a_secret_that_somebody_else_noted_opens_nothing() {
         assert!(read.sealed_secret().is_none());
         assert_eq!(read.local().get("sealed_secret").unwrap().raw(), note.to_string());
         read.set_sealed_secret(&other);
+        assert!(read.local().get("sealed_secret").is_none());
         let written: Value = serde_json::from_str(&read.to_json(SecurityPlacement::TopLevel)).unwrap();
         assert_eq!(written["local"]["sealed_secret"], json!(base64url(&[3; 32])));
     }

@@ -112,8 +112,7 @@ fn the_described_example_is_what_is_written() {
         hex(&info()),
     );
     let suites = [(Suite::ChaCha20Poly1305, [0x00, 0x03], 12), (Suite::XChaCha20Poly1305, [0x58, 0x43], 24)];
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/protocol/sealed.md"))
-        .unwrap_or_default();
+    let page = include_str!("../../docs/protocol/sealed.md");
     for block in suites.map(|(suite, aead_id, nonce)| described(suite, aead_id, nonce)).iter().chain([&text])
     {
         assert!(page.contains(block.as_str()), "the page does not say:\n{block}");

@@ -101,7 +101,7 @@ impl SealedFile {
         let (digest, size) = (self.digest.to_string(), self.size.to_string());
         let parts = [r#"{"content_type":"#, r#","digest":""#, r#"","filename":"#, r#","id":""#];
         // Room for all of it: what grows leaves copies behind.
-        let room = 256_usize
+        let room = 512_usize
             .saturating_add(json::quoted_len_max(&self.filename))
             .saturating_add(json::quoted_len_max(&self.content_type));
         let mut json = Zeroizing::new(String::with_capacity(room));

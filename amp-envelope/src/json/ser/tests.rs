@@ -228,3 +228,13 @@ fn on_an_error_the_output_is_left_as_it_was() {
     assert!(write_json(&vec![0.5, f64::NAN], &mut out).is_err());
     assert_eq!(out, b"x");
 }
+
+proptest! {
+    #[test]
+    fn the_room_for_a_quoted_text_is_never_outgrown(text in r#"([\x00-\x1f"\\]|.){0,80}"#) {
+        let room = crate::json::quoted_len_max(&text);
+        let quoted = crate::json::quoted(&text);
+        // What outgrows its room is copied, and the first copy of a secret stays behind.
+        prop_assert!(quoted.len() <= room && quoted.capacity() >= room, "{} of {room}", quoted.len());
+    }
+}
