@@ -110,3 +110,21 @@ fn a_private_key_is_derived_as_another_hpke_derives_it() {
         public.to_bytes().as_slice()
     );
 }
+
+/// Made once with pyhpke 0.6.5 over OpenSSL, toward the key of the Ed25519 seed of 32 bytes 08.
+// rule: SEAL-10
+#[test]
+fn what_a_python_hpke_sealed_is_opened() {
+    let unhex = |text: &str| -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    };
+    let key = DecryptionKey::of(&Identity::from_seed(&[8; 32]));
+    let binding =
+        Binding::new("alice@acme.crabmail.ai", "bob@acme.crabmail.ai", alice().verifying_key()).unwrap();
+    let epk = unhex("79376296ae3a760976d145c3b22a6c63c278efe7a33998c3b81b3a34aa9d6d60");
+    let ct = unhex("c9472a40d6e3d8664bf4be31169c1714340a1058bf988b194e5eec");
+    let kid = key.encryption_key().id();
+    let sealed =
+        Ciphertext::new(Suite::ChaCha20Poly1305, kid, epk.as_slice().try_into().unwrap(), &ct).unwrap();
+    assert_eq!(seal::open(&sealed, &key, &binding).unwrap().plaintext(), b"from pyhpke");
+}

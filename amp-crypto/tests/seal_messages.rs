@@ -206,6 +206,28 @@ fn the_secret_of_one_message_opens_no_other() {
     assert_eq!(error, SealError::NotOpened);
 }
 
+#[test]
+fn sealing_and_opening_hold_the_plaintext_once_and_little_else() {
+    let (key, binding) = (bob(), binding());
+    let to = key.encryption_key();
+    let measure = |length: usize| {
+        let plaintext = vec![b'x'; length];
+        let mut sealed = None;
+        let sealing = allocation_counter::measure(|| {
+            sealed = seal(Suite::default(), &to, &binding, &plaintext, &[9; 32]).ok();
+        });
+        let sealed = sealed.unwrap();
+        let opening =
+            allocation_counter::measure(|| drop(open(&sealed.ciphertext(), &key, &binding).unwrap()));
+        [sealing, opening].map(|measured| (measured.count_total, measured.bytes_max))
+    };
+    let (small, large) = (measure(0), measure(163_840));
+    for ((few, bytes), (many, more)) in small.into_iter().zip(large) {
+        assert!(many <= few + 1 && few <= 8, "{few} {many}");
+        assert!(more <= bytes + 163_840 && bytes < 1024, "{bytes} {more}");
+    }
+}
+
 /// One error and one text, whatever it was.
 // rule: SEAL-11
 #[test]
