@@ -10,17 +10,21 @@
 )]
 
 mod receive_support;
+mod sealing_support;
 
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use amp_core::Address;
 use amp_core::crypto::seal::DecryptionKey;
 use amp_core::identity::{Capability, CardBuilder, EncryptionKey, RotationRequest};
-use amp_core::receive::{Effect, Memory, Receiver, Revocation, RevocationReason, SenderKey};
+use amp_core::receive::{
+    Context, Disposition, Effect, Memory, Receiver, Revocation, RevocationReason, SenderKey,
+};
 use amp_core::sealing::{Direction, SealingPlan, SealingPolicy, SealingWish, Stance};
+use amp_core::{Address, OpeningKeys};
 use proptest::prelude::*;
 use receive_support::*;
+use sealing_support::{bobs_keys, sealed};
 use serde_json::Value;
 
 const PEERS: [&str; 3] = [ALICE, "carol@team.acme.crabmail.ai", "dave@far.example.org"];
@@ -60,6 +64,13 @@ enum Step {
         key: u8,
         n: u8,
     },
+    /// A sealed message, for which the key is at hand or not.
+    Sealed {
+        peer: usize,
+        key: u8,
+        n: u8,
+        is_open: bool,
+    },
     SetClock,
     /// The process ends, and another one begins with what was stored.
     Restart,
@@ -81,7 +92,9 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (peer.clone(), key.clone(), 0_i64..40, 1_u64..60, prop::option::of(1_u8..4)).prop_map(
             |(peer, key, age, life, encryption_key)| Step::Card { peer, key, age, life, encryption_key },
         ),
-        3 => (peer.clone(), key, any::<u8>()).prop_map(|(peer, key, n)| Step::Message { peer, key, n }),
+        3 => (peer.clone(), key.clone(), any::<u8>()).prop_map(|(peer, key, n)| Step::Message { peer, key, n }),
+        4 => (peer.clone(), key, any::<u8>(), any::<bool>())
+            .prop_map(|(peer, key, n, is_open)| Step::Sealed { peer, key, n, is_open }),
         1 => Just(Step::SetClock),
         2 => Just(Step::Restart),
         1 => Just(Step::Compact),
@@ -160,9 +173,18 @@ impl World {
             Step::Message { peer, key, n } => {
                 let signed =
                     draft(PEERS[*peer], "Hello").sign_with_nonce(&agent(*key), now, nonce(*n)).unwrap();
-                let reception = self.bob.receive(signed.to_json().as_bytes(), &direct_at(now));
-                let effects = reception.effects().to_vec();
-                drop(reception.commit());
+                self.deliver(&signed.to_json(), &direct_at(now)).0
+            }
+            Step::Sealed { peer, key, n, is_open } => {
+                let draft = sealed(draft(PEERS[*peer], "Hello"));
+                let signed = draft.sign_with_nonce(&agent(*key), now, nonce(*n)).unwrap();
+                let named = direct_at(now).with_key(SenderKey::resolved(agent(*key).verifying_key().clone()));
+                let keys = if *is_open { bobs_keys() } else { OpeningKeys::new() };
+                let (effects, is_delivered) =
+                    self.deliver(&signed.to_json(), &named.with_opening_keys(&keys));
+                if is_delivered && *is_open {
+                    self.sealed.insert(*peer);
+                }
                 effects
             }
             Step::SetClock => commit(Some(self.bob.set_clock(now))),
@@ -180,6 +202,12 @@ impl World {
             }
         };
         self.log.extend(effects);
+    }
+
+    fn deliver(&mut self, message: &str, context: &Context<'_>) -> (Vec<Effect>, bool) {
+        let reception = self.bob.receive(message.as_bytes(), context);
+        let effects = reception.effects().to_vec();
+        (effects, matches!(reception.commit(), Disposition::Deliver(_)))
     }
 }
 

@@ -265,8 +265,10 @@ fn a31_what_else_the_sender_writes_outside_is_scanned_too() {
     payload["message"] = json!("a purple elephant");
     let mut beside = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);
     beside["context"]["note"] = json!("a purple elephant");
+    let mut within = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);
+    within["context"]["sealed"]["note"] = json!("a purple elephant");
     for keys in [bobs_keys(), OpeningKeys::new()] {
-        for payload in [&payload, &beside] {
+        for payload in [&payload, &beside, &within] {
             let disposition = receive(&mut acquainted(), &by_alice(payload), &with_keys(&keys));
             assert_eq!(word(&disposition), "quarantine");
         }

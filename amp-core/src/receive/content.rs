@@ -28,7 +28,7 @@ impl<'a> Content<'a> {
 
     /// The texts of a payload and the subject above it.
     pub(crate) fn of_payload(subject: Cow<'a, str>, payload: &Payload<'a>) -> Self {
-        let (attachments, others) = parts_of(payload, Nothing::of(payload));
+        let (attachments, others) = parts_of(payload, Wordless::of(payload));
         Self { subject, text: payload.text(), attachments, others }
     }
 
@@ -43,8 +43,8 @@ impl<'a> Content<'a> {
 
     fn of_opened(opened: &'a OpenedMessage) -> Self {
         let (inner, outer) = (opened.payload(), opened.verified().payload());
-        let (attachments, mut others) = parts_of(&inner, Nothing::InSealedFiles);
-        let (names, outside) = parts_of(&outer, Nothing::InSealedContext);
+        let (attachments, mut others) = parts_of(&inner, Wordless::InSealedFiles);
+        let (names, outside) = parts_of(&outer, Wordless::InSealedContext);
         let names = names.into_iter().filter(|name| name != SealedFile::NEUTRAL_NAME);
         others.extend(names.chain(outside));
         others.extend(Some(outer.text()).filter(|text| text != PLACEHOLDER));
@@ -77,35 +77,33 @@ impl<'a> Content<'a> {
 /// What stands in the text of a sealed payload for whoever cannot open it.
 const PLACEHOLDER: &str = "This message is sealed end to end.";
 
-/// The members that hold nothing to read, beside the freshness block.
+/// Where members stand that were read and hold no words, beside the freshness block.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Nothing {
-    Else,
-    /// `sealed` in the context, whose members were read: a name of a suite, a key's id and random bytes.
+enum Wordless {
+    Nowhere,
+    /// In the context: the name of a suite, the id of a key and random bytes.
     InSealedContext,
-    /// `sealed` in attachments, whose members were read: keys of files.
+    /// In attachments: the keys of files.
     InSealedFiles,
 }
 
-impl Nothing {
+impl Wordless {
     fn of(payload: &Payload<'_>) -> Self {
         let is_read = is_sealed(payload) && payload.sealed().is_ok();
-        if is_read { Self::InSealedContext } else { Self::Else }
-    }
-
-    fn is_in_context(self, name: &str) -> bool {
-        name == "amp" || (self == Self::InSealedContext && name == "sealed")
+        if is_read { Self::InSealedContext } else { Self::Nowhere }
     }
 }
 
 /// The names of attachments, and every other text but that of the payload itself.
-fn parts_of<'a>(payload: &Payload<'a>, nothing: Nothing) -> (Vec<Cow<'a, str>>, Vec<Cow<'a, str>>) {
+fn parts_of<'a>(payload: &Payload<'a>, wordless: Wordless) -> (Vec<Cow<'a, str>>, Vec<Cow<'a, str>>) {
     let mut attachments = Vec::new();
     let mut others = Vec::new();
     for (name, value) in payload.attachments_json().flat_map(|attachment| attachment.members()) {
         match (&*name, value.as_str()) {
             ("filename" | "name", Some(text)) => attachments.push(text),
-            ("sealed", _) if nothing == Nothing::InSealedFiles => {}
+            ("sealed", _) if wordless == Wordless::InSealedFiles => {
+                others_than(value, &["key", "nonce"]).for_each(|member| member_texts(member, &mut others));
+            }
             _ => texts(value, &mut others),
         }
     }
@@ -113,7 +111,7 @@ fn parts_of<'a>(payload: &Payload<'a>, nothing: Nothing) -> (Vec<Cow<'a, str>>, 
         match &*name {
             "type" | "message" | "attachments" => {}
             "context" => {
-                context_members(value, nothing).for_each(|member| member_texts(member, &mut others));
+                context_members(value, wordless).for_each(|member| member_texts(member, &mut others));
             }
             _ => member_texts((name, value), &mut others),
         }
@@ -154,7 +152,7 @@ fn end_of(text: &str, room: usize) -> &str {
 pub(super) fn context_lines(payload: &Payload<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(context) = payload.context_json() {
-        context_members(context, Nothing::of(payload)).for_each(|member| member_lines(member, &mut lines));
+        context_members(context, Wordless::of(payload)).for_each(|member| member_lines(member, &mut lines));
     }
     lines
 }
@@ -162,11 +160,22 @@ pub(super) fn context_lines(payload: &Payload<'_>) -> Vec<String> {
 /// The members of the context but those that hold nothing to read.
 fn context_members<'a>(
     context: JsonValue<'a>,
-    nothing: Nothing,
+    wordless: Wordless,
 ) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
     // Deployed programs send contexts that are no objects: those have a value and no name.
     let bare = (context.kind() != JsonKind::Object).then_some((Cow::Borrowed(""), context));
-    bare.into_iter().chain(context.members().filter(move |(name, _)| !nothing.is_in_context(name)))
+    let sealed = if wordless == Wordless::InSealedContext { context.get("sealed") } else { None };
+    let is_shown = move |name: &str| name != "amp" && (name != "sealed" || sealed.is_none());
+    let beside = sealed.into_iter().flat_map(|sealed| others_than(sealed, &["ct", "epk", "kid", "suite"]));
+    bare.into_iter().chain(context.members().filter(move |(name, _)| is_shown(name))).chain(beside)
+}
+
+/// The members of an object but for some.
+fn others_than<'a>(
+    object: JsonValue<'a>,
+    names: &'static [&'static str],
+) -> impl Iterator<Item = (Cow<'a, str>, JsonValue<'a>)> + use<'a> {
+    object.members().filter(move |(name, _)| !names.contains(&&**name))
 }
 
 fn member_texts<'a>((name, value): (Cow<'a, str>, JsonValue<'a>), into: &mut Vec<Cow<'a, str>>) {

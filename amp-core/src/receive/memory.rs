@@ -147,3 +147,57 @@ impl Memory {
         clock.into_iter().chain(pairs).chain(keys).chain(revoked).chain(seen).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::format;
+    use core::time::Duration;
+
+    use amp_crypto::Identity;
+
+    use super::super::context::KeySource;
+    use super::super::receiver::pinned;
+    use super::*;
+    use crate::identity::{Capability, CardBuilder};
+    use crate::sealing::{AcceptedCard, Direction};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn named(n: usize) -> Address {
+        Address::parse(&format!("a{n:05}@acme.evil.example")).unwrap()
+    }
+
+    fn after_days(days: u64) -> Timestamp {
+        NOW.saturating_add(Duration::from_secs(days.saturating_mul(86_400)))
+    }
+
+    // rule: SEAL-36
+    #[test]
+    fn a31_a_peer_to_which_mail_was_sealed_is_not_forgotten_to_make_room() {
+        let alice = Identity::from_seed(&[1; 32]);
+        let mut memory = Memory::default();
+        // As many as one domain may have, so that each further one needs room.
+        for n in 0..16_384 {
+            let key = alice.verifying_key();
+            memory.apply(&pinned(&named(n), key, PinState::FirstSeen, KeySource::Resolved, NOW));
+        }
+        let next = named(16_384);
+        let makes_room = |memory: &Memory, days: u64| {
+            let forgotten = memory.make_room((&next, Newcomer::Stranger), after_days(days)).unwrap();
+            let Some(Effect::AddressForgotten { address }) = forgotten else { panic!("room was needed") };
+            address
+        };
+        assert_eq!(makes_room(&memory, 91), named(0));
+        memory.apply(&Effect::Sealed { address: named(0), direction: Direction::To, at: NOW });
+        assert_eq!(makes_room(&memory, 91), named(1));
+        // Nor is one whose older cards may still be of age; what it sealed itself keeps nobody.
+        let card = CardBuilder::new(named(1)).capability(Capability::Sealed).sign(&alice, NOW).unwrap();
+        let card = Box::new(AcceptedCard::of(&card.verify(NOW).unwrap()));
+        memory.apply(&Effect::CardAccepted { address: named(1), card });
+        memory.apply(&Effect::Sealed { address: named(2), direction: Direction::From, at: NOW });
+        assert_eq!(makes_room(&memory, 91), named(2));
+        assert_eq!(makes_room(&memory, 184), named(1));
+        assert_eq!(makes_room(&memory, 4_000), named(1));
+    }
+}
