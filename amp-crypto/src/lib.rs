@@ -1,4 +1,4 @@
-//! Keys, fingerprints, DIDs, signatures and MACs of the Agent Messaging Protocol.
+//! Keys, fingerprints, DIDs, signatures, MACs and sealing of the Agent Messaging Protocol.
 //!
 //! Proof, and nothing else: no message format, no address type, no clock, no file, no socket. `no_std` with
 //! `alloc`; randomness sits behind the feature `getrandom`.
@@ -13,6 +13,9 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
+//! [`seal`] encrypts messages and files to their recipient's key: HPKE (RFC 9180) and a stream of sealed chunks. What it
+//! hides, and what it does not, its own page says.
+//!
 //! # What is deliberately absent
 //!
 //! * **Raw signing.** The signing string carries no domain separator, so a signer that signs any bytes signs messages.
@@ -26,7 +29,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `getrandom` | yes | `Identity::generate` from the operating system's randomness |
+//! | `getrandom` | yes | `Identity::generate`, and the keys of [`seal`], from the operating system's randomness |
 //! | `p256` | no | verification of ECDSA P-256 with SHA-256 |
 //! | `rsa` | no | verification of RSA PKCS#1 v1.5 with SHA-256, 2048 to 8192 bits |
 //! | `aws-lc` | no | sealing at twice the speed: X25519 and ChaCha20-Poly1305 of AWS-LC, in C and assembly; every byte is the same, std is needed |
