@@ -166,6 +166,7 @@ fn judge(bob: &mut Receiver, bytes: &[u8], context: &Context<'_>) -> Judged {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
+    // rule: SEAL-41
     #[test]
     fn a31_a_payload_is_judged_scanned_and_shown_alike_whether_it_comes_sealed_or_in_plain(
         letters in prop::collection::vec(written(), 1..6),

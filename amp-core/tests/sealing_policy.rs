@@ -61,6 +61,7 @@ fn refused(plan: SealingPlan) -> RefusalReason {
     }
 }
 
+// rule: SEAL-30
 #[test]
 fn the_stance_and_the_wish_decide_for_a_peer_of_whom_nothing_is_known() {
     use SealingWish::{Plain, Policy, Seal};
@@ -75,6 +76,7 @@ fn the_stance_and_the_wish_decide_for_a_peer_of_whom_nothing_is_known() {
     assert_eq!(refused(plan(&refuse, Seal)), RefusalReason::SealingRefused);
 }
 
+// rule: SEAL-30
 #[test]
 fn the_first_rule_of_a_policy_that_matches_the_peer_counts() {
     let policy = SealingPolicy::new(Stance::Refuse)
@@ -85,6 +87,7 @@ fn the_first_rule_of_a_policy_that_matches_the_peer_counts() {
     assert_eq!(bob.plan_sealing(&address(MALLORY), SealingWish::Policy, noon()), SealingPlan::Plain);
 }
 
+// rule: SEAL-31
 #[test]
 fn what_is_to_be_sealed_is_refused_and_never_sent_in_plain_where_no_key_can_be_used() {
     let stances = [(Stance::Require, SealingWish::Policy), (Stance::Prefer, SealingWish::Seal)];
@@ -108,6 +111,7 @@ fn revocation() -> Revocation {
     Revocation::new(alice().fingerprint(), address(ALICE), noon(), reason)
 }
 
+// rule: SEAL-30, SEAL-32
 #[test]
 fn a_card_says_that_its_owner_opens_sealed_mail_and_with_which_key() {
     let mut bob = bob_with(Stance::Prefer);
@@ -133,6 +137,7 @@ fn a_card_that_is_known_changes_nothing() {
     assert_eq!(accept(&mut bob, &card, after(5)).unwrap(), []);
 }
 
+// rule: SEAL-32
 #[test]
 fn a25_an_older_card_does_not_bring_back_an_encryption_key_that_was_given_up() {
     let mut bob = bob_with(Stance::Prefer);
@@ -155,6 +160,7 @@ fn a25_an_older_card_does_not_bring_back_an_encryption_key_that_was_given_up() {
     assert_eq!(memory, *bob.memory());
 }
 
+// rule: SEAL-32
 #[test]
 fn a25_a_card_of_a_key_that_is_not_pinned_offers_no_key_to_seal_to() {
     let forged = card_of(&mallory(), noon(), Some(own(66)));
@@ -170,6 +176,7 @@ fn a25_a_card_of_a_key_that_is_not_pinned_offers_no_key_to_seal_to() {
     assert!(known.contender().is_none() && known.sealing().card().is_none(), "a card raises no conflict");
 }
 
+// rule: SEAL-32
 #[test]
 fn a25_a_card_stops_to_count_when_it_expires_or_its_key_is_not_the_agents_any_more() {
     let with_card = || {
@@ -205,6 +212,7 @@ fn a25_a_card_stops_to_count_when_it_expires_or_its_key_is_not_the_agents_any_mo
     assert_eq!(at(&bob, after(20)), SealingPlan::Seal(mapped(&agent(5))), "a person chose another key");
 }
 
+// rule: SEAL-32
 #[test]
 fn a25_a_clock_that_is_set_back_makes_no_expired_card_count() {
     let mut bob = bob_with(Stance::Prefer);
@@ -215,6 +223,7 @@ fn a25_a_clock_that_is_set_back_makes_no_expired_card_count() {
     assert_eq!(accept(&mut bob, &card, noon()).unwrap_err(), CardError::Expired);
 }
 
+// rule: SEAL-33
 #[test]
 fn a31_a_peer_that_was_written_to_in_sealed_form_is_not_written_to_in_plain_again() {
     let mut bob = bob_with(Stance::Prefer);

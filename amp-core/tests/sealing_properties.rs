@@ -234,6 +234,7 @@ fn own(n: u8) -> EncryptionKey {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
+    // rule: SEAL-33
     #[test]
     fn a31_once_sealed_no_history_but_a_persons_forgetting_leads_back_to_plain_mail(
         steps in prop::collection::vec(step(), 1..60),
@@ -252,6 +253,7 @@ proptest! {
         }
     }
 
+    // rule: SEAL-31, SEAL-32
     #[test]
     fn a25_what_is_sealed_is_sealed_to_the_pinned_key_or_to_that_of_its_newest_current_card(
         steps in prop::collection::vec(step(), 1..60),
@@ -277,6 +279,7 @@ proptest! {
         }
     }
 
+    // rule: SEAL-33, RECV-8
     #[test]
     fn a_memory_of_sealing_is_the_sum_of_its_effects_in_any_form(
         steps in prop::collection::vec(step(), 1..60),

@@ -73,6 +73,7 @@ fn key_not_held() -> Sealing {
     Sealing::Unopened(UnopenedReason::KeyNotHeld(to_bob().id()))
 }
 
+// rule: SEAL-41, SEAL-45
 #[test]
 fn what_was_inside_is_delivered_with_the_proof_of_what_is_outside() {
     let inner = draft(ALICE, SECRET_TEXT).context(&json!({"pier": "the seventh"})).unwrap();
@@ -100,6 +101,7 @@ fn what_was_inside_is_delivered_with_the_proof_of_what_is_outside() {
     assert!(!stored.contains("pier") && stored.contains(secret.expose()));
 }
 
+// rule: SEAL-46
 #[test]
 fn an_answer_to_a_sealed_message_is_sealed_and_answers_it() {
     let question = sealed_from_alice(1, SECRET_TEXT);
@@ -119,6 +121,7 @@ fn an_answer_to_a_sealed_message_is_sealed_and_answers_it() {
     assert!(received.is_answer_to(&question));
 }
 
+// rule: SEAL-40
 #[test]
 fn a_duplicate_is_known_without_being_opened() {
     let message = sealed_from_alice(1, SECRET_TEXT);
@@ -132,6 +135,7 @@ fn a_duplicate_is_known_without_being_opened() {
     assert_eq!(bob.memory(), &before);
 }
 
+// rule: SEAL-42, SEAL-46
 #[test]
 fn what_lacks_a_key_is_delivered_unopened_and_read_when_the_key_is_there() {
     let message = sealed_from_alice(1, SECRET_TEXT);
@@ -154,6 +158,7 @@ fn what_lacks_a_key_is_delivered_unopened_and_read_when_the_key_is_there() {
     assert_eq!(text(&open), SECRET_TEXT);
 }
 
+// rule: SEAL-42
 #[test]
 fn a_newer_version_or_suite_is_delivered_unopened() {
     let whole = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);
@@ -169,6 +174,7 @@ fn a_newer_version_or_suite_is_delivered_unopened() {
     assert_eq!(suite, Sealing::Unopened(UnopenedReason::UnsupportedSuite));
 }
 
+// rule: SEAL-43
 #[test]
 fn what_is_wrong_with_a_sealed_message_refuses_it_for_good_and_changes_nothing() {
     let around = |plaintext: &str| payload_around(&alice(), plaintext);
@@ -195,6 +201,7 @@ fn what_is_wrong_with_a_sealed_message_refuses_it_for_good_and_changes_nothing()
     }
 }
 
+// rule: SEAL-10, SEAL-43
 #[test]
 fn a_sealed_body_that_another_sender_signs_does_not_open() {
     // Mallory signs, under an address and a key of her own, what Alice sealed for Bob.
@@ -206,6 +213,7 @@ fn a_sealed_body_that_another_sender_signs_does_not_open() {
     assert_eq!(word(&receive(&mut bob, &bytes, &context)), "not_opened");
 }
 
+// rule: SEAL-8, SEAL-43
 #[test]
 fn a31_a_sealed_payload_inside_a_sealed_payload_is_refused() {
     let inner = payload_around(&alice(), r#"{"type":"request","message":"a purple volcano"}"#);
@@ -216,6 +224,7 @@ fn a31_a_sealed_payload_inside_a_sealed_payload_is_refused() {
     }
 }
 
+// rule: SEAL-41
 #[test]
 fn a31_what_was_inside_is_scanned_held_and_refused_as_if_it_had_come_in_plain() {
     for (text, expected) in [
@@ -237,6 +246,7 @@ fn a31_what_was_inside_is_scanned_held_and_refused_as_if_it_had_come_in_plain() 
     assert_eq!(word(&open(&mut bob, &hidden)), "quarantine");
 }
 
+// rule: SEAL-42
 #[test]
 fn a31_what_could_not_be_judged_when_it_came_is_judged_when_it_is_opened() {
     let message = sealed_from_alice(1, "a purple elephant");
@@ -259,6 +269,7 @@ fn a31_what_could_not_be_judged_when_it_came_is_judged_when_it_is_opened() {
     assert_eq!(text(&read(&bob, &stored, &in_store(after(60))).unwrap()), "a purple pebble");
 }
 
+// rule: SEAL-41
 #[test]
 fn a31_what_else_the_sender_writes_outside_is_scanned_too() {
     let mut payload = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);
@@ -285,6 +296,7 @@ fn what_every_sealed_message_has_outside_is_nothing_to_scan() {
     assert!(received.scan().findings().is_empty());
 }
 
+// rule: SEAL-44
 #[test]
 fn a_held_message_is_held_sealed_and_opens_when_it_is_released_also_by_a_former_key() {
     let message = sealed_from_alice(1, "a purple elephant");
@@ -304,6 +316,7 @@ fn a_held_message_is_held_sealed_and_opens_when_it_is_released_also_by_a_former_
     assert_eq!(text(&read(&bob, &stored, &in_store(after(3 * DAY))).unwrap()), "a purple elephant");
 }
 
+// rule: SEAL-42, SEAL-44
 #[test]
 fn what_is_released_without_its_key_is_handed_out_unopened_and_judged_later() {
     let message = sealed_from_alice(1, "a purple elephant");
@@ -320,6 +333,7 @@ fn what_is_released_without_its_key_is_handed_out_unopened_and_judged_later() {
     assert_eq!(read(&bob, &stored, &opening).unwrap_err(), RefusalReason::ContentBlocked);
 }
 
+// rule: SEAL-41, SEAL-42
 #[test]
 fn the_grant_that_is_needed_is_that_for_what_was_inside() {
     let scoped = |n: u8| {
@@ -362,6 +376,7 @@ fn the_grant_that_is_needed_is_that_for_what_was_inside() {
     assert!(effects.contains(SECRET_TEXT) && !effects.contains(PLACEHOLDER));
 }
 
+// rule: SEAL-45
 #[test]
 fn a_secret_that_is_stored_beside_a_message_opens_it_when_its_key_is_gone() {
     let mut bob = acquainted();
@@ -376,6 +391,7 @@ fn a_secret_that_is_stored_beside_a_message_opens_it_when_its_key_is_gone() {
     assert!(again.stored().sealed_secret().is_some());
 }
 
+// rule: SEAL-45
 #[test]
 fn a_wrong_secret_beside_a_message_opens_nothing_and_hinders_nothing() {
     let mut bob = acquainted();
@@ -393,6 +409,7 @@ fn a_wrong_secret_beside_a_message_opens_nothing_and_hinders_nothing() {
     }
 }
 
+// rule: SEAL-12
 #[test]
 fn a_former_key_opens_nothing_after_its_time_also_when_the_clock_is_set_back() {
     let former = || OpeningKeys::new().with_former(former_key(), after(DAY));
@@ -410,6 +427,7 @@ fn a_former_key_opens_nothing_after_its_time_also_when_the_clock_is_set_back() {
     assert!(matches!(received.sealing(), Sealing::Unopened(UnopenedReason::KeyNotHeld(_))));
 }
 
+// rule: SEAL-34
 #[test]
 fn what_the_host_requires_of_its_peers_holds_for_what_arrives() {
     let with = |stance| builder().sealing(SealingPolicy::new(stance)).restore(&acquaintance()).build();
@@ -442,6 +460,7 @@ fn what_the_host_requires_of_its_peers_holds_for_what_arrives() {
     assert_eq!(word(&receive(&mut with(Stance::Refuse), &by_alice(&unknown), &direct())), "sealing_refused");
 }
 
+// rule: SEAL-35
 #[test]
 fn a31_a_peer_that_sealed_and_stops_is_reported() {
     let mut bob = acquainted();
@@ -474,6 +493,7 @@ fn a31_a_peer_that_sealed_and_stops_is_reported() {
     assert!(dropped(&read(&bob, &after_it, &in_store(after(DAY))).unwrap()));
 }
 
+// rule: SEAL-33
 #[test]
 fn a_stranger_whose_first_message_is_sealed_is_remembered_to_seal() {
     let mut bob = receiver();
@@ -482,6 +502,7 @@ fn a_stranger_whose_first_message_is_sealed_is_remembered_to_seal() {
     assert_eq!(known.sealing().first(Direction::From), Some(after(5)));
 }
 
+// rule: SEAL-40
 #[test]
 fn what_nothing_vouches_for_is_never_opened() {
     let message = sealed_from_alice(1, SECRET_TEXT);
@@ -512,6 +533,7 @@ fn with_file(draft: Draft, name: &str) -> Draft {
     sealed(draft).sealed_attachment(&object.to_string(), &file).unwrap()
 }
 
+// rule: SEAL-41
 #[test]
 fn the_true_names_of_sealed_files_are_scanned_and_shown_as_content() {
     let message = |n: u8, name: &str, from: &str, signer: &amp_core::Identity| {
