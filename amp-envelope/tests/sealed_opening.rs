@@ -209,23 +209,26 @@ proptest! {
 #[test]
 fn a_draft_that_is_signed_twice_is_sealed_twice() {
     // rule: SEAL-13
-    let draft = draft(TEXT);
-    let epk = |identity: &Identity| {
-        let signed = draft.clone().sign(identity, now()).unwrap();
-        let payload: Value = serde_json::from_str(signed.payload().raw()).unwrap();
-        payload["context"]["sealed"]["epk"].clone()
-    };
-    let new_key = Identity::from_seed(&[3; 32]);
-    assert_ne!(epk(&alice()), epk(&alice()));
-    assert_ne!(epk(&alice()), epk(&new_key));
-    // With randomness of the caller's the same: another sender's key is another message.
-    let draft = draft.sealing_randomness([4; 32]);
-    let epk = |identity: &Identity| {
-        let signed = draft.clone().sign(identity, now()).unwrap();
+    let epk = |draft: &Draft, identity: &Identity| {
+        let signed = draft.clone().sign_with_nonce(identity, now(), [9; 16]).unwrap();
         serde_json::from_str::<Value>(signed.payload().raw()).unwrap()["context"]["sealed"]["epk"].clone()
     };
-    assert_eq!(epk(&alice()), epk(&alice()));
-    assert_ne!(epk(&alice()), epk(&new_key));
+    let new_key = Identity::from_seed(&[3; 32]);
+    #[cfg(feature = "getrandom")]
+    assert_ne!(epk(&draft(TEXT), &alice()), epk(&draft(TEXT), &alice()));
+    // With randomness of the caller's the same, and another sender's key is another message.
+    let draft = draft(TEXT).sealing_randomness([4; 32]);
+    assert_eq!(epk(&draft, &alice()), epk(&draft, &alice()));
+    assert_ne!(epk(&draft, &alice()), epk(&draft, &new_key));
+}
+
+#[cfg(not(feature = "getrandom"))]
+#[test]
+fn without_randomness_nothing_is_sealed() {
+    // rule: SEAL-13
+    let draft = Draft::request(address(BOB), "Harbour", TEXT).from(&address(ALICE)).seal_to(&to_bob());
+    let error = draft.sign_with_nonce(&alice(), now(), [9; 16]).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InternalError);
 }
 
 #[test]
@@ -237,7 +240,8 @@ fn addresses_are_bound_in_their_normal_form_however_they_are_spelled() {
     // And a draft whose addresses came in capitals seals to the same.
     let odd = Draft::request(address("Bob@Acme.CRABMAIL.ai"), "Harbour", TEXT)
         .from(&address("ALICE@acme.crabmail.ai"))
-        .seal_to(&to_bob());
+        .seal_to(&to_bob())
+        .sealing_randomness([4; 32]);
     let signed = sign(odd);
     assert_eq!(open(&signed).text(), TEXT);
     let lower = message_by_hand(ALICE, BOB, &alice(), &serde_json::from_str(signed.payload().raw()).unwrap());
@@ -311,7 +315,7 @@ fn an_answer_to_a_sealed_message_is_sealed_to_the_sender() {
     assert_eq!(*opened.sender_key(), EncryptionKey::of(alice().verifying_key()).unwrap());
     let reply = opened.reply("I shall be there.");
     assert!(reply.is_sealed());
-    let answer = reply.sign(&bob(), now()).unwrap();
+    let answer = reply.sealing_randomness([4; 32]).sign_with_nonce(&bob(), now(), [8; 16]).unwrap();
     assert_eq!((answer.from(), answer.to()), (address(BOB), address(ALICE)));
     let message = verify(&answer.to_json(), bob().verifying_key());
     assert_eq!(message.answers(opened.verified()), Answer::Yes);
