@@ -80,7 +80,9 @@ mod receiving;
 pub mod store;
 
 pub use amp_core::*;
-pub use client::{Admin, Client, ClientBuilder, Outgoing, Peer, Registration, Sent, TraceContext};
+pub use client::{
+    Admin, Client, ClientBuilder, Outgoing, Peer, Registration, Sent, SentMessage, TraceContext,
+};
 pub use error::{Error, ErrorKind};
 #[cfg(unix)]
 pub use home::{AgentHome, FormerKey, Home, KeptRotation, LocalDelivery};

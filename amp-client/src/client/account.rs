@@ -4,22 +4,22 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
 use core::time::Duration;
 use std::sync::{Mutex, PoisonError, RwLock};
 
+use amp_core::crypto::seal::{DecryptionKey, EncryptionKey};
+use amp_core::envelope::OpeningKeys;
 use amp_core::identity::AgentId;
 use amp_core::receive::SenderKey;
 use amp_core::wire::{ApiErrorCode, ApiUrl, Resolve};
 use amp_core::{Address, Identity, KnownProviders};
 
-use super::keeping::Keeping;
+use super::keeping::{Keeping, OpeningIdentity};
 use super::registration::Registration;
 use super::trace::TraceContext;
 use crate::error::{Error, ErrorKind};
 use crate::http::Http;
-use crate::receiving::{LookUp, Receiving};
+use crate::receiving::{LookUp, LookUpFuture, OpeningFuture, Receiving};
 use crate::store::Store;
 
 /// Says which trace what is sent now belongs to.
@@ -40,6 +40,11 @@ pub(super) struct Settings {
     pub(super) allowed_routes: Vec<ApiUrl>,
     /// How long a key opens mail after another one took its place.
     pub(super) former_keys_last: Duration,
+    /// The host's own keys that open mail, and the one that the agent's card names.
+    pub(super) opening_keys: OpeningKeys,
+    pub(super) encryption_key: Option<EncryptionKey>,
+    /// Whether mail is never sealed, unless a rule for a peer says otherwise.
+    pub(super) is_refusing: bool,
     pub(super) trace: Option<TraceSource>,
 }
 
@@ -132,7 +137,7 @@ impl Account {
 
     /// The key that an address has, by an authenticated source: the agent's own provider, or, for an address at this
     /// machine's own provider, the home directory.
-    async fn key_of(&self, address: &Address) -> Result<Option<SenderKey>, Error> {
+    pub(super) async fn key_of(&self, address: &Address) -> Result<Option<SenderKey>, Error> {
         if let Some(registration) = self.registration_of(address) {
             return Ok(Some(SenderKey::resolved(registration.identity().verifying_key().clone())));
         }
@@ -149,6 +154,27 @@ impl Account {
             Err(error) if is_nobody(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Account {
+    /// The agent's signing keys that mail may be sealed to, and until when the former ones open it: as they are kept now.
+    pub(super) async fn opening_identities(&self) -> Result<Vec<OpeningIdentity>, Error> {
+        let mut identities = self.keeping.opening_identities().await?;
+        if !self.keeping.is_shared() {
+            let own = self.registrations().iter().map(Registration::identity).collect::<Vec<_>>();
+            identities.extend(own.into_iter().chain([self.identity()]).map(|key| (key, None)));
+        }
+        Ok(identities)
+    }
+
+    async fn keys_that_open(&self) -> Result<OpeningKeys, Error> {
+        let keys = self.settings.opening_keys.clone();
+        let identities = self.opening_identities().await?;
+        Ok(identities.into_iter().fold(keys, |keys, (identity, until)| match until {
+            Some(until) => keys.with_former(DecryptionKey::of(&identity), until),
+            None => keys.with_identity(&identity),
+        }))
     }
 }
 
@@ -174,11 +200,12 @@ fn is_nobody(error: &Error) -> bool {
 }
 
 impl LookUp for Account {
-    fn look_up<'a>(
-        &'a self,
-        address: &'a Address,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<SenderKey>, Error>> + Send + 'a>> {
+    fn look_up<'a>(&'a self, address: &'a Address) -> LookUpFuture<'a> {
         Box::pin(self.key_of(address))
+    }
+
+    fn opening_keys(&self) -> OpeningFuture<'_> {
+        Box::pin(self.keys_that_open())
     }
 }
 

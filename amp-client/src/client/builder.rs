@@ -6,9 +6,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use amp_core::envelope::Dialect;
+use amp_core::crypto::seal::DecryptionKey;
+use amp_core::envelope::{Dialect, OpeningKeys};
 use amp_core::identity::{ApiKey, RegistrationRecord};
 use amp_core::receive::ReceiverBuilder;
+use amp_core::sealing::{SealingPolicy, Stance};
 use amp_core::wire::{AgentScope, ApiUrl};
 use amp_core::{Identity, SecretText};
 
@@ -80,6 +82,9 @@ pub struct ClientBuilder {
     pub(super) access: Access,
     pub(super) allowed_routes: Vec<ApiUrl>,
     pub(super) former_keys_last: Duration,
+    pub(super) opening_keys: OpeningKeys,
+    pub(super) decryption_key: Option<DecryptionKey>,
+    pub(super) is_refusing: bool,
     pub(super) prepare: Vec<Prepare>,
     pub(super) trace: Option<TraceSource>,
 }
@@ -109,6 +114,9 @@ impl ClientBuilder {
             access: Access::default(),
             allowed_routes: Vec::new(),
             former_keys_last: FORMER_KEY_LASTS,
+            opening_keys: OpeningKeys::new(),
+            decryption_key: None,
+            is_refusing: false,
             prepare: Vec::new(),
             trace: None,
         }
@@ -212,6 +220,27 @@ impl ClientBuilder {
     /// provider names it; without this it is [ignored](crate::Registration::ignored_route_url).
     pub fn allow_route_url(mut self, url: ApiUrl) -> Self {
         self.allowed_routes.push(url);
+        self
+    }
+
+    /// With whom mail is [sealed](amp_core::sealing). Unless set, it is preferred with everybody: mail is sealed to a peer whose
+    /// [card](crate::Client::accept_card) says that it opens such mail, and to one with whom mail was sealed before.
+    pub fn sealing(mut self, policy: SealingPolicy) -> Self {
+        self.is_refusing = policy.otherwise() == Stance::Refuse;
+        self.receiver(move |receiver| receiver.sealing(policy.clone()))
+    }
+
+    /// A key of its own for sealed mail, instead of the signing key that every agent has, which opens as well. The
+    /// [card](crate::Client::agent_card) names it. The program keeps it: it has to be set again the next time.
+    pub fn decryption_key(mut self, key: DecryptionKey) -> Self {
+        self.decryption_key = Some(key);
+        self
+    }
+
+    /// More keys that open sealed mail, for programs that keep their keys themselves: those that the agent had before, each
+    /// with its end.
+    pub fn opening_keys(mut self, keys: OpeningKeys) -> Self {
+        self.opening_keys = keys;
         self
     }
 

@@ -15,7 +15,9 @@ mod registering;
 mod registration;
 mod resolving;
 mod rotating;
+mod sealing;
 mod sending;
+mod sent;
 mod trace;
 
 use alloc::sync::Arc;
@@ -30,6 +32,7 @@ pub use builder::ClientBuilder;
 pub use outgoing::{Outgoing, Sent};
 pub use registration::Registration;
 pub use resolving::Peer;
+pub use sent::SentMessage;
 pub use trace::TraceContext;
 
 pub(crate) use account::Shared;

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use std::sync::{Mutex, RwLock};
 
+use amp_core::crypto::seal::DecryptionKey;
 use amp_core::identity::{AgentId, RegistrationRecord};
 use amp_core::wire::ApiUrl;
 use amp_core::{Address, AgentName, Identity};
@@ -79,10 +80,19 @@ impl ClientBuilder {
     /// What is kept. With a name, an agent that is not there yet is made.
     async fn assemble(mut self, name: Option<String>) -> Result<(Arc<Shared>, Wanted), Error> {
         let wanted = core::mem::take(&mut self.wanted);
+        let encryption_key = self.decryption_key.as_ref().map(DecryptionKey::encryption_key);
+        let opening_keys = core::mem::take(&mut self.opening_keys);
+        let opening_keys = match self.decryption_key.take() {
+            Some(key) => opening_keys.with_key(key),
+            None => opening_keys,
+        };
         let settings = Settings {
             timeout: self.timeout,
             allowed_routes: self.allowed_routes.clone(),
             former_keys_last: self.former_keys_last,
+            encryption_key,
+            opening_keys,
+            is_refusing: self.is_refusing,
             trace: self.trace.clone(),
         };
         let (http, prepare) = (Http::new(self.access.clone()), core::mem::take(&mut self.prepare));

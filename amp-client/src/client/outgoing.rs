@@ -1,12 +1,16 @@
 //! What is sent, and what became of it (delivery).
 
+use alloc::vec::Vec;
 use core::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use amp_core::envelope::MessageId;
+use amp_core::sealing::SealingWish;
 use amp_core::wire::{DeliveryStatus, Routed};
 use amp_core::{Draft, SignedMessage};
 
 use super::trace::TraceContext;
+use crate::attachments::UploadFile;
 use crate::error::Error;
 
 /// What is to be sent: a draft, which the client signs, or a message that is signed already.
@@ -15,13 +19,16 @@ use crate::error::Error;
 /// use amp_client::{Draft, Outgoing};
 ///
 /// let draft = Draft::request("bob@acme.crabmail.ai".parse()?, "Hello", "Are you there?");
-/// let outgoing = Outgoing::from(draft).with_receipt();
+/// let outgoing = Outgoing::from(draft).sealed().with_receipt();
 /// # let _ = outgoing;
 /// # Ok::<(), amp_client::AddressError>(())
 /// ```
 #[must_use = "nothing is sent until the client is told to"]
 pub struct Outgoing {
     pub(super) content: Content,
+    pub(super) wish: SealingWish,
+    /// Behind a lock, which nobody ever waits for: what listens to the progress of an upload is one thread's at a time.
+    files: Mutex<Vec<UploadFile>>,
     pub(super) wants_receipt: bool,
     pub(super) trace: Option<TraceContext>,
 }
@@ -32,6 +39,41 @@ pub(super) enum Content {
 }
 
 impl Outgoing {
+    const fn new(content: Content) -> Self {
+        let files = Mutex::new(Vec::new());
+        Self { content, wish: SealingWish::Policy, files, wants_receipt: false, trace: None }
+    }
+
+    /// Seals the message, also toward a peer of whom it is not known that it opens such mail: it is sealed to the key of the
+    /// peer's card, else to the one that it signs with, and sent to nobody without one. Subject, addresses, priority and
+    /// thread stay visible.
+    ///
+    /// Without this and [`plain`](Self::plain), the [policy](crate::ClientBuilder::sealing) decides; an answer to a sealed
+    /// message is sealed.
+    pub const fn sealed(mut self) -> Self {
+        self.wish = SealingWish::Seal;
+        self
+    }
+
+    /// Sends the message as it is, also toward a peer with whom mail was sealed before: whoever relays it can read it.
+    /// Nothing but this leads from sealed mail back to plain.
+    pub const fn plain(mut self) -> Self {
+        self.wish = SealingWish::Plain;
+        self
+    }
+
+    /// Uploads a file when the message is sent, and attaches it: sealed, under a neutral name, if the message is. Call it once
+    /// for each. A message that is signed already cannot take files on: sending it fails.
+    pub fn attach(mut self, file: UploadFile) -> Self {
+        self.files.get_mut().unwrap_or_else(PoisonError::into_inner).push(file);
+        self
+    }
+
+    /// Takes the files out.
+    pub(super) fn take_files(&mut self) -> Vec<UploadFile> {
+        core::mem::take(self.files.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Asks for word of the delivery. It comes as an event of the inbox.
     pub fn with_receipt(mut self) -> Self {
         self.wants_receipt = true;
@@ -48,13 +90,13 @@ impl Outgoing {
 
 impl From<Draft> for Outgoing {
     fn from(draft: Draft) -> Self {
-        Self { content: Content::Draft(draft), wants_receipt: false, trace: None }
+        Self::new(Content::Draft(draft))
     }
 }
 
 impl From<SignedMessage> for Outgoing {
     fn from(message: SignedMessage) -> Self {
-        Self { content: Content::Signed(message), wants_receipt: false, trace: None }
+        Self::new(Content::Signed(message))
     }
 }
 
@@ -62,7 +104,10 @@ impl From<SignedMessage> for Outgoing {
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_signed = matches!(self.content, Content::Signed(_));
-        f.debug_struct("Outgoing").field("is_signed", &is_signed).finish_non_exhaustive()
+        f.debug_struct("Outgoing")
+            .field("is_signed", &is_signed)
+            .field("wish", &self.wish)
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,9 +145,20 @@ impl Sent {
         &self.message
     }
 
+    /// Whether the message was sealed: whoever relayed it cannot read it.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        is_sealed(&self.message)
+    }
+
     /// Why the message is not in the folder of sent messages, if it is not. It was sent all the same.
     #[must_use]
     pub const fn not_kept(&self) -> Option<&Error> {
         self.not_kept.as_ref()
     }
+}
+
+/// Whether a message is sealed, in whatever version.
+pub(super) fn is_sealed(message: &SignedMessage) -> bool {
+    message.payload().message_type().as_str().starts_with("sealed:")
 }

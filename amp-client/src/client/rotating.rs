@@ -89,6 +89,7 @@ impl Client {
                 let (old, lasts) = (account.identity(), account.settings.former_keys_last);
                 account.keeping.finish_pending(&old, pending.identity.verifying_key(), lasts).await?;
                 account.set_identity(&pending.identity);
+                self.shared.receiving.forget_opening_keys().await;
                 Ok(())
             }
             Some(error) if is_anywhere => Err(error),

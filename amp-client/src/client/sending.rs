@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Client;
 use super::account::{Account, not_registered};
 use super::calling::read;
-use super::outgoing::{Content, Outgoing, Sent};
+use super::outgoing::{Content, Outgoing, Sent, is_sealed};
 use super::registration::Registration;
 use super::trace::TraceContext;
 use crate::clock;
@@ -21,11 +21,18 @@ use crate::error::{Error, ErrorKind};
 /// The recipient's queue is full, as a rule. That does not use the idempotency key up.
 const FAILED: &str = "sending: the provider could neither deliver nor keep the message";
 
+/// A message that is ready to leave.
+struct Prepared {
+    message: SignedMessage,
+    draft: Option<Draft>,
+}
+
 impl Client {
-    /// Signs a draft: from the address that it names, else from the one at its recipient's provider, else from the first one.
+    /// Signs a draft as it is: from the address that it names, else from the one at its recipient's provider, else from the first
+    /// one. Nothing is asked for, and nothing is sealed that the draft is not to be: see [`prepare`](Self::prepare).
     ///
-    /// A program that must not lose a message between two attempts, or two lives, signs first, keeps the result, and gives
-    /// the same one to [`send`](Self::send) until that says that it was taken.
+    /// A program that must not lose a message between two attempts, or two lives, signs or prepares it first, keeps the
+    /// result, and gives the same one to [`send`](Self::send) until that says that it was taken.
     ///
     /// # Errors
     /// [`ErrorKind::Message`] when the draft breaks a rule of messages; [`ErrorKind::Setup`] when it names an address that is
@@ -40,8 +47,14 @@ impl Client {
     /// tried, the recipient has it once: each attempt, and each later call with the same [`SignedMessage`], goes under one
     /// idempotency key. Dropping the future leaves open whether it was sent.
     ///
+    /// A draft is sealed as the [policy](crate::ClientBuilder::sealing) and [`Outgoing::sealed`] or [`Outgoing::plain`] say, to
+    /// the key on the peer's [card](Self::accept_card), else to the pinned one, whatever key the draft was to be sealed
+    /// to. From the first sealed message on, only [`Outgoing::plain`] sends the peer another.
+    ///
     /// # Errors
-    /// As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code), or without one when it could
+    /// [`ErrorKind::Message`] when the policy stands against what is wished, or the draft that is to be sealed has files that
+    /// were uploaded unsealed; [`ErrorKind::Key`] when there is no key to seal to: nobody names one, it is disputed or
+    /// revoked, or no Ed25519 key; as [`upload`](Self::upload) for files. As [`sign`](Self::sign); [`ErrorKind::Refused`] with the provider's [`code`](Error::code), or without one when it could
     /// neither deliver nor keep the message, since the recipient's queue is full;
     /// [`ErrorKind::Unreachable`], [`ErrorKind::TimedOut`] and [`ErrorKind::BadAnswer`] when no answer came that can be
     /// understood: the message may have been sent. In all these cases the same [`SignedMessage`] may be sent again, where
@@ -50,18 +63,26 @@ impl Client {
         self.send_outgoing(outgoing.into()).instrument(tracing::info_span!("amp.send")).await
     }
 
+    /// Does all that [`send`](Self::send) does before the message leaves: its files are uploaded, it is sealed if it is to be, and
+    /// signed. The result is for [`send`](Self::send).
+    ///
+    /// What its sender reads a sealed message with is not part of its JSON: one that was kept as text and sent later lies in
+    /// the folder of sent messages as nobody but its recipient can read it.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign); as [`send`](Self::send) for what is to be sealed; as [`upload`](Self::upload) for files.
+    pub async fn prepare(&self, outgoing: impl Into<Outgoing>) -> Result<SignedMessage, Error> {
+        let prepared = self.prepared(outgoing.into()).instrument(tracing::info_span!("amp.prepare")).await?;
+        Ok(prepared.message)
+    }
+
     async fn send_outgoing(&self, outgoing: Outgoing) -> Result<Sent, Error> {
-        let Outgoing { content, wants_receipt, trace } = outgoing;
-        let (message, draft) = match content {
-            Content::Draft(draft) => {
-                let draft = self.with_trace(draft, trace)?;
-                (self.sign_now(draft.clone())?, Some(draft))
-            }
-            Content::Signed(_) if trace.is_some() => {
-                return Err(Error::new(ErrorKind::Message, "a signed message cannot take a trace on"));
-            }
-            Content::Signed(message) => (message, None),
-        };
+        let wants_receipt = outgoing.wants_receipt;
+        let Prepared { message, draft } = self.prepared(outgoing).await?;
+        let is_sealed = is_sealed(&message);
+        if is_sealed {
+            self.shared.receiving.note_sealed_to(&message.to()).await?;
+        }
         let (message, routed) = match (self.hand_over(&message, wants_receipt).await, draft) {
             (Err(error), Some(draft)) if is_about_key(&error) && self.renew_identity(&message).await => {
                 let message = self.sign_now(draft)?;
@@ -74,9 +95,33 @@ impl Client {
             tracing::info!("not sent: the provider could neither deliver nor keep the message");
             return Err(Error::new(ErrorKind::Refused, FAILED).harmless_to_repeat());
         }
-        tracing::info!(status = status_of(&routed), id = routed.id.as_ref().map(MessageId::as_str), "sent");
+        let id = routed.id.as_ref().map(MessageId::as_str);
+        tracing::info!(status = status_of(&routed), id, is_sealed, "sent");
         let not_kept = self.keep_sent(&message, routed.id.as_ref()).await.err();
         Ok(Sent { message, routed, not_kept })
+    }
+
+    /// The message as it leaves. Of a draft, that one too: it may have to be signed with another key.
+    async fn prepared(&self, mut outgoing: Outgoing) -> Result<Prepared, Error> {
+        let files = outgoing.take_files();
+        let Outgoing { content, wish, trace, .. } = outgoing;
+        match content {
+            Content::Draft(draft) => {
+                let draft = self.with_trace(draft, trace)?;
+                let draft = self.as_planned(draft, wish, files).await?;
+                Ok(Prepared { message: self.sign_now(draft.clone())?, draft: Some(draft) })
+            }
+            Content::Signed(_) if trace.is_some() => {
+                Err(Error::new(ErrorKind::Message, "a signed message cannot take a trace on"))
+            }
+            Content::Signed(_) if !files.is_empty() => {
+                Err(Error::new(ErrorKind::Message, "a signed message cannot take files on"))
+            }
+            Content::Signed(message) => {
+                self.check_sealing(&message, wish).await?;
+                Ok(Prepared { message, draft: None })
+            }
+        }
     }
 
     /// Hands a signed message to the provider that it is from, or to an agent of the same home.
@@ -130,14 +175,22 @@ impl Client {
     /// Keeps what was sent, under the id that the recipient knows.
     async fn keep_sent(&self, message: &SignedMessage, id: Option<&MessageId>) -> Result<(), Error> {
         let renamed = id.and_then(|id| renamed(message, id));
-        let message = renamed.unwrap_or_else(|| message.as_message().clone());
-        Ok(self.shared.store.keep_sent(StoredMessage::new(message, clock::now())).await?)
+        let kept = renamed.unwrap_or_else(|| message.as_message().clone());
+        let mut stored = StoredMessage::new(kept, clock::now());
+        if let Some(secret) = message.shared_secret() {
+            stored.set_sealed_secret(secret);
+        }
+        Ok(self.shared.store.keep_sent(stored).await?)
     }
 }
 
 impl Account {
     /// From which address, and with which key, a message is sent.
-    fn sender(&self, named: Option<&Address>, to: &Address) -> Result<(Address, Arc<Identity>), Error> {
+    pub(super) fn sender(
+        &self,
+        named: Option<&Address>,
+        to: &Address,
+    ) -> Result<(Address, Arc<Identity>), Error> {
         let own = |at: Registration| (at.address().clone(), at.identity());
         let local = |address: &Address| {
             (self.local.as_ref() == Some(address)).then(|| (address.clone(), self.identity()))
@@ -221,6 +274,6 @@ fn renamed(message: &SignedMessage, id: &MessageId) -> Option<Message> {
     Message::decode(json.as_bytes()).ok()
 }
 
-fn unfit(error: amp_core::MessageError) -> Error {
+pub(super) fn unfit(error: amp_core::MessageError) -> Error {
     Error::new(ErrorKind::Message, "signing").because(error)
 }

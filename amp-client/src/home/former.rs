@@ -66,13 +66,7 @@ impl AgentHome {
         let names = [PRIVATE_KEY, NEXT_KEY].into_iter().map(String::from).chain(left_behind);
         let present = names.filter(|name| keys.has(name).unwrap_or(true));
         let mut found: Vec<_> = present.filter_map(|name| Some((self.key_or_event(&name)?, None))).collect();
-        for former in self.former_keys()? {
-            // A change of key that was broken off, or goes back to an older key: it has no end then.
-            let is_former = |(one, _): &(Identity, _)| one.verifying_key() != former.identity.verifying_key();
-            if found.iter().all(is_former) {
-                found.push((former.identity, Some(former.until)));
-            }
-        }
+        found.extend(self.former_keys()?.into_iter().map(|former| (former.identity, Some(former.until))));
         Ok(found)
     }
 

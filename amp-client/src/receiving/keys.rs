@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use amp_core::Timestamp;
 use amp_core::address::Address;
 use amp_core::crypto::VerifyingKey;
+use amp_core::envelope::OpeningKeys;
 use amp_core::receive::SenderKey;
 use amp_core::trust::PinState;
 
@@ -33,11 +34,17 @@ const ANSWERS_MAX: usize = 256;
 pub(crate) type LookUpFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Option<SenderKey>, Error>> + Send + 'a>>;
 
-/// Asks an authenticated source for the key of an address.
+/// A future of the agent's own keys.
+pub(crate) type OpeningFuture<'a> = Pin<Box<dyn Future<Output = Result<OpeningKeys, Error>> + Send + 'a>>;
+
+/// Asks an authenticated source for the key of an address, and where the agent's own are kept for those that open mail.
 pub(crate) trait LookUp: Send + Sync + 'static {
     /// The key that the source names. None when the source answered, and knows none; an error when it could not be
     /// asked.
     fn look_up<'a>(&'a self, address: &'a Address) -> LookUpFuture<'a>;
+
+    /// The keys that open what is sealed to the agent, as they are kept now: another program may have changed them.
+    fn opening_keys(&self) -> OpeningFuture<'_>;
 }
 
 /// For how long an answer about an unknown sender is believed: whoever forges mail makes nobody ask for every message.

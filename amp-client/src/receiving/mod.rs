@@ -10,6 +10,7 @@ mod keys;
 mod opening;
 mod reading;
 mod ready;
+mod sealing;
 mod state;
 mod take_in;
 
@@ -18,7 +19,7 @@ use alloc::vec::Vec;
 
 use amp_core::Timestamp;
 use amp_core::address::Address;
-use amp_core::receive::{Change, Receiver, ReceiverBuilder, Refusal};
+use amp_core::receive::{Change, Receiver, ReceiverBuilder};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock;
@@ -26,7 +27,7 @@ use crate::error::{Error, ErrorKind};
 use crate::store::{Appended, Entry, Store};
 
 pub(crate) use incoming::{Incoming, TakenIn};
-pub(crate) use keys::LookUp;
+pub(crate) use keys::{LookUp, LookUpFuture, OpeningFuture};
 pub(crate) use opening::FORMER_KEY_LASTS;
 pub(crate) use reading::Turn;
 pub(crate) use ready::{Ready, Stored, Waiting};
@@ -50,6 +51,7 @@ struct Inner {
     state: Arc<Mutex<State>>,
     keys: Arc<dyn LookUp>,
     asked: keys::Asked,
+    opening: opening::Opening,
     ready: Ready,
 }
 
@@ -68,6 +70,7 @@ impl Receiving {
                 state,
                 keys,
                 asked: keys::Asked::default(),
+                opening: opening::Opening::default(),
                 ready: Ready::default(),
             }),
         }
@@ -84,9 +87,10 @@ impl Receiving {
     }
 
     /// Changes what the receiver remembers, and makes that durable.
-    pub(crate) async fn change<D>(&self, step: &'static str, decide: D) -> Result<(), Error>
+    pub(crate) async fn change<D, E>(&self, step: &'static str, decide: D) -> Result<(), Error>
     where
-        D: for<'r> Fn(&'r mut Receiver, Timestamp) -> Result<Change<'r>, Refusal> + Send + Sync + 'static,
+        D: for<'r> Fn(&'r mut Receiver, Timestamp) -> Result<Change<'r>, E> + Send + Sync + 'static,
+        E: core::error::Error + Send + Sync + 'static,
     {
         let mut state = self.state().await?;
         let inner = Arc::clone(&self.inner);
@@ -104,9 +108,15 @@ impl Receiving {
 }
 
 impl Inner {
-    async fn append_change<D>(&self, state: &mut State, step: &'static str, decide: &D) -> Result<(), Error>
+    async fn append_change<D, E>(
+        &self,
+        state: &mut State,
+        step: &'static str,
+        decide: &D,
+    ) -> Result<(), Error>
     where
-        D: for<'r> Fn(&'r mut Receiver, Timestamp) -> Result<Change<'r>, Refusal> + Sync,
+        D: for<'r> Fn(&'r mut Receiver, Timestamp) -> Result<Change<'r>, E> + Sync,
+        E: core::error::Error + Send + Sync + 'static,
     {
         for _ in 0..TRIES_MAX {
             let (receiver, position) = state.parts()?;

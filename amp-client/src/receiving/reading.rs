@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use amp_core::envelope::{QuarantineId, SecurityPlacement, StoredMessage};
+use amp_core::SecretText;
+use amp_core::envelope::{OpeningKeys, QuarantineId, SecurityPlacement, StoredMessage};
 use amp_core::receive::{Context, Disposition, Reading, Received, Refusal, Via};
 
 use super::incoming::TakenIn;
@@ -28,11 +29,13 @@ pub(crate) enum Turn {
 impl Receiving {
     /// Judges a stored message once more. What was noted beside it is not believed.
     pub(crate) async fn read_again(&self, stored: &StoredMessage) -> Result<Result<Reading, Refusal>, Error> {
-        let json = stored.to_json(SecurityPlacement::TopLevel);
+        // What opens a sealed message may stand beside it.
+        let json = SecretText::new(stored.to_json(SecurityPlacement::TopLevel));
+        let json = json.expose();
+        let opening = self.opening_keys(json.as_bytes()).await?;
         let mut state = self.state().await?;
         state.catch_up(&self.inner.store).await?;
-        let context = Context::new(clock::now(), Via::Store);
-        Ok(state.receiver()?.read_again(json.as_bytes(), &context))
+        Ok(state.receiver()?.read_again(json.as_bytes(), &context(&opening)))
     }
 
     /// Reads the store, if that has not been done.
@@ -75,19 +78,24 @@ impl Receiving {
         let Some(held) = self.inner.store.get_held(id).await? else {
             return Err(Error::new(ErrorKind::Message, "releasing a message that is not held"));
         };
+        let opening = self.opening_keys(&held.message).await?;
         let mut state = self.state().await?;
         let inner = Arc::clone(&self.inner);
-        let task = tokio::spawn(async move { inner.release(&mut state, &held).await });
+        let task = tokio::spawn(async move { inner.release(&mut state, &held, &opening).await });
         task.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
 impl Inner {
-    async fn release(&self, state: &mut State, held: &HeldMessage) -> Result<TakenIn, Error> {
+    async fn release(
+        &self,
+        state: &mut State,
+        held: &HeldMessage,
+        opening: &OpeningKeys,
+    ) -> Result<TakenIn, Error> {
         for _ in 0..TRIES_MAX {
             let (receiver, position) = state.parts()?;
-            let now = clock::now();
-            let reception = receiver.release(&held.message, &held.entry, &Context::new(now, Via::Store));
+            let reception = receiver.release(&held.message, &held.entry, &context(opening));
             let mut entry = Entry::new(*position, durable(reception.effects()));
             let Some(stored) = reception.stored() else {
                 let Disposition::Reject(refusal) = reception.commit() else { return Err(ended()) };
@@ -117,4 +125,8 @@ impl Inner {
         }
         Err(crowded())
     }
+}
+
+fn context(opening: &OpeningKeys) -> Context<'_> {
+    Context::new(clock::now(), Via::Store).with_opening_keys(opening)
 }

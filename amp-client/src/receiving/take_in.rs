@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use amp_core::address::{Address, Profile};
-use amp_core::envelope::{ErrorCode, JsonValue, Message, StoredMessage, limits};
+use amp_core::envelope::{ErrorCode, JsonValue, Message, OpeningKeys, StoredMessage, limits};
 use amp_core::receive::{
     Context, Disposition, Effect, FirstOutcome, Received, Reception, Refusal, RefusalReason, SenderKey,
 };
@@ -17,6 +17,12 @@ use super::{Inner, Receiving, TRIES_MAX, crowded, ended};
 use crate::clock;
 use crate::error::Error;
 use crate::store::{Appended, Entry, HeldMessage, MessageKey};
+
+/// A message on its way in, and the keys that open it if it is sealed.
+struct Sealable {
+    incoming: Incoming,
+    opening: Arc<OpeningKeys>,
+}
 
 /// What is known about the sender's key.
 struct Asked {
@@ -48,8 +54,18 @@ impl Receiving {
     ///
     /// When this returns `Ok`, what it says is durable. The store's part is not given up halfway when the future is dropped.
     pub(crate) async fn take_in(&self, incoming: Incoming) -> Result<TakenIn, Error> {
-        let sender = sender_of(&incoming.bytes);
-        let incoming = Arc::new(incoming);
+        let carrier = JsonValue::read_carrier(&incoming.bytes, limits::HTTP_BODY_MAX_BYTES).ok();
+        let sender = carrier.and_then(sender_of);
+        let opening = match carrier {
+            Some(carrier) => self.opening_keys_of(carrier).await,
+            None => Ok(Arc::default()),
+        };
+        let opening = match opening {
+            Ok(opening) => opening,
+            // Sealed mail that nobody can open now would be shown as such.
+            Err(error) => return Ok(TakenIn::PutOff(error)),
+        };
+        let incoming = Arc::new(Sealable { incoming, opening });
         let known = match &sender {
             Some(sender) => self.key_of(sender, clock::now()).await?,
             None => Known::Unnamed,
@@ -69,7 +85,7 @@ impl Receiving {
     }
 
     /// The key that is pinned did not sign.
-    async fn take_in_again(&self, incoming: Arc<Incoming>, sender: &Address) -> Result<TakenIn, Error> {
+    async fn take_in_again(&self, incoming: Arc<Sealable>, sender: &Address) -> Result<TakenIn, Error> {
         let key = match self.key_of_again(sender, clock::now()).await {
             Ok(key) => key,
             Err(error) => return Ok(TakenIn::PutOff(error)),
@@ -80,7 +96,7 @@ impl Receiving {
         }
     }
 
-    async fn attempt(&self, incoming: Arc<Incoming>, asked: Asked) -> Result<Step, Error> {
+    async fn attempt(&self, incoming: Arc<Sealable>, asked: Asked) -> Result<Step, Error> {
         let mut state = self.state().await?;
         let inner = Arc::clone(&self.inner);
         // What is being appended is not given up halfway, whoever stops waiting for it: it would be stored, and shown to
@@ -91,11 +107,12 @@ impl Receiving {
 }
 
 impl Inner {
-    async fn take_in(&self, state: &mut State, incoming: &Incoming, asked: &Asked) -> Result<Step, Error> {
+    async fn take_in(&self, state: &mut State, sealable: &Sealable, asked: &Asked) -> Result<Step, Error> {
+        let Sealable { incoming, opening } = sealable;
         for _ in 0..TRIES_MAX {
             let (receiver, position) = state.parts()?;
             let at = *position;
-            let reception = receiver.receive(&incoming.bytes, &context(incoming, asked));
+            let reception = receiver.receive(&incoming.bytes, &context(incoming, asked, opening));
             let entry = entry(&reception, at, incoming);
             if entry.message.as_ref().is_some_and(is_doubtful)
                 && let Some(step) = asked.then.instead()
@@ -198,7 +215,7 @@ impl Inner {
 
     /// The store failed when this message was appended first, and it is there all the same: nobody has shown it.
     fn show_if_unsure(&self, state: &mut State, first: &FirstOutcome, incoming: &Incoming) {
-        if *first == FirstOutcome::Delivered
+        if first.is_delivered()
             && let Some(key) = key_of(&incoming.bytes)
             && state.was_unsure_of(&key)
         {
@@ -228,8 +245,8 @@ impl Then {
     }
 }
 
-fn context(incoming: &Incoming, asked: &Asked) -> Context<'static> {
-    let context = Context::new(clock::now(), incoming.via);
+fn context<'k>(incoming: &Incoming, asked: &Asked, opening: &'k OpeningKeys) -> Context<'k> {
+    let context = Context::new(clock::now(), incoming.via).with_opening_keys(opening);
     let carried = || incoming.carried.clone().map(SenderKey::carried);
     match asked.key.clone().or_else(carried) {
         Some(key) => context.with_key(key),
@@ -277,9 +294,8 @@ fn note(effects: &[Effect]) {
 }
 
 /// Whom a message says it is from.
-fn sender_of(bytes: &[u8]) -> Option<Address> {
-    let value = JsonValue::read_carrier(bytes, limits::HTTP_BODY_MAX_BYTES).ok()?;
-    let from = value.get("envelope")?.get("from")?.as_str()?;
+fn sender_of(carrier: JsonValue<'_>) -> Option<Address> {
+    let from = carrier.get("envelope")?.get("from")?.as_str()?;
     Address::parse_with(&from, Profile::Deployed).ok()
 }
 
