@@ -635,3 +635,26 @@ fn every_change_has_a_code_of_its_own_that_the_page_explains() {
         assert!(!change.to_string().is_empty());
     }
 }
+
+#[test]
+fn a_sealed_payload_is_named_with_the_key_that_it_is_sealed_to() {
+    let bob = Identity::from_seed(&[8; 32]);
+    let to = amp_core::identity::EncryptionKey::of(bob.verifying_key()).unwrap();
+    let draft = amp_core::Draft::request("bob@acme.crabmail.ai".parse().unwrap(), "Hi", "the old pier");
+    let draft =
+        draft.from(&"alice@acme.crabmail.ai".parse().unwrap()).seal_to(&to).sealing_randomness([1; 32]);
+    let now = "2026-01-31T10:00:00Z".parse().unwrap();
+    let sealed = draft.sign_with_nonce(&Identity::from_seed(&SEED), now, [2; 16]).unwrap().to_json();
+    let explanation = Explainer::new().key(&key()).explain(sealed.as_bytes());
+    assert_eq!((explanation.code(), explanation.hints()), (None, [Hint::Sealed(to.id())].as_slice()));
+    let shown = explanation.to_string();
+    assert!(shown.contains(&format!("opens with the recipient's key {} alone", to.id())), "{shown}");
+
+    let amiss = Explainer::new().key(&key()).explain(sealed.replace("sealed:v1", "sealed:v7").as_bytes());
+    assert_eq!(amiss.code(), Some("signature_invalid"));
+    let hint = amiss.hints().iter().find(|hint| hint.code() == "sealed_amiss").unwrap();
+    assert!(
+        hint.to_string().starts_with("what is sealed cannot be read: unsupported_version in payload.type"),
+        "{hint}"
+    );
+}

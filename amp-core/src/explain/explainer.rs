@@ -182,6 +182,7 @@ impl<'a> Explainer<'a> {
         explanation.forms = forms;
         explanation.refused_dialects = refused;
         explanation.signed = Some(SignedParts::of(&message));
+        explanation.hints.extend(about_sealing(&message));
         explanation.key = self.key.map(given);
         if let Some(original) = self.original.and_then(|bytes| Message::decode(bytes).ok()) {
             explanation.differences = difference::compare(&message, &original);
@@ -289,6 +290,14 @@ impl<'a> Explainer<'a> {
             Profile::Deployed => joined == text,
         };
         Some((signature, !as_read))
+    }
+}
+
+/// To which key the payload is sealed, if it is.
+fn about_sealing(message: &Message) -> Option<Hint> {
+    match message.payload().sealed() {
+        Ok(sealed) => sealed.map(|sealed| Hint::Sealed(*sealed.key_id())),
+        Err(error) => Some(Hint::SealedAmiss(error)),
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use amp_crypto::{Fingerprint, KeyAlgorithm};
-use amp_envelope::Dialect;
+use amp_envelope::{Dialect, MessageError};
 
 use super::change::Change;
 use super::key::{KeyOrigin, TriedKey};
@@ -90,6 +90,10 @@ pub enum Hint {
     NotPortable,
     /// The subject is not in composed Unicode (NFC), so that something on the way may change it.
     SubjectNotComposed,
+    /// The payload is sealed to the key with this id: what it says is not what is shown of it.
+    Sealed(Fingerprint),
+    /// The payload is of a sealed type, and what should be sealed in it cannot be read.
+    SealedAmiss(MessageError),
     /// The bounded work was spent before everything was tried.
     NotEverythingTried,
 }
@@ -109,6 +113,8 @@ impl Hint {
             Self::Wrapped => "wrapped",
             Self::NotPortable => "not_portable",
             Self::SubjectNotComposed => "subject_not_composed",
+            Self::Sealed(_) => "sealed",
+            Self::SealedAmiss(_) => "sealed_amiss",
             Self::NotEverythingTried => "not_everything_tried",
         }
     }
@@ -131,6 +137,10 @@ impl fmt::Display for Hint {
             Self::Wrapped => "a provider wrapped the text before delivery, so its hash is another",
             Self::NotPortable => "programs do not agree about the canonical form of this payload",
             Self::SubjectNotComposed => "the subject is not in composed Unicode (NFC)",
+            Self::Sealed(key_id) => {
+                return write!(f, "the payload is sealed, and opens with the recipient's key {key_id} alone");
+            }
+            Self::SealedAmiss(error) => return write!(f, "what is sealed cannot be read: {error}"),
             Self::NotEverythingTried => "the work allowed was spent before everything was tried",
         })
     }

@@ -28,7 +28,11 @@ impl<'a> Content<'a> {
 
     /// The texts of a payload and the subject above it.
     pub(crate) fn of_payload(subject: Cow<'a, str>, payload: &Payload<'a>) -> Self {
-        let (attachments, others) = parts_of(payload, Wordless::of(payload));
+        Self::but(Wordless::of(payload), subject, payload)
+    }
+
+    fn but(wordless: Wordless, subject: Cow<'a, str>, payload: &Payload<'a>) -> Self {
+        let (attachments, others) = parts_of(payload, wordless);
         Self { subject, text: payload.text(), attachments, others }
     }
 
@@ -36,7 +40,8 @@ impl<'a> Content<'a> {
     /// programs show it.
     pub(super) fn of_letter(letter: &'a Letter) -> Self {
         match letter {
-            Letter::Plain(message) | Letter::Unopened(message, _) => Self::of(message),
+            Letter::Plain(message) => Self::but(Wordless::Nowhere, message.subject(), &message.payload()),
+            Letter::Unopened(message, _) => Self::of(message),
             Letter::Opened(opened) => Self::of_opened(opened),
         }
     }

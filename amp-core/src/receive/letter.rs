@@ -104,10 +104,10 @@ impl Letter {
 impl Case<'_> {
     /// Refuses a message that is sealed, or is not, against the host's own rule about its sender.
     pub(super) fn check_sealing(&self, message: &Message) -> Result<(), Refusal> {
-        match (self.receiver.settings.sealing.stance(&self.from), is_sealed(&message.payload())) {
-            (Stance::Require, false) => Err(REQUIRED),
-            (Stance::Refuse, true) => Err(REFUSED),
-            (Stance::Require | Stance::Prefer | Stance::Refuse, _) => Ok(()),
+        match self.receiver.settings.sealing.stance(&self.from) {
+            Stance::Require if !is_sealed(&message.payload()) => Err(REQUIRED),
+            Stance::Refuse if is_sealed(&message.payload()) => Err(REFUSED),
+            Stance::Require | Stance::Prefer | Stance::Refuse => Ok(()),
         }
     }
 
