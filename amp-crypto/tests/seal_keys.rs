@@ -54,6 +54,8 @@ fn debug_of_sealing_secrets_shows_an_id_or_nothing() {
     let id = key.encryption_key().id().to_string();
     assert_eq!(format!("{key:?}"), format!("DecryptionKey({id})"));
     assert_eq!(format!("{key:#?}"), format!("{key:?}"));
+    let public = key.encryption_key();
+    assert_eq!(format!("{public:?}"), format!("EncryptionKey({public})"));
     assert_eq!(format!("{:?}", key.to_bytes()), "SecretBytes(..)");
     let file = FileKey::from_parts(&[1; 32], &[2; 19]);
     assert_eq!(format!("{file:?}"), "FileKey(..)");
@@ -63,6 +65,9 @@ fn debug_of_sealing_secrets_shows_an_id_or_nothing() {
 
     let sealed = seal::seal(Suite::default(), &key.encryption_key(), &binding(), b"Hello", &[9; 32]).unwrap();
     assert_eq!(format!("{:?}", sealed.secret()), "SharedSecret(..)");
+    let shown = format!("(X25519-HKDF-SHA256-XChaCha20Poly1305, {id}, 21 bytes)");
+    assert_eq!(format!("{sealed:?}"), format!("Sealed{shown}"));
+    assert_eq!(format!("{:?}", sealed.ciphertext()), format!("Ciphertext{shown}"));
     let opened = seal::open(&sealed.ciphertext(), &key, &binding()).unwrap();
     assert_eq!(format!("{opened:?}"), "Opened { plaintext: SecretBytes(..), secret: SharedSecret(..) }");
 }

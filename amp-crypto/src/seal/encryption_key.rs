@@ -22,7 +22,7 @@ const PREFIX: &str = "x25519:";
 /// assert!("x25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".parse::<EncryptionKey>().is_err());
 /// # Ok::<(), amp_crypto::seal::EncryptionKeyError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EncryptionKey([u8; 32]);
 
 /// A text or bytes that are no key to seal to.
@@ -144,6 +144,12 @@ impl fmt::Display for EncryptionKey {
         let mut room = [0; 43];
         let digits = Base64UrlUnpadded::encode(&self.0, &mut room).map_err(|_| fmt::Error)?;
         write!(f, "{PREFIX}{digits}")
+    }
+}
+
+impl fmt::Debug for EncryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncryptionKey({self})")
     }
 }
 

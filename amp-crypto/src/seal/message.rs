@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
@@ -179,7 +180,6 @@ pub(super) fn decrypt(
 }
 
 /// A message as it was sealed, and the shared secret that opens it for its sender.
-#[derive(Debug)]
 pub struct Sealed {
     suite: Suite,
     kid: Fingerprint,
@@ -233,7 +233,7 @@ impl Sealed {
 }
 
 /// A sealed message as it was received.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Ciphertext<'a> {
     suite: Suite,
     kid: Fingerprint,
@@ -270,6 +270,20 @@ impl<'a> Ciphertext<'a> {
     #[must_use]
     pub const fn kid(&self) -> Fingerprint {
         self.kid
+    }
+}
+
+/// Shows the suite, the key's id and the ciphertext's length in bytes.
+impl fmt::Debug for Ciphertext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ciphertext({}, {}, {} bytes)", self.suite, self.kid, self.ct.len())
+    }
+}
+
+/// Shows the suite, the key's id and the ciphertext's length in bytes.
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({}, {}, {} bytes)", self.suite, self.kid, self.ct.len())
     }
 }
 
