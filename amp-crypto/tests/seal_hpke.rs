@@ -101,6 +101,22 @@ fn what_another_hpke_seals_is_opened() {
     }
 }
 
+/// A sender who writes another key's id, and binds it, is no reason to open with this key.
+// rule: SEAL-11
+#[test]
+fn a_key_opens_nothing_that_names_another_key() {
+    let [key, other] = recipients().map(|key| (key.encryption_key(), key));
+    let public = <Dh as Kem>::PublicKey::from_bytes(key.0.as_bytes()).unwrap();
+    let (enc, ct) =
+        single_shot_seal::<Cipher, Kdf, Dh>(&OpModeS::Base, &public, &info(), b"Hello", &aad(&other.0))
+            .unwrap();
+    let epk: [u8; 32] = enc.to_bytes().into();
+    let ciphertext = Ciphertext::new(Suite::ChaCha20Poly1305, other.0.id(), &epk, &ct).unwrap();
+    for (_, key) in [key, other] {
+        assert_eq!(seal::open(&ciphertext, &key, &binding()).unwrap_err().code(), "not_opened");
+    }
+}
+
 #[test]
 fn a_private_key_is_derived_as_another_hpke_derives_it() {
     let (private, public) = <Dh as Kem>::derive_keypair(&[5; 32]);
