@@ -208,7 +208,7 @@ fn misfits(content: &[u8], ciphertext: &[u8]) -> Vec<(&'static str, Vec<u8>, usi
         changed[at] ^= 1;
         changed
     };
-    let swapped = [&ciphertext[second.clone()], &ciphertext[first], &ciphertext[2 * SEALED_CHUNK..]].concat();
+    let swapped = [&ciphertext[second], &ciphertext[first], &ciphertext[2 * SEALED_CHUNK..]].concat();
     let doubled = [&ciphertext[first], &ciphertext[first], &ciphertext[2 * SEALED_CHUNK..]].concat();
     // As if the file ended with its second chunk.
     let mut cut = sealed(&content[..2 * CHUNK_BYTES], 7);

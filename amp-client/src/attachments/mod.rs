@@ -10,6 +10,8 @@ mod carrying;
 mod directory;
 mod download;
 mod progress;
+#[cfg(test)]
+mod sealed_tests;
 mod sealing;
 mod source;
 #[cfg(test)]
