@@ -104,6 +104,9 @@ pub fn open(
 
 /// Opens a message with the shared secret that was kept of it.
 ///
+/// The secret must come from where nobody else can write: a sender who could put another in its place might have made
+/// a ciphertext that opens under both. With the recipient's key at hand, [`open`] leaves no such choice.
+///
 /// # Errors
 /// [`SealError::NotOpened`], as [`open`].
 pub fn open_with(
