@@ -12,5 +12,8 @@ mod first_message {}
 #[doc = include_str!("../../docs/guides/receiving-safely.md")]
 mod receiving_safely {}
 
+#[doc = include_str!("../../docs/guides/sealed-mail.md")]
+mod sealed_mail {}
+
 #[doc = include_str!("../../docs/guides/testing-with-loopback.md")]
 mod testing_with_loopback {}
