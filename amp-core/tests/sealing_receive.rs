@@ -409,6 +409,26 @@ fn a_wrong_secret_beside_a_message_opens_nothing_and_hinders_nothing() {
     }
 }
 
+// rule: SEAL-45
+#[test]
+fn what_the_named_key_does_not_open_no_secret_beside_it_opens() {
+    // The exchange is another one, so Bob's key gives another secret than the one under which the ciphertext opens.
+    let closed = sealed_from_alice(1, SECRET_TEXT);
+    let secret = closed.shared_secret().unwrap().to_base64url();
+    let mut payload: Value = serde_json::from_str(closed.payload().raw()).unwrap();
+    let other = sealed_from_alice(2, "Another");
+    let other: Value = serde_json::from_str(other.payload().raw()).unwrap();
+    payload["context"]["sealed"]["epk"] = other["context"]["sealed"]["epk"].clone();
+    let mut file: Value = serde_json::from_slice(&by_alice(&payload)).unwrap();
+    file["local"] = json!({"sealed_secret": secret.expose()});
+    let (bob, keys) = (acquainted(), bobs_keys());
+    let opening = in_store(after(60)).with_opening_keys(&keys);
+    let refused = read(&bob, &file.to_string(), &opening).unwrap_err();
+    assert_eq!(refused, RefusalReason::Message(ErrorCode::NotOpened));
+    // It would open.
+    assert_eq!(text(&read(&bob, &file.to_string(), &in_store(after(60))).unwrap()), SECRET_TEXT);
+}
+
 // rule: SEAL-12
 #[test]
 fn a_former_key_opens_nothing_after_its_time_also_when_the_clock_is_set_back() {

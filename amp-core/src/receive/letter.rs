@@ -111,7 +111,7 @@ impl Case<'_> {
         }
     }
 
-    /// Opens what is sealed: with the secret that was stored beside the message, if there is one, else with the keys.
+    /// Opens what is sealed: with the key that it names, or, when that is not held, with the secret that was stored beside it.
     ///
     /// What lacks a key, or a newer program, is left as it is. What does not open with the key that it names, or must not
     /// stand inside, is refused.
@@ -134,19 +134,25 @@ impl Case<'_> {
         message: Verified<Message>,
         secret: Option<&SharedSecret>,
     ) -> Result<Letter, Refusal> {
-        let message = match secret {
-            Some(secret) => match message.open_with_secret(secret) {
-                Ok(opened) => return Ok(Letter::Opened(Box::new(opened))),
-                // Whoever can write the file can have put any secret there.
-                Err(unopened) => unopened.into_verified(),
-            },
-            None => message,
-        };
         let none = OpeningKeys::new();
         let keys = self.context.opening_keys().unwrap_or(&none);
-        match message.open(keys, self.now) {
-            Ok(opened) => Ok(Letter::Opened(Box::new(opened))),
-            Err(unopened) => left_sealed(unopened),
+        let unopened = match message.open(keys, self.now) {
+            Ok(opened) => return Ok(Letter::Opened(Box::new(opened))),
+            Err(unopened) => unopened,
+        };
+        // A ciphertext does not commit to its key: what the key that it names does not open, no other secret may.
+        match (*unopened.error(), secret) {
+            (OpeningError::KeyNotHeld(key_id), Some(secret)) => {
+                let opened = unopened.into_verified().open_with_secret(secret);
+                Ok(match opened {
+                    Ok(opened) => Letter::Opened(Box::new(opened)),
+                    // Whoever can write the file can have put any secret there.
+                    Err(unopened) => {
+                        Letter::Unopened(unopened.into_verified(), UnopenedReason::KeyNotHeld(key_id))
+                    }
+                })
+            }
+            _ => left_sealed(unopened),
         }
     }
 

@@ -108,7 +108,8 @@ impl Receiver {
     /// believed. Its times, its way and who may write were judged when it came, so the context's way does not matter.
     /// Nothing changes, and no pin is written.
     ///
-    /// A sealed one is opened with the secret that stands beside it in its stored form, else with the context's keys. What
+    /// A sealed one is opened with the context's keys, or, when the one that it names is not among them, with the secret
+    /// that stands beside it in its stored form. What
     /// could not be opened when it came, and can be now, is judged as if it came now: by the grant that it needs, and by
     /// the scan.
     ///
