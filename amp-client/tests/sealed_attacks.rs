@@ -83,7 +83,7 @@ fn is_sealed_to_bob(body: &str) -> bool {
     body.contains(&key.id().to_string()) && body.contains("sealed:v1") && !body.contains("0451")
 }
 
-// rule: SEAL-30
+// rule: SEAL-33
 #[tokio::test]
 async fn a31_a_provider_that_strips_keys_and_cards_does_not_get_sealed_mail_in_plain() {
     let scripts: [fn(&Seen) -> Answer; 4] = [
@@ -118,7 +118,7 @@ async fn a31_a_provider_that_strips_keys_and_cards_does_not_get_sealed_mail_in_p
     }
 }
 
-// rule: SEAL-30
+// rule: SEAL-33
 #[tokio::test]
 async fn a31_a_provider_that_names_another_key_gets_nothing() {
     let (turned, store) = (Arc::new(AtomicBool::new(false)), memory());
@@ -149,7 +149,7 @@ async fn a31_a_wish_for_a_seal_is_never_answered_with_plain_mail() {
     }
 }
 
-// rule: SEAL-31
+// rule: SEAL-37
 #[tokio::test]
 async fn a31_that_mail_is_sealed_is_durable_before_any_of_it_leaves() {
     // The provider never answers: the sending is given up, and the process ends.
@@ -178,7 +178,7 @@ async fn a31_that_mail_is_sealed_is_durable_before_any_of_it_leaves() {
     assert!(routed(&provider).iter().all(|body| is_sealed_to_bob(body)));
 }
 
-// rule: SEAL-31
+// rule: SEAL-37
 #[tokio::test]
 async fn a31_sealed_mail_does_not_leave_when_that_cannot_be_noted() {
     let log = inbox_provider::Log::default();
@@ -194,7 +194,7 @@ async fn a31_sealed_mail_does_not_leave_when_that_cannot_be_noted() {
     alice.send(Outgoing::from(secret()).sealed()).await.unwrap();
 }
 
-// rule: SEAL-30
+// rule: SEAL-33, SEAL-37
 #[tokio::test]
 async fn a31_what_another_process_has_sealed_counts_here() {
     let store = memory();

@@ -104,6 +104,7 @@ async fn mail_is_plain_until_something_says_that_the_peer_opens_sealed_mail() {
     assert!(alice.send(secret(&bob)).await.unwrap().is_sealed());
 }
 
+// rule: SEAL-31
 #[tokio::test]
 async fn the_key_on_a_card_goes_before_the_one_that_every_agent_has() {
     let provider = provider().await;
@@ -135,6 +136,7 @@ async fn the_key_on_a_card_goes_before_the_one_that_every_agent_has() {
     assert_eq!(answer.sealing(), Sealing::Sealed { key_id: own().encryption_key().id() });
 }
 
+// rule: SEAL-32
 #[tokio::test]
 async fn a_card_that_is_not_the_pinned_keys_is_refused() {
     let provider = provider().await;
@@ -152,6 +154,7 @@ async fn a_card_that_is_not_the_pinned_keys_is_refused() {
     assert_eq!(text(&receive(&bob).await), TEXT);
 }
 
+// rule: SEAL-33, SEAL-38
 #[tokio::test]
 async fn only_an_explicit_wish_leads_back_to_plain_mail() {
     let provider = provider().await;
@@ -180,6 +183,7 @@ async fn only_an_explicit_wish_leads_back_to_plain_mail() {
     assert_eq!(alice.send(Outgoing::from(signed).sealed()).await.unwrap_err().kind(), ErrorKind::Message);
 }
 
+// rule: SEAL-30
 #[tokio::test]
 async fn a_policy_is_kept_and_an_error_says_that_it_was() {
     let provider = provider().await;
@@ -202,6 +206,7 @@ async fn a_policy_is_kept_and_an_error_says_that_it_was() {
     assert_eq!(bob.pending_count().await.unwrap().count, 1);
 }
 
+// rule: SEAL-31
 #[tokio::test]
 async fn without_a_key_of_the_peer_nothing_is_sent() {
     let provider = provider().await;
@@ -212,6 +217,7 @@ async fn without_a_key_of_the_peer_nothing_is_sent() {
     assert!(alice.store().list(&Query::new(Folder::Sent)).await.unwrap().messages.is_empty());
 }
 
+// rule: SEAL-18
 #[tokio::test]
 async fn a_draft_with_a_file_that_was_uploaded_unsealed_is_not_sealed() {
     let provider = provider().await;
@@ -286,6 +292,7 @@ async fn a_key_that_was_replaced_opens_for_its_time_and_what_was_read_stays_read
     }
 }
 
+// rule: SEAL-42
 #[tokio::test]
 async fn mail_that_could_not_be_opened_is_read_when_its_key_is_there() {
     let provider = provider().await;
@@ -316,6 +323,7 @@ async fn mail_that_could_not_be_opened_is_read_when_its_key_is_there() {
     assert_eq!(text(&again), TEXT);
 }
 
+// rule: SEAL-31
 #[tokio::test]
 async fn nothing_is_sealed_to_a_key_that_is_disputed_and_mail_does_not_go_in_plain_instead() {
     let provider = provider().await;
