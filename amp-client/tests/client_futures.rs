@@ -11,10 +11,11 @@
 use amp_client::envelope::MessageId;
 use amp_client::identity::ApiKey;
 use amp_client::receive::Received;
+use amp_client::store::MessageKey;
 use amp_client::wire::{ApiUrl, GetInfo, Register, UpdateMe};
 use amp_client::{
     Address, Admin, Client, ClientBuilder, Draft, Error, Identity, Outgoing, Peer, Registration, Sent,
-    SignedMessage, TraceContext, VerifyingKey,
+    SentMessage, SignedMessage, TraceContext, VerifyingKey,
 };
 
 fn is_send<T: Send>(_: T) {}
@@ -25,13 +26,16 @@ const fn is_shared<T: Send + Sync>() {}
 fn every_future_is_send(
     (client, admin, builder): (&Client, &Admin, fn() -> ClientBuilder),
     (address, key, api, received): (&Address, &VerifyingKey, &ApiUrl, &Received),
-    (draft, signed, ids): (fn() -> Draft, SignedMessage, &[MessageId]),
+    (draft, signed, ids, sent): (fn() -> Draft, SignedMessage, &[MessageId], &MessageKey),
     (register, update, owner, identity): (&Register, &UpdateMe, ApiKey, Identity),
 ) {
     is_send(builder().register("alice"));
     is_send(builder().open());
     is_send(client.send(draft()));
     is_send(client.send(signed));
+    is_send(client.prepare(draft()));
+    is_send(client.accept_card(b"{}"));
+    is_send(client.read_sent(sent));
     is_send(client.resolve(address));
     is_send(client.confirm_key(address, key));
     is_send(client.known_key(address));
@@ -65,6 +69,7 @@ fn every_future_can_be_spawned_and_every_handle_shared() {
     is_shared::<Error>();
     is_shared::<Outgoing>();
     is_shared::<Sent>();
+    is_shared::<SentMessage>();
     is_shared::<Peer>();
     is_shared::<Registration>();
     is_shared::<TraceContext>();

@@ -34,11 +34,11 @@ fn a_process_that_changes_keys_until_it_is_killed() {
             agent.keep_rotation(&new, &[prepared]).unwrap();
         }
         agent.finish_rotation(new.verifying_key()).unwrap();
-        println!("{CHANGED}");
+        println!("{CHANGED} {}", new.fingerprint());
     }
 }
 
-// rule: HOME-10
+// rule: HOME-10, HOME-11
 #[test]
 fn whenever_a_process_is_killed_the_agent_has_the_key_that_it_says_it_has() {
     let root = tempfile::tempdir().unwrap();
@@ -54,6 +54,7 @@ fn whenever_a_process_is_killed_the_agent_has_the_key_that_it_says_it_has() {
     let registration = registration.unwrap().with_fingerprint(&agent.identity().unwrap().fingerprint());
     agent.save_registration(&registration).unwrap();
 
+    let mut made_keys = vec![agent.identity().unwrap().fingerprint().to_string()];
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "a_process_that_changes_keys_until_it_is_killed", "--nocapture"])
@@ -64,15 +65,29 @@ fn whenever_a_process_is_killed_the_agent_has_the_key_that_it_says_it_has() {
             .unwrap();
         // It has begun, and is killed at another place each time.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        assert!(lines.any(|line| line.unwrap().contains(CHANGED)));
+        let mut printed = |line: String| {
+            let made = line.split_once(CHANGED).map(|(_, key)| key.trim().to_owned());
+            made.map(|key| made_keys.push(key)).is_some()
+        };
+        assert!(lines.any(|line| printed(line.unwrap())));
         std::thread::sleep(Duration::from_micros(kill * 797 % 20_011));
         child.kill().unwrap();
         child.wait().unwrap();
+        lines.for_each(|line| {
+            printed(line.unwrap());
+        });
 
         let agent = home.agent("alice").unwrap().unwrap();
         let key = agent.identity().unwrap().verifying_key().clone();
         assert_eq!(agent.verifying_key().unwrap(), key);
         agent.registrations().unwrap()[0].check_key(&key).unwrap();
+        // No key that was in force is lost: mail may be sealed to each of them. The oldest of very many are given up.
+        let former = agent.former_keys().unwrap();
+        let is_kept = |made: &String| {
+            let keys = former.iter().map(|former| &former.identity).map(Identity::fingerprint);
+            keys.chain([key.fingerprint()]).any(|kept| kept.to_string() == *made)
+        };
+        assert!(made_keys.len() > 500 || made_keys.iter().all(is_kept), "{}", made_keys.len());
         if let Some(kept) = agent.kept_rotation().unwrap() {
             assert_eq!(kept.prepared[0].record().new_key(), kept.identity.verifying_key());
             assert_eq!(*kept.prepared[0].record().old_key(), key);
