@@ -222,3 +222,17 @@ async fn agents_of_one_home_seal_their_mail_to_each_other() {
     let error = alice.send(Outgoing::from(secret(&bob)).attach(file)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Setup);
 }
+
+#[tokio::test]
+async fn sealed_mail_is_signed_anew_when_another_process_has_changed_the_key() {
+    let place = Place::new().await;
+    let one = place.builder().register("bob").await.unwrap();
+    let other = place.builder().open().await.unwrap();
+    one.rotate_keys().await.unwrap();
+    let sent = other.send(Outgoing::from(secret(&place.alice)).sealed()).await.unwrap();
+    assert!(sent.is_sealed());
+    let received = receive(&place.alice).await;
+    assert_eq!((text(&received), received.verified().key()), (TEXT.to_owned(), &one.verifying_key()));
+    let listed = one.store().list(&Query::new(Folder::Sent)).await.unwrap();
+    assert_eq!(one.read_sent(&listed.messages[0].key).await.unwrap().unwrap().payload().text(), TEXT);
+}
