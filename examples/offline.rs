@@ -6,6 +6,8 @@
 use core::error::Error;
 use std::time::SystemTime;
 
+use amp_core::crypto::seal::EncryptionKey;
+use amp_core::envelope::OpeningKeys;
 use amp_core::prelude::*;
 use amp_core::receive::{Effect, QuarantineEntry};
 use amp_core::trust::Printable;
@@ -105,10 +107,26 @@ fn main() -> Result {
         }
     }
     println!("   Bob's database: {} messages, {} effects", database.messages.len(), database.effects.len());
-    let restored = Receiver::builder(you).restore(&database.effects).build();
+    let restored = Receiver::builder(you.clone()).restore(&database.effects).build();
     println!("   a receiver restored from it knows the same: {}", restored.memory() == receiver.memory());
 
-    heading("6  Recorded from deployed programs");
+    heading("6  Alice seals a message: who carries it cannot read it");
+    // Every agent has this key. A card may name another.
+    let key = EncryptionKey::of(bob.verifying_key())?;
+    let sealed = Draft::request(you, "Salaries", "Carol earns 4,200.").from(&me).seal_to(&key);
+    let wire = sealed.sign(&alice, now)?.to_json();
+    println!("   outside    {}", Message::decode(wire.as_bytes())?.text());
+    println!("   holds what was written: {}", wire.contains("Carol"));
+    let keys = OpeningKeys::new().with_identity(&bob);
+    let with_keys = by_alice.clone().with_opening_keys(&keys);
+    match receive(&mut receiver, &mut database, &wire, &with_keys) {
+        Disposition::Deliver(message) => {
+            println!("   inside     {}", message.for_prompt().replace('\n', INDENT))
+        }
+        other => return Err(format!("sealed, and not delivered: {other:?}").into()),
+    }
+
+    heading("7  Recorded from deployed programs");
     recorded(
         "the bash client (openssl and jq)",
         include_str!("../vectors/verify-bash-client.json"),

@@ -1,5 +1,5 @@
-//! Two agents and a stranger at a provider in this process: messages that are pushed, verified and answered, a file, and
-//! what is done about an attack. It needs no network, and ends by itself.
+//! Two agents and a stranger at a provider in this process: messages that are pushed, verified and answered, a file, what is
+//! done about an attack, and a sealed message that the provider cannot read. It needs no network, and ends by itself.
 //!
 //! `cargo run --example quickstart`
 //!
@@ -7,20 +7,24 @@
 //! `~/.agent-messaging` and are the same ones next time.
 
 use core::error::Error;
+use std::fs;
 use std::io::{IsTerminal as _, Read as _, Write as _, stdout};
+use std::path::Path;
 
 use amp_client::attachments::{DownloadTo, Progress, UploadFile};
 use amp_client::envelope::Attachment;
 use amp_client::receive::{Flag, Received};
 use amp_client::trust::Printable;
-use amp_client::{Address, Client, Draft, Inbox, Loopback};
+use amp_client::{Address, Client, Draft, Inbox, Loopback, Outgoing};
 
 type Result<T = (), E = Box<dyn Error>> = core::result::Result<T, E>;
 
 #[tokio::main]
 async fn main() -> Result {
     heading("1  A provider, and two agents who register with it");
-    let provider = Loopback::start().await?;
+    let directory = std::env::temp_dir().join(format!("amp-quickstart-{}", std::process::id()));
+    let kept = directory.join("provider");
+    let provider = Loopback::builder().directory(&kept).start().await?;
     let alice = Client::builder(provider.url()).in_memory().register("alice").await?;
     let bob = Client::builder(provider.url()).in_memory().register("bob").await?;
     for agent in [&alice, &bob] {
@@ -45,7 +49,6 @@ async fn main() -> Result {
     let draft = Draft::request(bob.address(), "The load", "Here it is.");
     alice.send(draft.attachment_json(uploaded.object())?).await?;
     let received = next(&mut for_bob).await?;
-    let directory = std::env::temp_dir().join(format!("amp-quickstart-{}", std::process::id()));
     for object in received.verified().payload().attachments_json() {
         let attachment = Attachment::read(object)?;
         let to = DownloadTo::directory(&directory).on_progress(bar("down"));
@@ -54,7 +57,6 @@ async fn main() -> Result {
         file.file().read_to_end(&mut content)?;
         println!("   {} bytes, as signed: {}", content.len(), content == table);
     }
-    std::fs::remove_dir_all(&directory)?;
 
     heading("4  A stranger writes; a model sees it wrapped, and what it tries is flagged");
     let mallory = Client::builder(provider.url()).in_memory().tenant("elsewhere").register("mallory").await?;
@@ -75,15 +77,46 @@ async fn main() -> Result {
     println!("   a person lets it through, and it stays inside its wrapper:");
     show(&next(&mut for_bob).await?);
 
+    heading("6  Alice seals a message and a file; the provider keeps both, and can read neither");
+    let draft = Draft::request(bob.address(), "Salaries", "Carol earns 4,200.");
+    let file = UploadFile::from_bytes("salaries.csv", "text/csv", b"Carol,4200\n".to_vec());
+    alice.send(Outgoing::from(draft).sealed().attach(file)).await?;
+    let received = next(&mut for_bob).await?;
+    show(&received);
+    for attachment in received.attachments() {
+        let file = bob.download(&attachment?, DownloadTo::directory(&directory)).await?;
+        println!("   opened: {}", file.path().file_name().unwrap_or_default().display());
+    }
+    for text in ["Are you there?", "time,load", "Carol", "salaries.csv"] {
+        println!("   {text:?} stands in the provider's files: {}", holds(&kept, text)?);
+    }
+
     for_bob.shut_down().await?;
     for_alice.shut_down().await?;
     provider.stop().await;
+    fs::remove_dir_all(&directory)?;
     println!("\nRead on: README.md, docs/guides/, and `cargo doc --open -p amp-client`.");
     Ok(())
 }
 
 async fn next(inbox: &mut Inbox) -> Result<Received> {
     Ok(inbox.next().await.ok_or("the inbox was stopped")??)
+}
+
+/// Whether a text stands in any file below a directory.
+fn holds(directory: &Path, text: &str) -> Result<bool> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let found = if path.is_dir() {
+            holds(&path, text)?
+        } else {
+            fs::read(&path)?.windows(text.len()).any(|window| window == text.as_bytes())
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What the inbox holds back is in the store.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use amp_client::envelope::{Dialect, MessageId, MessageType, Priority, QuarantineId};
 use amp_client::wire::ApiUrl;
-use amp_client::{Address, Profile, Provider};
+use amp_client::{Address, Outgoing, Profile, Provider};
 use clap::{Args, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
@@ -81,6 +81,8 @@ pub(super) enum Command {
     Status,
     /// Tells who the agent is
     Identity,
+    /// Prints the agent's card, or accepts another agent's
+    Card(Card),
     /// Asks the provider who has an address, and remembers the key
     Resolve(Resolve),
     /// Verifies the signature of a message in a file
@@ -157,6 +159,29 @@ pub(super) struct Send {
     /// Asks for word of the delivery
     #[arg(long)]
     pub(super) receipt: bool,
+    #[command(flatten)]
+    pub(super) sealing: Sealing,
+}
+
+/// Whether a message is sealed. Without either it is when the recipient is known to open sealed messages.
+#[derive(Args)]
+pub(super) struct Sealing {
+    /// Seals the message and its files: nobody but the recipient can read them
+    #[arg(long, conflicts_with = "plain")]
+    pub(super) seal: bool,
+    /// Sends it as it is, also to those with whom mail was sealed before
+    #[arg(long)]
+    pub(super) plain: bool,
+}
+
+impl Sealing {
+    pub(super) fn of(&self, outgoing: Outgoing) -> Outgoing {
+        match self {
+            Self { seal: true, .. } => outgoing.sealed(),
+            Self { plain: true, .. } => outgoing.plain(),
+            _ => outgoing,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -219,6 +244,8 @@ pub(super) struct Reply {
     pub(super) which: Which,
     /// The text
     pub(super) text: String,
+    #[command(flatten)]
+    pub(super) sealing: Sealing,
 }
 
 #[derive(Args)]
@@ -252,6 +279,13 @@ pub(super) struct Held {
     /// Removes this one
     #[arg(long, value_name = "ID")]
     pub(super) reject: Option<QuarantineId>,
+}
+
+#[derive(Args)]
+pub(super) struct Card {
+    /// A file with the card of another agent: mail to it is sealed from now on, to the key that the card names
+    #[arg(long, value_name = "FILE")]
+    pub(super) accept: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::arguments::{Attachments, Common};
 use super::failure::{Exit, Failure};
+use super::files::{self, File};
 use super::opening;
 use super::screen::{Answer, Page, Screen, Style};
-use super::view::{File, attachments, find, reading};
+use super::view::{find, reading};
 
 pub(super) async fn run(
     common: &Common,
@@ -28,7 +29,7 @@ pub(super) async fn run(
     let to = received.verified().to();
     let carrier = client.registrations().into_iter().find(|one| *one.address() == to);
     let client = carrier.map_or_else(|| Ok(client.clone()), |carrier| client.at_registration(&carrier))?;
-    let files = attachments(received.verified());
+    let files = files::of_received(&received);
     if !arguments.get_all && arguments.get.is_empty() {
         if files.is_empty() {
             screen.remark("The message has no files.")?;

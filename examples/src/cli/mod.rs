@@ -5,10 +5,12 @@
 
 mod arguments;
 mod attachments;
+mod card;
 mod delete;
 mod explain;
 mod failure;
 mod fetch;
+mod files;
 mod forget;
 mod held;
 mod identity;
@@ -21,6 +23,7 @@ mod register;
 mod reply;
 mod resolve;
 mod screen;
+mod seal;
 mod send;
 mod status;
 mod texts;
@@ -120,6 +123,7 @@ async fn command(
         Command::Held(arguments) => held::run(&common, &arguments, screen).await,
         Command::Status => status::run(&common, screen).await,
         Command::Identity => identity::run(&common, screen),
+        Command::Card(arguments) => card::run(&common, &arguments, input, screen).await,
         Command::Resolve(arguments) => resolve::run(&common, &arguments, screen).await,
         Command::Verify(arguments) => verify::run(&common, &arguments, input, screen).await,
         Command::Explain(arguments) => explain::run(&arguments, input, screen),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use amp_client::Client;
 use amp_client::envelope::Status;
 use amp_client::receive::Reading;
-use amp_client::store::{Folder, Summary};
+use amp_client::store::{Folder, MessageKey, Summary};
+use amp_client::{Client, ErrorKind};
 
 use super::arguments::{Common, Read};
 use super::failure::{Exit, Failure, now};
@@ -20,9 +20,7 @@ pub(super) async fn run(common: &Common, arguments: &Read, screen: &mut Screen<'
     let client = opening::client(common).await?;
     if arguments.sent {
         let found = find(&client, Folder::Sent, &arguments.which).await?;
-        let stored = client.store().get(Folder::Sent, &found.key).await?;
-        let stored = stored.ok_or_else(|| Failure::not_found("there is no such message"))?;
-        let view = View::of_sent(&client, stored);
+        let view = sent(&client, &found.key).await?;
         screen.show(&view)?;
         return Ok(view.exit());
     }
@@ -39,6 +37,18 @@ pub(super) async fn run(common: &Common, arguments: &Read, screen: &mut Screen<'
         Reading::Proven(_) => Exit::Done,
         _ => Exit::NotVerified,
     })
+}
+
+async fn sent(client: &Client, key: &MessageKey) -> Result<View, Failure> {
+    let none = || Failure::not_found("there is no such message");
+    match client.read_sent(key).await {
+        Ok(sent) => Ok(View::of_sent(&sent.ok_or_else(none)?)),
+        Err(error) if error.kind() == ErrorKind::Message => {
+            let stored = client.store().get(Folder::Sent, key).await?;
+            Ok(View::of_anybody(stored.ok_or_else(none)?.into_message()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Nobody whose word is not proven gets a receipt.

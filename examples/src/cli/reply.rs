@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use amp_client::Outgoing;
 use amp_client::receive::Reading;
 use amp_client::store::Folder;
 
@@ -27,6 +28,6 @@ pub(super) async fn run(
         ));
     };
     let text = texts::text(&arguments.text, input)?;
-    let sent = client.send(received.reply(&text)).await;
+    let sent = client.send(arguments.sealing.of(Outgoing::from(received.reply(&text)))).await;
     send::show(&sent.map_err(|error| send::arguments_of(error.into()))?, screen)
 }

@@ -106,6 +106,12 @@ impl Page {
         self
     }
 
+    /// A JSON value on one line, in ASCII.
+    pub(super) fn json(&mut self, value: &Value) -> &mut Self {
+        self.text.push_str(&ascii(value));
+        self
+    }
+
     /// A name or a subject that somebody chose: one line, cut.
     pub(super) fn name(&mut self, name: &str) -> &mut Self {
         self.text.push_str(&Printable::name(name).to_string());

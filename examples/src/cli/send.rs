@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use amp_client::attachments::UploadFile;
-use amp_client::{Client, Draft, Outgoing, Sent};
+use amp_client::{Draft, Outgoing, Sent};
 use serde_json::{Value, json};
 
 use super::arguments::{Common, Send as Arguments};
@@ -39,10 +39,10 @@ pub(super) async fn run(
     if let Some(context) = &arguments.context {
         draft = draft.context_json(context).map_err(|error| Failure::from(error).with_exit(Exit::Usage))?;
     }
+    let mut outgoing = arguments.sealing.of(Outgoing::from(draft));
     for path in &arguments.attach {
-        draft = attach(&client, draft, path, arguments.content_type.as_deref()).await?;
+        outgoing = outgoing.attach(file(path, arguments.content_type.as_deref())?);
     }
-    let outgoing = Outgoing::from(draft);
     let outgoing = if arguments.receipt { outgoing.with_receipt() } else { outgoing };
     show(&client.send(outgoing).await.map_err(|error| arguments_of(error.into()))?, screen)
 }
@@ -55,11 +55,9 @@ pub(super) fn arguments_of(failure: Failure) -> Failure {
     }
 }
 
-async fn attach(client: &Client, draft: Draft, path: &Path, kind: Option<&str>) -> Result<Draft, Failure> {
-    let kind = kind.unwrap_or_else(|| content_type(path));
+fn file(path: &Path, kind: Option<&str>) -> Result<UploadFile, Failure> {
     texts::is_there(path)?;
-    let uploaded = client.upload(UploadFile::open(path, kind)?).await?;
-    Ok(draft.attachment_json(uploaded.object())?)
+    Ok(UploadFile::open(path, kind.unwrap_or_else(|| content_type(path)))?)
 }
 
 /// A few types that are told by the name.
@@ -92,7 +90,8 @@ impl Answer for Done<'_> {
             Some(id) => page.styled(Style::Bold, id),
             None => page.own("(it has no id yet)"),
         };
-        page.own(" to ").value(sent.message().to()).own("  ").value(sent.status().as_str()).end();
+        page.own(" to ").value(sent.message().to()).own("  ").value(sent.status().as_str());
+        page.own(if sent.is_sealed() { "  sealed" } else { "" }).end();
         if sent.not_kept().is_some() {
             page.own("It could not be kept in the folder of sent messages.").end();
         }
@@ -108,6 +107,7 @@ impl Answer for Done<'_> {
             "status": sent.status().as_str(),
             "method": routed.method.as_ref().map(|method| method.as_str()),
             "kept": sent.not_kept().is_none(),
+            "sealed": sent.is_sealed(),
         })
     }
 }

@@ -1,20 +1,26 @@
 //! A message as it is shown: what is known of it first, what it says after that.
 
-use amp_client::envelope::{Attachment, Status, StoredMessage};
+use amp_client::envelope::Status;
 use amp_client::receive::{Flag, Reading, Received, UntrustedMessage};
 use amp_client::store::{Folder, MessageKey, Query, Summary};
 use amp_client::trust::{PromptOptions, TrustLevel, wrap};
-use amp_client::{Address, Client, Message};
+use amp_client::{Address, Client, ErrorKind, Message, SentMessage};
 use serde_json::{Value, json};
 
 use super::arguments::Which;
 use super::failure::{Exit, Failure};
-use super::opening::DIALECTS;
+use super::files::{self, File};
 use super::screen::{Answer, Page, Style};
+use super::seal::Seal;
 
 /// A message, and what is known of it.
 pub(super) struct View {
+    /// As it travelled.
     message: Message,
+    seal: Seal,
+    /// What kind of message it is, and its files: of a sealed one, what was inside.
+    kind: String,
+    files: Vec<File>,
     /// What the message is worth; none for one that our own key signed.
     judged: Option<Judged>,
     status: Option<Status>,
@@ -38,6 +44,9 @@ impl View {
         let (level, text) = received.text().into_parts();
         Self {
             message: (**received.verified()).clone(),
+            seal: Seal::of_received(received),
+            kind: received.payload().message_type().to_string(),
+            files: files::of_received(received),
             judged: Some(Judged {
                 level,
                 reason: received.facts().reason().as_str(),
@@ -52,8 +61,12 @@ impl View {
     }
 
     pub(super) fn of_untrusted(untrusted: &UntrustedMessage, status: Option<Status>) -> Self {
+        let message = untrusted.stored().into_message();
         Self {
-            message: untrusted.stored().into_message(),
+            seal: Seal::of_untrusted(&message),
+            kind: message.payload().message_type().to_string(),
+            files: files::of_payload(message.payload()),
+            message,
             judged: Some(Judged {
                 level: TrustLevel::Untrusted,
                 reason: untrusted.facts().reason().as_str(),
@@ -75,22 +88,44 @@ impl View {
         }
     }
 
-    /// One from the folder of sent messages. What the agent's own key did not sign may be anybody's.
-    pub(super) fn of_sent(client: &Client, stored: StoredMessage) -> Self {
-        let message = stored.into_message();
-        let text = message.text().into_owned();
-        if is_own(client, &message) {
-            let for_prompt = text.clone();
-            return Self { for_prompt, text: Some(text), message, judged: None, status: None, is_raw: true };
+    /// One of the agent's own, from the folder of sent messages.
+    pub(super) fn of_sent(sent: &SentMessage) -> Self {
+        let text = sent.payload().text().into_owned();
+        let files = sent.opened().map_or_else(
+            || files::of_payload(sent.payload()),
+            |opened| opened.attachments().iter().cloned().map(|file| File::of(Ok(file))).collect(),
+        );
+        Self {
+            message: (**sent.verified()).clone(),
+            seal: Seal::of_sent(sent),
+            kind: sent.payload().message_type().to_string(),
+            files,
+            judged: None,
+            status: None,
+            for_prompt: text.clone(),
+            text: Some(text),
+            is_raw: true,
         }
-        let judged = Judged {
-            level: TrustLevel::Untrusted,
-            reason: "signature_invalid",
-            flags: Vec::new(),
-            findings: Vec::new(),
-        };
-        let for_prompt = wrap(&text, TrustLevel::Untrusted, &message.from());
-        Self { for_prompt, text: None, message, judged: Some(judged), status: None, is_raw: false }
+    }
+
+    /// One from the folder of sent messages that no key of the agent's signed: it may be anybody's.
+    pub(super) fn of_anybody(message: Message) -> Self {
+        Self {
+            for_prompt: wrap(&message.text(), TrustLevel::Untrusted, &message.from()),
+            seal: Seal::of_untrusted(&message),
+            kind: message.payload().message_type().to_string(),
+            files: files::of_payload(message.payload()),
+            message,
+            judged: Some(Judged {
+                level: TrustLevel::Untrusted,
+                reason: "signature_invalid",
+                flags: Vec::new(),
+                findings: Vec::new(),
+            }),
+            status: None,
+            text: None,
+            is_raw: false,
+        }
     }
 }
 
@@ -111,10 +146,7 @@ impl Answer for View {
         page.own("from     ").value(self.message.from()).end();
         page.own("to       ").value(self.message.to()).end();
         page.own("subject  ").name(&self.message.subject()).end();
-        page.own("sent     ")
-            .value(unsigned.timestamp())
-            .own("  ")
-            .value(self.message.payload().message_type());
+        page.own("sent     ").value(unsigned.timestamp()).own("  ").value(&self.kind);
         page.own("  ").value(self.message.priority()).end();
         if let Some(parent) = self.message.in_reply_to() {
             page.own("answers  ").value(parent).end();
@@ -132,7 +164,8 @@ impl Answer for View {
                 page.own("scan     ").styled(Style::Bad, judged.findings.join(", ")).end();
             }
         }
-        for file in &attachments(&self.message) {
+        self.seal.page(page);
+        for file in &self.files {
             page.own("file     ").name(file.name()).own("  ").value(file.facts()).end();
         }
         page.end();
@@ -142,12 +175,12 @@ impl Answer for View {
     fn json(&self) -> Value {
         let unsigned = self.message.unsigned();
         let judged = self.judged.as_ref();
-        json!({
+        let mut value = json!({
             "id": unsigned.id().as_str(),
             "from": self.message.from().as_str(),
             "to": self.message.to().as_str(),
             "subject": self.message.subject(),
-            "type": self.message.payload().message_type().to_string(),
+            "type": self.kind,
             "priority": self.message.priority().as_str(),
             "sent_at": unsigned.timestamp().to_string(),
             "thread_id": unsigned.thread_id().as_str(),
@@ -157,10 +190,14 @@ impl Answer for View {
             "reason": judged.map(|judged| judged.reason),
             "flags": judged.map(|judged| &judged.flags),
             "findings": judged.map(|judged| &judged.findings),
-            "attachments": attachments(&self.message).iter().map(File::json).collect::<Vec<_>>(),
+            "attachments": self.files.iter().map(File::json).collect::<Vec<_>>(),
             "for_prompt": self.for_prompt,
             "text": self.text,
-        })
+        });
+        if let Value::Object(members) = &mut value {
+            self.seal.json(members);
+        }
+        value
     }
 }
 
@@ -170,6 +207,7 @@ pub(super) struct Line {
     pub(super) folder: Folder,
     /// What it is worth now: a level, or the code of why it does not hold.
     pub(super) trust: Option<String>,
+    pub(super) is_sealed: bool,
 }
 
 impl Answer for Line {
@@ -186,6 +224,9 @@ impl Answer for Line {
             let style = trust.parse().map_or(Style::Bad, style_of);
             page.own("  ").styled(style, trust);
         }
+        if self.is_sealed {
+            page.own("  sealed");
+        }
         page.end()
             .own(if *folder == Folder::Sent { "    to " } else { "    from " })
             .value(summary.key.peer());
@@ -193,7 +234,7 @@ impl Answer for Line {
     }
 
     fn json(&self) -> Value {
-        let Self { summary, folder, trust } = self;
+        let Self { summary, folder, trust, is_sealed } = self;
         json!({
             "id": summary.key.id().as_str(),
             "folder": if *folder == Folder::Sent { "sent" } else { "inbox" },
@@ -205,33 +246,36 @@ impl Answer for Line {
             "received_at": summary.received_at.map(|time| time.to_string()),
             "status": summary.status.as_str(),
             "trust": trust,
+            "sealed": is_sealed,
         })
     }
 }
 
 /// The line of a message of the inbox, with what it is worth now.
 pub(super) async fn judged_line(client: &Client, summary: Summary) -> Result<Line, Failure> {
-    let trust = match client.read_stored(&summary.key).await {
-        Ok(Some(Reading::Proven(received))) => Some(received.trust().as_str().to_owned()),
-        Ok(Some(Reading::Untrusted(_))) => Some(TrustLevel::Untrusted.as_str().to_owned()),
-        Ok(_) => None,
-        Err(error) if error.kind() == amp_client::ErrorKind::Message => Some("refused".to_owned()),
+    let untrusted = TrustLevel::Untrusted.as_str();
+    let (trust, is_sealed) = match client.read_stored(&summary.key).await {
+        Ok(Some(Reading::Proven(received))) => {
+            (Some(received.trust().as_str()), received.sealing().is_sealed())
+        }
+        Ok(Some(Reading::Untrusted(message))) => {
+            (Some(untrusted), Seal::of_untrusted(message.stored().message()).is_sealed)
+        }
+        Ok(_) => (None, false),
+        Err(error) if error.kind() == ErrorKind::Message => (Some("refused"), false),
         Err(error) => return Err(error.into()),
     };
-    Ok(Line { summary, folder: Folder::Inbox, trust })
+    Ok(Line { summary, folder: Folder::Inbox, trust: trust.map(Into::into), is_sealed })
 }
 
-/// Whether the agent's own key, as it is now, signed a message.
-fn is_own(client: &Client, message: &Message) -> bool {
-    message.clone().verify_with(&client.verifying_key(), &DIALECTS).is_ok()
-}
-
-/// The line of a message among those that were sent, marked when the agent's own key did not sign it.
+/// The line of a message among those that were sent, marked when no key of the agent's signed it.
 pub(super) async fn sent_line(client: &Client, summary: Summary) -> Result<Line, Failure> {
-    let stored = client.store().get(Folder::Sent, &summary.key).await?;
-    let is_own = stored.is_some_and(|stored| is_own(client, stored.message()));
-    let trust = (!is_own).then(|| TrustLevel::Untrusted.as_str().to_owned());
-    Ok(Line { summary, folder: Folder::Sent, trust })
+    let (trust, is_sealed) = match client.read_sent(&summary.key).await {
+        Ok(sent) => (None, sent.is_some_and(|sent| sent.is_sealed())),
+        Err(error) if error.kind() == ErrorKind::Message => (Some(TrustLevel::Untrusted.to_string()), false),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Line { summary, folder: Folder::Sent, trust, is_sealed })
 }
 
 /// The message that is meant. Two senders may have chosen one id.
@@ -262,61 +306,6 @@ pub(super) const fn style_of(level: TrustLevel) -> Style {
     }
 }
 
-/// An attachment as its sender describes it, or that it cannot be read.
-pub(super) enum File {
-    Described(Attachment),
-    Unreadable(&'static str),
-}
-
-pub(super) fn attachments(message: &Message) -> Vec<File> {
-    let read = |value| {
-        Attachment::read(value).map_or_else(|error| File::Unreadable(error.code().as_str()), File::Described)
-    };
-    message.payload().attachments_json().map(read).collect()
-}
-
-impl File {
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Described(attachment) => attachment.filename().unwrap_or("(no name)"),
-            Self::Unreadable(_) => "(cannot be read)",
-        }
-    }
-
-    /// What its sender says of it.
-    pub(super) fn facts(&self) -> String {
-        match self {
-            Self::Described(attachment) => {
-                let size = attachment.size().map_or_else(|| "?".to_owned(), |size| size.to_string());
-                let kind = attachment.content_type().unwrap_or("?");
-                format!("{size} bytes  {kind}  {}", self.id().unwrap_or_default())
-            }
-            Self::Unreadable(code) => (*code).to_owned(),
-        }
-    }
-
-    pub(super) fn id(&self) -> Option<&str> {
-        match self {
-            Self::Described(Attachment::Provider(attachment)) => attachment.id().map(|id| id.as_str()),
-            _ => None,
-        }
-    }
-
-    pub(super) fn json(&self) -> Value {
-        let attachment = match self {
-            Self::Described(attachment) => attachment,
-            Self::Unreadable(code) => return json!({"error": code}),
-        };
-        json!({
-            "id": self.id(),
-            "filename": attachment.filename(),
-            "content_type": attachment.content_type(),
-            "size": attachment.size(),
-            "digest": attachment.digest().map(ToString::to_string),
-        })
-    }
-}
-
 /// A stable name of what a reader should know.
 fn flag(flag: &Flag) -> String {
     let name = match flag {
@@ -331,6 +320,7 @@ fn flag(flag: &Flag) -> String {
         Flag::FallbackDialect(dialect) => return format!("fallback_dialect {dialect}"),
         Flag::EmptyAttachments => "empty_attachments",
         Flag::SubjectNotNormalized => "subject_not_normalized",
+        Flag::SealingDropped => "sealing_dropped",
         _ => "other",
     };
     name.to_owned()
