@@ -287,6 +287,7 @@ fn truncate(path: &Path, size: usize) {
     std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(size as u64).unwrap();
 }
 
+// rule: SEAL-21
 #[tokio::test]
 async fn a_file_that_changes_after_it_was_read_is_never_sealed_twice_under_one_key() {
     for (what, change, chunk) in CHANGES {
