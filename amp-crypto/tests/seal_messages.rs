@@ -50,6 +50,17 @@ fn flip<const N: usize>(bytes: &[u8; N], bit: usize) -> [u8; N] {
 
 // rule: SEAL-13
 #[test]
+fn a_buffer_of_zeros_is_no_randomness() {
+    let sealed =
+        |randomness| seal(Suite::default(), &bob().encryption_key(), &binding(), b"Hello", randomness);
+    assert_eq!(sealed(&[0; 32]).unwrap_err(), SealError::Randomness);
+    let mut nearly = [0; 32];
+    nearly[31] = 1;
+    assert!(sealed(&nearly).is_ok());
+}
+
+// rule: SEAL-13
+#[test]
 fn the_same_randomness_never_gives_two_messages_one_ephemeral_key() {
     let (own, other) = (bob().encryption_key(), DecryptionKey::of(&identity(3)).encryption_key());
     let mallory = Binding::new(FROM, TO, identity(6).verifying_key()).unwrap();

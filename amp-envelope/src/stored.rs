@@ -187,8 +187,8 @@ impl StoredMessage {
         self.sealed_secret = copy_of(secret).ok().map(Arc::new);
     }
 
-    /// What opens this one sealed message, if it was kept. Anyone who can write the file can put another one there:
-    /// with which the message does not open.
+    /// What opens this one sealed message, if it was kept. It is as good as the file: whoever can write that and made the
+    /// message as well can have put another one there, with which it opens to another text. The key goes first.
     #[must_use]
     pub fn sealed_secret(&self) -> Option<&SharedSecret> {
         self.sealed_secret.as_deref()

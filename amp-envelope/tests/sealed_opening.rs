@@ -232,6 +232,14 @@ fn without_randomness_nothing_is_sealed() {
 }
 
 #[test]
+fn a_draft_is_not_sealed_with_a_buffer_of_zeros() {
+    // rule: SEAL-13
+    let draft = Draft::request(address(BOB), "Harbour", TEXT).from(&address(ALICE)).seal_to(&to_bob());
+    let error = draft.sealing_randomness([0; 32]).sign_with_nonce(&alice(), now(), [9; 16]).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InternalError);
+}
+
+#[test]
 fn addresses_are_bound_in_their_normal_form_however_they_are_spelled() {
     // rule: SEAL-10
     let payload = outer_payload(&seal_by_hand(br#"{"type":"request","message":"m"}"#, Suite::default()));

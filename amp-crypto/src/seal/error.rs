@@ -24,6 +24,9 @@ pub enum SealError {
     /// An address is longer than 65,535 bytes.
     #[error("an address is longer than 65535 bytes")]
     AddressLength,
+    /// The randomness to seal with is all zeros: a buffer that nobody filled.
+    #[error("the randomness to seal with is all zeros")]
+    Randomness,
     /// The plaintext is longer than the cipher takes: 256 GiB less 64 bytes.
     #[error("the plaintext is longer than the cipher takes")]
     PlaintextLength,
@@ -40,7 +43,7 @@ impl SealError {
             Self::NotOpened => "not_opened",
             Self::EphemeralKey | Self::NotEd25519 => "invalid_key",
             Self::PlaintextLength => "too_large",
-            Self::AddressLength | Self::SharedSecret => "invalid_field",
+            Self::AddressLength | Self::SharedSecret | Self::Randomness => "invalid_field",
         }
     }
 }

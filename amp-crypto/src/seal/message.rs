@@ -20,9 +20,10 @@ const EPHEMERAL: &[u8] = b"amp-sealed-v1 ephemeral";
 
 /// Seals a plaintext to a recipient. The length of the plaintext shows: pad it before.
 ///
-/// The randomness must come from a secure generator and be used once. It is mixed with everything that is sealed, so
-/// that giving the same 32 bytes for two different messages does not repeat a key: the worst of it is that the same
-/// message, sealed twice, is seen to be the same.
+/// The randomness must come from a secure generator, be secret, and be used once. It is mixed with everything that is
+/// sealed, so that giving the same 32 bytes for two different messages does not repeat a key: that the same message was
+/// sealed twice can be seen, and no more. Bytes that somebody can guess are another matter: with them each guess of the
+/// text can be tried.
 ///
 /// ```
 /// use amp_crypto::{Identity, seal::{self, Binding, DecryptionKey, EncryptionKey, Suite}};
@@ -44,7 +45,8 @@ const EPHEMERAL: &[u8] = b"amp-sealed-v1 ephemeral";
 /// ```
 ///
 /// # Errors
-/// [`SealError::PlaintextLength`] beyond 256 GiB.
+/// [`SealError::PlaintextLength`] beyond 256 GiB; [`SealError::Randomness`] for zeros, which are a buffer that nobody
+/// filled.
 pub fn seal(
     suite: Suite,
     recipient: &EncryptionKey,
@@ -52,6 +54,9 @@ pub fn seal(
     plaintext: &[u8],
     randomness: &[u8; 32],
 ) -> Result<Sealed, SealError> {
+    if *randomness == [0; 32] {
+        return Err(SealError::Randomness);
+    }
     let ikm = ephemeral_ikm(suite, recipient, binding, plaintext, randomness);
     let (epk, shared) =
         schedule::encap(&schedule::derive_scalar(&ikm), recipient).ok_or(SealError::EphemeralKey)?;

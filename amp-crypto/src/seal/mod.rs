@@ -13,8 +13,9 @@
 //!   [`DecryptionKey::of`]). The joint security of Ed25519 and an X25519 KEM under one key is argued in Thormarker,
 //!   ePrint 2021/509; a torsion component that an Ed25519 key may have is cleared by the clamped scalar. A key of its
 //!   own on the agent's card is the better choice.
-//! * **The ciphers do not commit to their key.** For a ciphertext alone nobody may conclude that one key opens it. Here
-//!   the recipient's key and the message's signature name the one key, and a file's digest its one content.
+//! * **The ciphers do not commit to their key.** A sender can make a ciphertext that opens to one text with the
+//!   recipient's key, and to another one with a [`SharedSecret`] of its choice. A message says which key opens it, and a
+//!   file's digest its one content; a shared secret is believed as far as the place where it was kept.
 //! * **Length shows**, up to the bucket of [`padded_len`].
 
 mod binding;

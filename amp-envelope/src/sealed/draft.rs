@@ -249,6 +249,10 @@ fn not_sealed(error: SealError) -> MessageError {
         SealError::NotEd25519 => {
             MessageError::new(ErrorCode::InvalidKey, "a message is sealed by a sender with an Ed25519 key")
         }
+        SealError::Randomness => MessageError::new(
+            ErrorCode::InternalError,
+            "the 32 bytes to seal with are random: `Draft::sealing_randomness`",
+        ),
         _ => MessageError::new(
             ErrorCode::TooLarge,
             "what is sealed, and its addresses, are within their limits",
