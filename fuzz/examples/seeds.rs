@@ -31,6 +31,7 @@ fn main() -> Result<(), Fault> {
     cards(&out)?;
     identities(&out)?;
     grants(&out)?;
+    sealed(&out)?;
     edits(&out)
 }
 
@@ -64,6 +65,13 @@ fn seed(out: &Path, suite: &str, case: &Value) -> Result<(), Fault> {
         "verify" => {
             write(out, "decode", id, &raw(input))?;
             write(out, "verify", id, &[&[0xff, 0], &raw(input)[..]].concat())
+        }
+        "sealed" => {
+            write(out, "decode", id, &raw(input))?;
+            let Ok(message) = serde_json::from_slice::<Value>(&raw(input)) else { return Ok(()) };
+            write(out, "sealed_open", id, &[&[0xff], message["payload"].to_string().as_bytes()].concat())?;
+            let inner = case["expect"]["payload"].to_string();
+            write(out, "sealed_open", &format!("{id}-inner"), &[&[0xfe], inner.as_bytes()].concat())
         }
         _ => Ok(()),
     }
@@ -244,6 +252,33 @@ fn grants(out: &Path) -> Result<(), Fault> {
     for step in 0..6_u8 {
         for next in 0..6_u8 {
             put(&format!("steps-{step}-{next}"), &[0, 0, 1, 1, 0, step, 1, 1, 5, next, 1, 9, 0, 0, 1, 1, 0])?;
+        }
+    }
+    Ok(())
+}
+
+/// What is inside a sealed payload and should not be, drafts, edits to sealed messages, and to sealed files.
+fn sealed(out: &Path) -> Result<(), Fault> {
+    let put = |name: &str, bytes: &[u8]| write(out, "sealed_open", name, bytes);
+    put("nested", b"\xfe{\"type\":\"sealed:v1\",\"message\":\"\"}")?;
+    put("amp", b"\xfe {\"message\":\"a\",\"type\":\"b\",\"context\":{\"amp\":null}}\n\t ")?;
+    put(
+        "file",
+        b"\xfe{\"type\":\"a\",\"message\":\"\",\"attachments\":[{\"id\":\"att_1_a\",\"sealed\":{}}]}",
+    )?;
+    put("draft", b"\xfdLunch?\nAt noon?\n{\"where\": \"here\", \"n\": [1.5e3, -0, 1e20]}")?;
+    put("draft-long", &[&b"\xfdLunch?\n"[..], &[b'x'; 3000]].concat())?;
+    for n in 0..12_u8 {
+        put(&format!("as-it-is-{n}"), &[n, n / 4])?;
+        put(&format!("edited-{n}"), &[n, 0, n, n.wrapping_mul(23), 0x22, 3, 5, n])?;
+    }
+    let put = |name: &str, bytes: &[u8]| write(out, "sealed_stream", name, bytes);
+    put("foreign", &[&[0xff, 0, 0, 9], &[9; 26][..]].concat())?;
+    put("content", b"\xfe\x01\x02Hello, world\0\0")?;
+    for file in 0..13_u8 {
+        put(&format!("as-it-is-{file}"), &[file])?;
+        for what in 0..8_u8 {
+            put(&format!("edited-{file}-{what}"), &[file, what, 1, 2, file, 7, 0, 16, 7])?;
         }
     }
     Ok(())

@@ -20,6 +20,8 @@ mod relay;
 mod rest_answer;
 mod rest_request;
 mod scan;
+mod sealed_open;
+mod sealed_stream;
 mod session;
 mod target;
 mod thread;
@@ -48,6 +50,8 @@ pub use relay::relay;
 pub use rest_answer::rest_answer;
 pub use rest_request::rest_request;
 pub use scan::scan;
+pub use sealed_open::sealed_open;
+pub use sealed_stream::sealed_stream;
 pub use session::session;
 pub use target::target;
 pub use thread::thread;
@@ -85,6 +89,8 @@ pub const ALL: &[(&str, Check)] = &[
     ("rest_answer", rest_answer),
     ("rest_request", rest_request),
     ("scan", scan),
+    ("sealed_open", sealed_open),
+    ("sealed_stream", sealed_stream),
     ("session", session),
     ("target", target),
     ("thread", thread),
