@@ -244,6 +244,32 @@ fn a31_a_peer_that_was_written_to_in_sealed_form_is_not_written_to_in_plain_agai
     assert_eq!(plan(&bob, SealingWish::Policy), SealingPlan::Plain, "a person wants it forgotten");
 }
 
+// rule: SEAL-33
+#[test]
+fn a31_a_peer_whose_card_says_that_it_seals_gets_no_plain_mail_when_the_card_stops_to_count() {
+    let with_card = || {
+        let mut bob = bob_with(Stance::Prefer);
+        accept(&mut bob, &card_of(&alice(), noon(), Some(own(9))), noon()).unwrap();
+        bob
+    };
+    let at = |bob: &Receiver, now| bob.plan_sealing(&address(ALICE), SealingWish::Policy, now);
+    let mut bob = with_card();
+    bob.name_key(&address(ALICE), &SenderKey::resolved(key(&mallory())), after(5)).unwrap().commit();
+    assert_eq!(refused(at(&bob, after(6))), RefusalReason::KeyConflict, "a provider names another key");
+
+    let mut bob = with_card();
+    bob.revoke_key(revocation(), after(5)).unwrap().commit();
+    assert_eq!(refused(at(&bob, after(6))), RefusalReason::KeyRevoked);
+
+    let mut bob = with_card();
+    let rotation = RotationRequest::prove(&alice(), &agent(5)).unwrap();
+    bob.rotate_key(&address(ALICE), &rotation, after(5)).unwrap().commit();
+    assert_eq!(at(&bob, after(6)), SealingPlan::Seal(mapped(&agent(5))));
+
+    // Nor when newer cards are kept back until it expires.
+    assert_eq!(at(&with_card(), after(300 * DAY)), SealingPlan::Seal(mapped(&alice())));
+}
+
 #[test]
 fn a_peer_without_a_pinned_key_is_not_noted() {
     let mut bob = receiver();

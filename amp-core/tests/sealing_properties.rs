@@ -102,7 +102,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Bob, the effects in his store, and who was written to in sealed form since a person had the address forgotten.
+/// Bob, the effects in his store, and with whom mail was sealed, or who says to open it, since a person had the address
+/// forgotten.
 struct World {
     bob: Receiver,
     log: Vec<Effect>,
@@ -166,7 +167,14 @@ impl World {
                 };
                 let issued_at = after((self.days - age) * DAY);
                 match builder.sign(&agent(*key), issued_at).unwrap().verify(now) {
-                    Ok(card) => commit(self.bob.accept_card(&card, now).ok()),
+                    Ok(card) => {
+                        let change = self.bob.accept_card(&card, now).ok();
+                        // Every card here says that its owner opens sealed mail.
+                        if change.is_some() {
+                            self.sealed.insert(*peer);
+                        }
+                        commit(change)
+                    }
                     Err(_) => Vec::new(),
                 }
             }

@@ -333,6 +333,49 @@ fn what_is_released_without_its_key_is_handed_out_unopened_and_judged_later() {
     assert_eq!(read(&bob, &stored, &opening).unwrap_err(), RefusalReason::ContentBlocked);
 }
 
+// rule: SEAL-42, SEAL-44
+#[test]
+fn a31_what_was_held_unopened_is_judged_when_it_is_opened_for_its_release() {
+    for (inside, expected) in
+        [("a purple volcano", "forbidden"), ("a purple elephant", "forbidden"), ("m", "accept")]
+    {
+        let payload = json!({"type": "request", "message": inside}).to_string();
+        let mut payload = payload_around(&alice(), &payload);
+        payload["message"] = json!("a purple elephant");
+        let bytes = by_alice(&payload);
+        let mut bob = acquainted();
+        let context = direct();
+        let reception = bob.receive(&bytes, &context);
+        let (entry, held) = reception.held().unwrap();
+        let (entry, held) = (entry.to_json(), held.to_json());
+        assert_eq!(word(&reception.commit()), "quarantine");
+        let mut entry = QuarantineEntry::from_json(entry.as_bytes()).unwrap();
+        assert!(entry.is_unopened());
+        entry.approve(after(60)).unwrap();
+        let keys = bobs_keys();
+        let context = in_store(after(120)).with_opening_keys(&keys);
+        // What stands outside is what was approved.
+        let released = word(&bob.release(held.as_bytes(), &entry, &context).commit());
+        assert_eq!(released, expected, "{inside}");
+    }
+}
+
+// rule: SEAL-41
+#[test]
+fn what_a_sender_writes_in_plain_does_not_pass_for_sealed() {
+    let mut payload = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);
+    payload["message"] = json!("All of this was readable on the way.");
+    let policy = SealingPolicy::new(Stance::Require);
+    let mut bob = builder().sealing(policy).restore(&acquaintance()).build();
+    let received = delivered(receive(&mut bob, &by_alice(&payload), &direct()));
+    assert_eq!(received.sealing(), key_not_held());
+    let shown = [received.for_prompt(), text(&received), received.quote().to_string()];
+    assert!(
+        shown.iter().all(|shown| shown.contains(PLACEHOLDER) && !shown.contains("readable")),
+        "{shown:?}"
+    );
+}
+
 // rule: SEAL-41, SEAL-42
 #[test]
 fn the_grant_that_is_needed_is_that_for_what_was_inside() {
@@ -359,9 +402,17 @@ fn the_grant_that_is_needed_is_that_for_what_was_inside() {
     let keys = bobs_keys();
     let opening = in_store(after(60)).with_opening_keys(&keys);
     assert_eq!(read(&bob, &stored, &opening).unwrap_err(), RefusalReason::NotGranted);
-    let mut bob = granted([needed, GrantScope::Message].try_into().unwrap());
+    let mut bob = granted([needed.clone(), GrantScope::Message].try_into().unwrap());
     let (stored, _) = store(&mut bob, scoped(1).to_json().as_bytes(), &direct());
     assert_eq!(text(&read(&bob, &stored, &opening).unwrap()), "Tuesday?");
+    // Also when it is forgotten that it came; one that was open when it came carries the secret that shows it.
+    let mut bob = granted(GrantScope::Message.into());
+    let (stored, _) = store(&mut bob, scoped(1).to_json().as_bytes(), &direct());
+    let fresh = granted(GrantScope::Message.into());
+    assert_eq!(read(&fresh, &stored, &opening).unwrap_err(), RefusalReason::NotGranted);
+    let (open_then, _) =
+        store(&mut granted(needed.clone().into()), scoped(1).to_json().as_bytes(), &with_keys(&keys));
+    assert_eq!(text(&read(&fresh, &open_then, &opening).unwrap()), "Tuesday?");
     // A request shows what was inside, and no placeholder.
     let mut bob = builder().demand_grants().restore(&acquaintance()).build();
     let message = sealed_from_alice(3, SECRET_TEXT).to_json();

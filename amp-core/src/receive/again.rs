@@ -75,8 +75,9 @@ impl Case<'_> {
             Some(FirstOutcome::Delivered) => true,
             // What is open now was not when the message came.
             Some(_) if letter.is_unopened() => true,
-            Some(_) if self.refused_contact(letter).is_some() => return Err(NOT_GRANTED),
-            _ => false,
+            Some(_) => self.check_granted(letter).map(|()| false)?,
+            None if letter.is_opened_by_another(secret) => self.check_granted(letter).map(|()| false)?,
+            None => false,
         };
         let scan = Content::of_letter(letter).scan(&settings.scanner);
         if !is_judged && scan.verdict(&settings.overrides) >= Verdict::Quarantine {
@@ -86,6 +87,10 @@ impl Case<'_> {
             proven.flags.push(Flag::SealingDropped);
         }
         Ok(Reading::Proven(Box::new(self.received(proven, scan))))
+    }
+
+    fn check_granted(&self, letter: &Letter) -> Result<(), Refusal> {
+        if self.refused_contact(letter).is_none() { Ok(()) } else { Err(NOT_GRANTED) }
     }
 
     /// Whether the sender had sealed a message when it signed this one. What does not say when it was signed may have been

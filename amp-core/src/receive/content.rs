@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use amp_envelope::{JsonKind, JsonValue, Message, OpenedMessage, Payload, SealedFile};
 
-use super::letter::{Letter, is_sealed};
+use super::letter::{Letter, PLACEHOLDER, is_sealed};
 use crate::scan::{ScanReport, Scanner};
 
 /// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
@@ -46,6 +46,11 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// The texts that were inside alone.
+    pub(super) fn inside(opened: &'a OpenedMessage) -> Self {
+        Self::but(Wordless::InSealedFiles, Cow::Borrowed(""), &opened.payload())
+    }
+
     fn of_opened(opened: &'a OpenedMessage) -> Self {
         let (inner, outer) = (opened.payload(), opened.verified().payload());
         let (attachments, mut others) = parts_of(&inner, Wordless::InSealedFiles);
@@ -78,9 +83,6 @@ impl<'a> Content<'a> {
         report
     }
 }
-
-/// What stands in the text of a sealed payload for whoever cannot open it.
-const PLACEHOLDER: &str = "This message is sealed end to end.";
 
 /// Where members stand that were read and hold no words, beside the freshness block.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a verified message says: as it travelled, or what was sealed in it (sealed messages).
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -14,8 +15,12 @@ use super::authenticate::Proven;
 use super::pipeline::Case;
 use super::refusal::{Refusal, RefusalReason};
 use super::sealing::{REFUSED, REQUIRED};
+use super::seen::Handover;
 use crate::admission::GrantScope;
 use crate::sealing::{Direction, Sealing, Stance, UnopenedReason};
+
+/// What stands in the text of a sealed payload for whoever cannot open it.
+pub(super) const PLACEHOLDER: &str = "This message is sealed end to end.";
 
 /// A verified message, opened where it was sealed.
 #[derive(Clone, Debug)]
@@ -51,6 +56,12 @@ impl Letter {
         }
     }
 
+    /// The text for the reader: in place of what is not known, words of our own. What a sender puts there in plain would
+    /// pass for sealed.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        if self.is_unopened() { Cow::Borrowed(PLACEHOLDER) } else { self.payload().text() }
+    }
+
     pub(super) fn attachments(&self) -> Vec<Result<Attachment, AttachmentError>> {
         match self {
             Self::Plain(message) => message.payload().attachments_json().map(Attachment::read).collect(),
@@ -76,6 +87,14 @@ impl Letter {
         }
     }
 
+    /// Whether it is open, and the secret that was stored beside it is none or another message's: then nothing shows that it
+    /// was open when it came.
+    pub(super) fn is_opened_by_another(&self, stored: Option<&SharedSecret>) -> bool {
+        let own = self.secret().map(SharedSecret::to_base64url);
+        let stored = stored.map(SharedSecret::to_base64url);
+        own.is_some_and(|own| stored.is_none_or(|stored| stored.expose() != own.expose()))
+    }
+
     /// Starts an answer, which is sealed when the message was.
     pub(super) fn reply(&self, text: &str) -> Draft {
         match self {
@@ -94,6 +113,10 @@ impl Letter {
             Self::Plain(_) | Self::Opened(_) => GrantScope::needed_by(&self.payload().message_type()),
             Self::Unopened(..) => GrantScope::Message,
         }
+    }
+
+    pub(super) const fn handover(&self) -> Handover {
+        if self.is_unopened() { Handover::Unopened } else { Handover::Open }
     }
 
     pub(super) const fn is_unopened(&self) -> bool {

@@ -222,7 +222,7 @@ impl<'a> Case<'a> {
         if !self.receiver.settings.demands_grants {
             return None;
         }
-        let intent = self.intent(&letter.payload().text());
+        let intent = self.intent(&letter.text());
         let pair = Pair::new(&self.from, &self.to);
         let contact = self.receiver.memory.grants.contact(&pair, &letter.scope(), &intent, self.now);
         contact.outcome().is_err().then_some(contact)
@@ -275,6 +275,7 @@ impl<'a> Case<'a> {
                 let entry = self.entry(&id, sighting, &report, is_escalated && verdict < Verdict::Quarantine);
                 let mut effects = self.acceptance(&proven, sighting, FirstOutcome::Quarantined(id));
                 effects.extend(risk);
+                let entry = entry.held_as(proven.message.handover());
                 let message = proven.message.into_verified();
                 effects.push(Effect::Audit(self.note(AuditKind::Quarantined, &message)));
                 let held = Held { entry, message };

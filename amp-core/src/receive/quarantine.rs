@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use super::codec;
 use super::refusal::{Refusal, RefusalReason};
+use super::seen::Handover;
 use crate::scan::Severity;
 use crate::stored::{self, EffectError};
 
@@ -97,6 +98,8 @@ pub struct QuarantineEntry {
     message_id: MessageId,
     #[serde(with = "codec")]
     digest: [u8; 32],
+    #[serde(default, skip_serializing_if = "Handover::is_open")]
+    held: Handover,
 }
 
 impl QuarantineEntry {
@@ -118,7 +121,13 @@ impl QuarantineEntry {
             sender,
             message_id,
             digest,
+            held: Handover::Open,
         }
+    }
+
+    pub(super) const fn held_as(mut self, held: Handover) -> Self {
+        self.held = held;
+        self
     }
 
     pub(crate) fn with_rules<'r>(mut self, rules: impl IntoIterator<Item = &'r str>) -> Self {
@@ -130,6 +139,13 @@ impl QuarantineEntry {
     #[must_use]
     pub const fn id(&self) -> &QuarantineId {
         &self.quarantine_id
+    }
+
+    /// Whether the message was sealed and could not be opened when it was held: then whoever decides knows its subject and
+    /// no more, and what it says is judged when it is opened.
+    #[must_use]
+    pub const fn is_unopened(&self) -> bool {
+        !self.held.is_open()
     }
 
     /// Why the message is held.

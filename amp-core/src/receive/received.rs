@@ -151,7 +151,7 @@ impl Received {
     /// The text for a model: subject, names of attachments and text, inside a wrapper where the level demands it.
     ///
     /// Nothing in it comes from the unsigned part of the envelope. Of a sealed message it is what was inside; of one that
-    /// could not be opened, the line that its sender put in its place.
+    /// could not be opened, a line that says so.
     #[must_use]
     pub fn for_prompt(&self) -> String {
         self.for_prompt_with(PromptOptions::new())
@@ -164,6 +164,7 @@ impl Received {
         // Ciphertexts and what is said about them are nothing to read.
         if self.letter.is_unopened() {
             content.attachments.clear();
+            content.text = self.letter.text();
         }
         let context =
             || if self.letter.is_unopened() { Vec::new() } else { context_lines(&self.letter.payload()) };
@@ -172,12 +173,12 @@ impl Received {
 
     /// The text as it was sent, with its level. It has no wrapper: it is not for a model.
     pub fn text(&self) -> RawText {
-        RawText { level: self.trust(), text: self.letter.payload().text().into_owned() }
+        RawText { level: self.trust(), text: self.letter.text().into_owned() }
     }
 
     /// The text as a quotation: it keeps its level and its sender wherever it is put.
     pub fn quote(&self) -> Quoted {
-        Quoted::new(self.letter.payload().text().into_owned(), self.trust(), &self.from)
+        Quoted::new(self.letter.text().into_owned(), self.trust(), &self.from)
     }
 
     /// The payload: of a sealed message the one that was inside, as soon as it is open. Its texts are as they were sent: see

@@ -6,15 +6,19 @@ use alloc::vec::Vec;
 
 use amp_envelope::Message;
 
+use super::content::Content;
 use super::context::Context;
 use super::disposition::{Decision, Outcome};
 use super::effects::{AuditKind, Effect};
-use super::pipeline::Case;
+use super::letter::Letter;
+use super::pipeline::{CONTENT_BLOCKED, Case};
 use super::quarantine::{QuarantineEntry, QuarantineStatus};
 use super::receiver::Receiver;
 use super::refusal::{Refusal, RefusalReason};
-use super::seen::{Handover, Released};
+use super::seen::Released;
 use super::sighting::Sighting;
+use super::watch::Looked;
+use crate::scan::Verdict;
 
 impl Receiver {
     /// Decides about a message that was held; changes nothing.
@@ -56,14 +60,29 @@ impl Case<'_> {
             quarantine_id: entry.id().clone(),
             message: sighting.place(),
             at: self.context.now(),
-            handover: if proven.message.is_unopened() { Handover::Unopened } else { Handover::Open },
+            handover: proven.message.handover(),
         });
         let audit = Effect::Audit(self.note(AuditKind::Released, proven.message.verified()));
         let used = self.first_use(&proven);
         let effects = proven.pin.iter().cloned().chain(used).chain([released, audit]).collect();
         let looked = self.look(&proven.message);
+        if self.is_unapproved(&proven.message, entry, &looked) {
+            return Err(CONTENT_BLOCKED);
+        }
         let received = self.received(proven, looked.report);
         Ok(Decision::new(Outcome::Deliver(Box::new(received)), effects))
+    }
+
+    /// Whether a message says what would be held, and did not say it when it was approved: it was not open then.
+    fn is_unapproved(&self, letter: &Letter, entry: &QuarantineEntry, looked: &Looked) -> bool {
+        let Letter::Opened(opened) = letter else { return false };
+        let settings = &self.receiver.settings;
+        let inside = || Content::inside(opened).scan(&settings.scanner).verdict(&settings.overrides);
+        let is_known = |rule: &&str| entry.rules().any(|known| known == *rule);
+        let has_more = || looked.report.rules().iter().any(|rule| !is_known(rule));
+        entry.is_unopened()
+            && looked.verdict >= Verdict::Quarantine
+            && (has_more() || inside() >= Verdict::Quarantine)
     }
 }
 

@@ -23,7 +23,7 @@ impl Receiver {
     /// | stance | [`SealingWish::Policy`] | [`SealingWish::Seal`] | [`SealingWish::Plain`] |
     /// |---|---|---|---|
     /// | [`Stance::Require`] | sealed | sealed | refused |
-    /// | [`Stance::Prefer`] | sealed where mail with the peer was sealed before, or its current card says that it opens such mail; else plain | sealed | plain |
+    /// | [`Stance::Prefer`] | sealed where mail with the peer was sealed before, or its newest accepted card says that it opens such mail; else plain | sealed | plain |
     /// | [`Stance::Refuse`] | plain | refused | plain |
     ///
     /// What is to be sealed is sealed to the key on the peer's [accepted card](Self::accept_card), while that card
@@ -35,7 +35,7 @@ impl Receiver {
             (Stance::Require, SealingWish::Plain) => SealingPlan::Refuse(REQUIRED),
             (Stance::Refuse, SealingWish::Seal) => SealingPlan::Refuse(REFUSED),
             (Stance::Refuse, SealingWish::Policy) | (_, SealingWish::Plain) => SealingPlan::Plain,
-            (Stance::Prefer, SealingWish::Policy) if !self.expects_sealed(to, now) => SealingPlan::Plain,
+            (Stance::Prefer, SealingWish::Policy) if !self.expects_sealed(to) => SealingPlan::Plain,
             (Stance::Require | Stance::Prefer, _) => {
                 self.key_to_seal_to(to, now).map_or_else(SealingPlan::Refuse, SealingPlan::Seal)
             }
@@ -51,8 +51,9 @@ impl Receiver {
         Change::new(self, effect.into_iter().collect())
     }
 
-    /// Accepts a peer's card, so that what it says about sealing counts: its key to seal to, and that the peer opens sealed
-    /// mail. It counts until it expires, as long as the key that signed it is the peer's pinned one.
+    /// Accepts a peer's card, so that what it says about sealing counts: that the peer opens sealed mail, until a newer card
+    /// of it says otherwise, and its key to seal to, until the card expires and as long as the key that signed it is the
+    /// peer's pinned one.
     ///
     /// A card pins nothing and raises no conflict: anybody can make one.
     ///
@@ -107,13 +108,11 @@ impl Receiver {
         is_first.then(|| Effect::Sealed { address: address.clone(), direction, at })
     }
 
-    /// Whether a peer is known to open sealed mail.
-    fn expects_sealed(&self, peer: &Address, now: Timestamp) -> bool {
-        let says_so = || {
-            let pinned = self.memory.key_to_send_to(peer);
-            pinned.and_then(|pinned| self.current_card(peer, pinned, now)).is_some_and(AcceptedCard::seals)
-        };
-        self.memory.sealing_of(peer).is_some_and(PeerSealing::has_sealed) || says_so()
+    /// Whether a peer is known to open sealed mail. A card of its counts here when it is no longer current too: a conflict, a
+    /// revocation or a lapse of time is what somebody on the way can bring about.
+    fn expects_sealed(&self, peer: &Address) -> bool {
+        let says_so = |sealing: &PeerSealing| sealing.card().is_some_and(AcceptedCard::seals);
+        self.memory.sealing_of(peer).is_some_and(|sealing| sealing.has_sealed() || says_so(sealing))
     }
 
     fn key_to_seal_to(&self, peer: &Address, now: Timestamp) -> Result<EncryptionKey, Refusal> {

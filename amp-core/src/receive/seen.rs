@@ -94,7 +94,7 @@ pub struct Released {
     pub(super) handover: Handover,
 }
 
-/// Whether a held message was open when it was handed out.
+/// Whether a message was open when it was held, or handed out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Handover {
@@ -105,7 +105,7 @@ pub(super) enum Handover {
 
 impl Handover {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde calls")]
-    const fn is_open(&self) -> bool {
+    pub(super) const fn is_open(&self) -> bool {
         matches!(self, Self::Open)
     }
 }
