@@ -312,8 +312,11 @@ fn a_held_message_is_held_sealed_and_opens_when_it_is_released_also_by_a_former_
     let stored = reception.stored().unwrap().to_json(SecurityPlacement::TopLevel);
     let received = delivered(reception.commit());
     assert_eq!(text(&received), "a purple elephant");
-    // A person has seen it: it is read from the store as well.
-    assert_eq!(text(&read(&bob, &stored, &in_store(after(3 * DAY))).unwrap()), "a purple elephant");
+    // A person has seen it: it is read from the store as well. With its secret alone it is not known to be the same text.
+    let opening = in_store(after(3 * DAY)).with_opening_keys(&keys);
+    assert_eq!(text(&read(&bob, &stored, &opening).unwrap()), "a purple elephant");
+    let blocked = read(&bob, &stored, &in_store(after(3 * DAY))).unwrap_err();
+    assert_eq!(blocked, RefusalReason::ContentBlocked);
 }
 
 // rule: SEAL-42, SEAL-44
@@ -524,6 +527,11 @@ fn what_the_host_requires_of_its_peers_holds_for_what_arrives() {
             before.replay().len() + if stance == Stance::Prefer { 2 } else { 1 }
         );
     }
+    // What nothing vouches for is held against it too.
+    let policy = SealingPolicy::new(Stance::Require);
+    let mut bob = builder().sealing(policy).restore(&acquaintance()).show_untrusted().build();
+    let forged = draft(ALICE, "m").sign_with_nonce(&mallory(), noon(), nonce(3)).unwrap();
+    assert_eq!(word(&open(&mut bob, &forged)), "sealing_required");
     // What is sealed is what is required, open or not.
     assert_eq!(word(&send(&mut with(Stance::Require), &closed, &direct())), "accept");
     let mut unknown = payload_around(&alice(), r#"{"type":"request","message":"m"}"#);

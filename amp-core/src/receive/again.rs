@@ -72,7 +72,7 @@ impl Case<'_> {
         let mut proven = self.open(proven, secret)?;
         let letter = &proven.message;
         let is_judged = match outcome {
-            Some(FirstOutcome::Delivered) => true,
+            Some(FirstOutcome::Delivered) => !self.is_open_by_its_secret(letter),
             // What is open now was not when the message came.
             Some(_) if letter.is_unopened() => true,
             Some(_) => self.check_granted(letter).map(|()| false)?,

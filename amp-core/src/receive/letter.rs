@@ -179,6 +179,13 @@ impl Case<'_> {
         }
     }
 
+    /// Whether a letter is open, and not by the key that it names. A hostile sender can have sealed two texts at once: what opens
+    /// so may not be what was judged before.
+    pub(super) fn is_open_by_its_secret(&self, letter: &Letter) -> bool {
+        let Letter::Opened(opened) = letter else { return false };
+        self.context.opening_keys().is_none_or(|keys| !keys.holds(opened.key_id(), self.now))
+    }
+
     /// Whether the sender sealed its messages until now: somebody may have talked it, or its mail, out of it.
     pub(super) fn has_sealed_before(&self) -> bool {
         let sealing = self.receiver.memory.sealing_of(&self.from);

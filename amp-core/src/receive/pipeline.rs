@@ -126,6 +126,7 @@ impl<'a> Case<'a> {
     /// Whether a message that nothing vouches for may be shown all the same; what the scan found.
     fn check_showable(&self, message: &Message, refusal: Refusal) -> Result<ScanReport, Refusal> {
         self.check_curious(refusal)?;
+        self.check_sealing(message)?;
         let sighting = Sighting::unproven(message)?;
         self.receiver.memory.replay.check_times(&sighting, self.context.via(), self.context.now())?;
         self.scan_doubtful(message)
