@@ -254,7 +254,8 @@ fn check_file(stat: &Stat, readers: Readers) -> Result<(), Error> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(is_unsafe("a file that is no regular file"));
     }
-    if stat.st_nlink != 1 {
+    // One that was replaced since it was opened has no name left, and is whole.
+    if stat.st_nlink > 1 {
         return Err(is_unsafe("a file with a second name"));
     }
     if !is_own(stat) {
