@@ -4,7 +4,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Client`] | registers at a provider, resolves, signs and sends, rotates keys |
+//! | [`Client`] | registers at a provider, resolves, signs, [seals](sealing) and sends, rotates keys |
 //! | [`Inbox`] | what arrives, by push, by asking and on disk: verified, judged, stored, and only then acknowledged |
 //! | [`attachments`] | files, up and down, checked while they stream |
 //! | [`store`] | where mail is kept: in memory, in the shared [`mailbox`], in SQLite, or in a database of yours |

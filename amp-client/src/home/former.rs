@@ -62,10 +62,14 @@ impl AgentHome {
     pub(crate) fn opening_identities(&self) -> Result<Vec<(Identity, Option<Timestamp>)>, Error> {
         let Some(keys) = self.directory.below(KEYS)? else { return Ok(Vec::new()) };
         let is_left_behind = |name: &String| name.starts_with(PREVIOUS) && name.ends_with(PEM);
-        let left_behind = keys.names()?.into_iter().filter(is_left_behind).take(FORMER_KEYS_MAX);
-        let names = [PRIVATE_KEY, NEXT_KEY].into_iter().map(String::from).chain(left_behind);
-        let present = names.filter(|name| keys.has(name).unwrap_or(true));
-        let mut found: Vec<_> = present.filter_map(|name| Some((self.key_or_event(&name)?, None))).collect();
+        let mut found = Vec::new();
+        // In the order in which a key moves on: one that is replaced meanwhile is found further on.
+        found.extend(self.key_or_event(NEXT_KEY));
+        found.extend(self.key_in(PRIVATE_KEY)?);
+        for name in keys.names()?.iter().filter(|name| is_left_behind(name)).take(FORMER_KEYS_MAX) {
+            found.extend(self.key_or_event(name));
+        }
+        let mut found: Vec<_> = found.into_iter().map(|key| (key, None)).collect();
         found.extend(self.former_keys()?.into_iter().map(|former| (former.identity, Some(former.until))));
         Ok(found)
     }
