@@ -228,6 +228,7 @@ fn misfits(content: &[u8], ciphertext: &[u8]) -> Vec<(&'static str, Vec<u8>, usi
     ])
 }
 
+// rule: SEAL-19
 #[test]
 fn a55_what_does_not_open_is_never_written_nor_complete_though_its_digest_was_signed() {
     let content = content(2 * CHUNK_BYTES + 100);
@@ -245,6 +246,7 @@ fn a55_what_does_not_open_is_never_written_nor_complete_though_its_digest_was_si
     assert_eq!((driver.outcome().unwrap_err(), driver.file.len()), (DownloadError::NotOpened, 0));
 }
 
+// rule: SEAL-19
 #[test]
 fn a55_a_ciphertext_that_is_swapped_on_its_way_is_told_from_one_that_never_fitted() {
     let content = content(2 * CHUNK_BYTES + 100);
@@ -259,7 +261,7 @@ fn a55_a_ciphertext_that_is_swapped_on_its_way_is_told_from_one_that_never_fitte
     assert_eq!(driver.outcome().unwrap_err(), DownloadError::Size);
 }
 
-// rule: XFER-13
+// rule: SEAL-20, XFER-13
 #[test]
 fn what_opens_is_not_complete_when_it_is_not_the_file_that_was_signed() {
     let (content, other) = (content(CHUNK_BYTES + 100), vec![b'x'; CHUNK_BYTES + 100]);
@@ -383,7 +385,7 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    // rule: XFER-13
+    // rule: SEAL-20, XFER-13
     #[test]
     fn whatever_the_server_does_what_is_written_is_the_files_beginning_and_complete_the_whole(
         acts in proptest::collection::vec(act(), 0..80),

@@ -21,19 +21,28 @@ pub(super) struct Directory {
 /// A file that is written. It is deleted unless it is [named](Self::name).
 pub(super) struct Unnamed {
     directory: Directory,
-    temporary: String,
+    /// The name that it has until then, where files cannot be without one.
+    temporary: Option<String>,
     /// None once it has its name.
     file: Option<File>,
 }
 
 impl Directory {
-    /// A new file, for its owner alone.
+    /// A new file, for its owner alone. Where the system can, it has no name at all: nothing of it is left when the process
+    /// is killed.
     pub(super) fn create(self) -> io::Result<Unnamed> {
+        match self.create_nameless() {
+            Some(file) => Ok(Unnamed { directory: self, temporary: None, file: Some(File::from_std(file)) }),
+            None => self.create_temporary(),
+        }
+    }
+
+    fn create_temporary(self) -> io::Result<Unnamed> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
         let temporary = format!(".{:032x}.part", u128::from_ne_bytes(random));
         let file = self.create_file(&temporary)?;
-        Ok(Unnamed { directory: self, temporary, file: Some(File::from_std(file)) })
+        Ok(Unnamed { directory: self, temporary: Some(temporary), file: Some(File::from_std(file)) })
     }
 }
 
@@ -51,9 +60,15 @@ impl Unnamed {
         file.sync_all()?;
         for number in 1..=NAMES_MAX {
             let name = beside(name, number);
-            match self.directory.link(&self.temporary, &name) {
+            let linked = match &self.temporary {
+                Some(temporary) => self.directory.link(temporary, &name),
+                None => self.directory.link_nameless(&file, &name),
+            };
+            match linked {
                 Ok(()) => {
-                    self.directory.remove(&self.temporary)?;
+                    if let Some(temporary) = &self.temporary {
+                        self.directory.remove(temporary)?;
+                    }
                     self.directory.sync()?;
                     let path = self.directory.path.join(name);
                     return Ok((file, path));
@@ -69,7 +84,9 @@ impl Unnamed {
 /// What has a lasting name by now has lost the temporary one.
 impl Drop for Unnamed {
     fn drop(&mut self) {
-        let _ = self.directory.remove(&self.temporary);
+        if let Some(temporary) = &self.temporary {
+            let _ = self.directory.remove(temporary);
+        }
     }
 }
 
@@ -131,6 +148,44 @@ impl Directory {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Directory {
+    /// Not every file system can, and the name that comes later needs `/proc`.
+    fn create_nameless(&self) -> Option<std::fs::File> {
+        use rustix::fs::{Mode, OFlags};
+
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.open, ".", flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let file = std::fs::File::from(file);
+        std::fs::metadata(path_of(&file)).is_ok().then_some(file)
+    }
+
+    /// Nothing that exists is replaced.
+    fn link_nameless(&self, file: &std::fs::File, name: &str) -> io::Result<()> {
+        use rustix::fs::{AtFlags, CWD};
+
+        Ok(rustix::fs::linkat(CWD, path_of(file), &self.open, name, AtFlags::SYMLINK_FOLLOW)?)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn path_of(file: &std::fs::File) -> String {
+    use std::os::fd::AsRawFd as _;
+
+    format!("/proc/self/fd/{}", file.as_raw_fd())
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Directory {
+    fn create_nameless(&self) -> Option<std::fs::File> {
+        None
+    }
+
+    fn link_nameless(&self, _: &std::fs::File, _: &str) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+}
+
 #[cfg(not(unix))]
 impl Directory {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
@@ -176,8 +231,27 @@ mod tests {
     fn a_file_that_gets_no_name_leaves_nothing_behind() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("a/b");
+        let count = || std::fs::read_dir(&path).unwrap().count();
         drop(Directory::open(&path).unwrap().create().unwrap());
-        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+        assert_eq!(count(), 0);
+        let temporary = Directory::open(&path).unwrap().create_temporary().unwrap();
+        assert_eq!(count(), 1);
+        drop(temporary);
+        assert_eq!(count(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_is_downloaded_is_nowhere_to_be_found_before_it_is_whole() {
+        use tokio::io::AsyncWriteExt as _;
+
+        let root = tempfile::tempdir().unwrap();
+        let mut unnamed = Directory::open(root.path()).unwrap().create().unwrap();
+        unnamed.file().unwrap().write_all(b"half of it").await.unwrap();
+        unnamed.file().unwrap().flush().await.unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0, "also after a kill");
+        let (_, path) = unnamed.name("a.txt").unwrap();
+        assert_eq!(std::fs::read(path).unwrap(), b"half of it");
     }
 
     #[cfg(unix)]
@@ -204,8 +278,10 @@ mod tests {
 
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("files");
-        for expected in ["a.txt", "a-2.txt", "a-3.txt"] {
-            let unnamed = Directory::open(&path).unwrap().create().unwrap();
+        for (expected, is_nameless) in [("a.txt", true), ("a-2.txt", false), ("a-3.txt", true)] {
+            let directory = Directory::open(&path).unwrap();
+            let unnamed =
+                if is_nameless { directory.create() } else { directory.create_temporary() }.unwrap();
             let (file, named) = unnamed.name("a.txt").unwrap();
             assert_eq!(named, path.join(expected));
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);

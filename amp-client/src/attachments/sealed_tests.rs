@@ -98,10 +98,13 @@ impl Provider {
     }
 }
 
+/// What a request does with what, and its body.
+type Request = (String, Vec<u8>);
+
 /// The requests that came, also those that were not whole, and how many connections have not ended.
 #[derive(Clone, Default)]
 struct Log {
-    requests: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
     open: Arc<AtomicUsize>,
 }
 
@@ -588,10 +591,15 @@ async fn a_sealed_download_that_is_dropped_leaves_nothing() {
     .await;
     let root = tempfile::tempdir().unwrap();
     let attachment = sealed_at(&server, (NAME, "text/csv"), &content, &ciphertext);
-    let fetching = fetch(&server, &attachment, root.path());
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let telling = Arc::clone(&arrived);
+    let to = DownloadTo::directory(root.path()).on_progress(move |progress| {
+        telling.store(usize::try_from(progress.bytes()).unwrap(), Ordering::SeqCst);
+    });
+    let (http, api, key) = (Http::new(Access::default()), server.api(), key());
+    let fetching = download(&http, Some((&api, &key)), &attachment, to);
     let written = async {
-        let size = |name: &String| std::fs::metadata(root.path().join(name)).map_or(0, |file| file.len());
-        while names(root.path()).iter().map(size).sum::<u64>() < CHUNK_BYTES as u64 {
+        while arrived.load(Ordering::SeqCst) < SEALED_CHUNK {
             tokio::task::yield_now().await;
         }
     };

@@ -220,9 +220,14 @@ async fn a_download_that_is_dropped_leaves_nothing() {
         })
     })
     .await;
-    let fetching = fetch(&server, FILE, root.path());
+    let begun = Arc::new(AtomicBool::new(false));
+    let telling = Arc::clone(&begun);
+    let to = DownloadTo::directory(root.path()).on_progress(move |_| telling.store(true, Ordering::SeqCst));
+    let attachment = attachment_of(&server.url("/file"), FILE.len() as u64, FILE);
+    let (http, api, key) = (Http::new(Access::default()), server.api(), key());
+    let fetching = download(&http, Some((&api, &key)), &attachment, to);
     let waiting = async {
-        while names(root.path()).is_empty() {
+        while !begun.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
         }
     };

@@ -84,6 +84,7 @@ fn check(content_type: &str, head: &[u8]) -> Result<(), Error> {
 /// Both go into one message, and no other: [`Draft::sealed_attachment`](amp_core::Draft::sealed_attachment).
 ///
 /// ```
+/// # #[cfg(feature = "loopback")] {
 /// use amp_client::attachments::UploadFile;
 /// use amp_client::{Client, Loopback};
 ///
@@ -96,6 +97,7 @@ fn check(content_type: &str, head: &[u8]) -> Result<(), Error> {
 /// assert!(!sealed.object().contains("fruit")); // the provider has `sealed.bin`
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
+/// # }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
