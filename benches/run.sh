@@ -23,8 +23,20 @@ case "${1:-}" in
     ;;
 esac
 
+# The peers of sealing want a C compiler and make.
+peers=sealing-peers
 say "building"
-cargo build --release --locked --bins >&2
+if ! cargo build --release --locked --features "$peers" --bin quick --bin allocations >&2; then
+    say "the peers of sealing cannot be built here: they are left out"
+    peers=
+fi
+if [ "${1:-}" != --quick ]; then
+    # A build has one backend of sealing, and each is measured beside the peers: this one under a name of its own.
+    cargo build --release --locked --features "$peers aws-lc" --bin quick --bin allocations >&2
+    mkdir -p "$target/aws-lc"
+    cp "$target/release/quick" "$target/release/allocations" "$target/aws-lc/"
+fi
+cargo build --release --locked --features "$peers" --bins >&2
 if [ "${1:-}" = --quick ]; then
     exec "$target/release/quick"
 fi
@@ -34,6 +46,7 @@ trap 'rm -rf "$work"' EXIT
 
 say "interleaved rows"
 "$target/release/quick" --patience 3 >"$work/rows"
+"$target/aws-lc/quick" --patience 3 --filter seal >>"$work/rows"
 
 say "scan"
 "$target/release/scan" >"$work/scan"
@@ -53,7 +66,7 @@ say "round trips, open inboxes, soak"
 "$target/release/round_trips" soak >"$work/soak"
 
 say "criterion"
-cargo bench --locked --bench peers >&2
+cargo bench --locked --features "$peers" --bench peers >&2
 
 instructions=()
 tools="$target/tools"
@@ -63,7 +76,7 @@ if ! command -v valgrind >/dev/null; then
 elif ! command -v gungraun-runner >/dev/null &&
     ! cargo install --quiet --locked --root "$tools" gungraun-runner --version "$gungraun" >&2; then
     say "gungraun-runner $gungraun cannot be installed: instructions are not counted"
-elif NO_COLOR=1 cargo bench --locked --bench instructions >"$work/instructions" 2>"$work/instructions.log"; then
+elif NO_COLOR=1 cargo bench --locked --features "$peers" --bench instructions >"$work/instructions" 2>"$work/instructions.log"; then
     instructions=("$work/instructions")
 else
     cat "$work/instructions.log" >&2

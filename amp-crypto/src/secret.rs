@@ -3,7 +3,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use zeroize::ZeroizeOnDrop;
+use zeroize::{ZeroizeOnDrop, optimization_barrier};
 
 /// Secret text, such as the PEM of a private key. Zeroized on drop.
 ///
@@ -63,7 +63,6 @@ impl fmt::Debug for SecretText {
 /// let der = amp_crypto::Identity::from_seed(&[7; 32]).to_pkcs8_der();
 /// let copy = der.clone();
 /// ```
-#[derive(ZeroizeOnDrop)]
 pub struct SecretBytes(Vec<u8>);
 
 impl SecretBytes {
@@ -77,6 +76,18 @@ impl SecretBytes {
         &self.0
     }
 }
+
+/// All of the allocation at the speed of memory: an opened message is long, and zeroize's own way goes byte by byte.
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        let bytes = &mut self.0;
+        bytes.clear();
+        bytes.resize(bytes.capacity(), 0);
+        optimization_barrier(bytes.as_slice());
+    }
+}
+
+impl ZeroizeOnDrop for SecretBytes {}
 
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@
 
 use amp_benches::corpus::{Corpus, Size};
 use amp_benches::measure::Subject;
-use amp_benches::{canonicalize, sign, verify};
+use amp_benches::{canonicalize, seal, sign, verify};
 use gungraun::{library_benchmark, library_benchmark_group, main};
 
 type Found = Subject<'static>;
@@ -28,6 +28,10 @@ fn canonicalizing(size: Size, name: &str) -> Found {
 
 fn signing(size: Size, name: &str) -> Found {
     warmed(sign::subjects(Box::leak(Box::new(sign::Drafts::new(size, 2)))), name)
+}
+
+fn sealing(size: (&str, usize), name: &str) -> Found {
+    warmed(seal::subjects(Box::leak(Box::new(seal::Plaintexts::new(size.0, size.1, 2)))), name)
 }
 
 #[library_benchmark]
@@ -66,6 +70,19 @@ fn sign_one(mut subject: Found) -> Found {
     subject
 }
 
-library_benchmark_group!(name = instructions, benchmarks = [verify_one, canonicalize_one, sign_one]);
+#[library_benchmark]
+#[bench::limit_300(args = (seal::SIZES[0], "limit"), setup = sealing)]
+#[bench::amp_300(args = (seal::SIZES[0], "amp"), setup = sealing)]
+#[bench::amp_64k(args = (seal::SIZES[2], "amp"), setup = sealing)]
+#[bench::amp_file_400k(args = (seal::SIZES[4], "amp-file"), setup = sealing)]
+fn seal_and_open_one(mut subject: Found) -> Found {
+    (subject.run)(0..1);
+    subject
+}
+
+library_benchmark_group!(
+    name = instructions,
+    benchmarks = [verify_one, canonicalize_one, sign_one, seal_and_open_one]
+);
 
 main!(library_benchmark_groups = instructions);

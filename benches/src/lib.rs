@@ -9,5 +9,9 @@ pub mod measure;
 pub mod receive;
 pub mod rows;
 pub mod scan;
+pub mod seal;
+#[cfg(feature = "sealing-peers")]
+mod seal_peers;
+pub mod sealed_mail;
 pub mod sign;
 pub mod verify;

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::{Corpus, Size};
 use crate::measure::{self, Subject};
-use crate::{address, canonicalize, ladder, receive, sign, verify};
+use crate::{address, canonicalize, ladder, receive, seal, sealed_mail, sign, verify};
 
 /// One row, as `quick` prints it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Row {
     pub bench: String,
-    /// `300`, `4k`, `64k`, `400k`; `-` where there are no sizes.
+    /// `300`, `4k`, `64k`, `160k`, `400k`; `-` where there are no sizes.
     pub size: String,
     #[serde(rename = "impl")]
     pub subject: String,
@@ -77,6 +77,20 @@ pub fn visit_all(filter: &str, messages: usize, visitor: &mut impl Visit) {
             );
         }
     }
+    for size in sealed_mail::SIZES {
+        let (name, per_reading) = (size.name(), size.per_reading());
+        if wanted(sealed_mail::BENCH, name) {
+            let mail = sealed_mail::Mail::new(size, messages);
+            visitor.visit(sealed_mail::BENCH, name, per_reading, sealed_mail::subjects(&mail));
+        }
+    }
+    for (name, bytes) in seal::SIZES {
+        if wanted(seal::BENCH, name) {
+            let per_reading = if bytes > 4096 { 1 } else { 4 };
+            let plaintexts = seal::Plaintexts::new(name, bytes, messages);
+            visitor.visit(seal::BENCH, name, per_reading, seal::subjects(&plaintexts));
+        }
+    }
     if wanted("address", "-") {
         visitor.visit("address", "-", 64, address::subjects(&address::Addresses::default()));
     }
@@ -129,6 +143,7 @@ fn seconds(bench: &str, size: &str) -> f64 {
         ("verify", "400k") => 5.5,
         ("verify", "64k") => 3.0,
         ("verify", _) => 2.0,
+        ("seal" | "seal-aws-lc", _) => 1.5,
         (_, "400k") => 2.0,
         (_, "64k") => 1.2,
         _ => 0.8,
