@@ -583,3 +583,44 @@ fn a_former_key_that_others_may_read_opens_nothing_and_hides_no_other() {
     assert_eq!(agent.former_keys().unwrap().len(), 1);
     assert!(open.exists() && keys.join("former-notes.pem").exists());
 }
+
+// rule: HOME-12
+#[test]
+fn what_a_killed_process_left_half_written_beside_the_keys_is_swept_up() {
+    let root = tempfile::tempdir().unwrap();
+    let agent = Home::open(root.path()).unwrap().create_agent("alice", "acme").unwrap();
+    let keys = agent.path().join("keys");
+    let (old, young) = (format!(".amp-{:032x}.tmp", 7), format!(".amp-{:032x}.tmp", 8));
+    for name in [&old, &young] {
+        private(&keys.join(name), "-----BEGIN PRIVATE KEY-----");
+    }
+    let hour_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3_600);
+    fs::File::options().write(true).open(keys.join(&old)).unwrap().set_modified(hour_ago).unwrap();
+    agent.former_keys().unwrap();
+    assert!(!keys.join(old).exists() && keys.join(young).exists(), "somebody may be writing it");
+    agent.identity().unwrap();
+}
+
+// rule: HOME-12
+#[test]
+fn a_key_that_no_registration_was_left_with_any_more_has_an_end() {
+    let root = tempfile::tempdir().unwrap();
+    let (home, mut agent, new, prepared) = rotating(root.path());
+    let old = agent.identity().unwrap();
+    agent.keep_rotation(&new, &prepared).unwrap();
+    let later =
+        registration("other.org", "amp_live_sk_8899aabbccddeeff").with_fingerprint(&old.fingerprint());
+    agent.save_registration(&later).unwrap();
+    agent.finish_rotation(new.verifying_key()).unwrap();
+    let previous = || {
+        let keys = fs::read_dir(agent.path().join("keys")).unwrap().map(|entry| entry.unwrap().file_name());
+        keys.filter(|name| name.to_str().unwrap().starts_with("previous-")).count()
+    };
+    assert_eq!(previous(), 1);
+    agent.remove_registration(&"crabmail.ai".parse().unwrap()).unwrap();
+    assert_eq!(previous(), 1, "another one has it");
+    agent.remove_registration(&"other.org".parse().unwrap()).unwrap();
+    assert_eq!(previous(), 0);
+    let former = home.agent("alice").unwrap().unwrap().former_keys().unwrap();
+    assert!(former.iter().any(|former| former.identity.verifying_key() == old.verifying_key()));
+}

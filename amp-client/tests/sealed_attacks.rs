@@ -224,3 +224,51 @@ async fn a25_an_older_card_is_not_accepted_after_a_newer_one() {
     let bodies = routed(&provider);
     assert!(bodies[0].contains(&present.id().to_string()) && !bodies[0].contains(&lost.id().to_string()));
 }
+
+// rule: SEAL-33
+#[tokio::test]
+async fn a31_a_card_that_was_accepted_counts_though_the_provider_names_another_key_then() {
+    let (turned, store) = (Arc::new(AtomicBool::new(false)), memory());
+    let provider = turning(&turned, |seen| match is_route(seen) {
+        true => Answer::Json(200, ROUTED.into()),
+        false => Answer::Json(200, resolved(&Identity::from_seed(&[66; 32]))),
+    })
+    .await;
+    let alice = client(&provider, &store).await;
+    let card = CardBuilder::new(BOB.parse().unwrap()).capability(amp_client::identity::Capability::Sealed);
+    let card = card.sign(&bob(), now().saturating_sub(Duration::from_secs(60))).unwrap();
+    alice.accept_card(card.as_json().as_bytes()).await.unwrap();
+    turned.store(true, Ordering::SeqCst);
+    alice.resolve(&BOB.parse().unwrap()).await.unwrap_err();
+    assert_eq!(alice.send(secret()).await.unwrap_err().kind(), ErrorKind::Key);
+    assert!(routed(&provider).is_empty());
+}
+
+// rule: SEAL-33
+#[tokio::test(flavor = "multi_thread")]
+async fn a31_mail_that_became_sealed_while_files_were_uploaded_does_not_leave_in_plain() {
+    let provider = amp_client::Loopback::builder().without_limits().start().await.unwrap();
+    let store = memory();
+    let builder = || Client::builder(provider.url()).in_memory().identity(Identity::from_seed(&[7; 32]));
+    let one = builder().store(Arc::clone(&store)).register("alice").await.unwrap();
+    let record = one.registrations()[0].record().unwrap();
+    let other = builder().store(store).registration(record).open().await.unwrap();
+    let bob = Client::builder(provider.url()).in_memory().register("bob").await.unwrap();
+    let draft = Draft::request(bob.address(), "About tomorrow", TEXT);
+    one.send(draft.clone()).await.unwrap();
+
+    let (handle, sealed) = (tokio::runtime::Handle::current(), draft.clone());
+    let mut is_done = false;
+    let file = amp_client::attachments::UploadFile::from_bytes("a.csv", "text/csv", b"a,b\n".repeat(100));
+    let file = file.on_progress(move |_| {
+        if !core::mem::replace(&mut is_done, true) {
+            let (handle, other, sealed) = (handle.clone(), other.clone(), sealed.clone());
+            let sending =
+                std::thread::spawn(move || handle.block_on(other.send(Outgoing::from(sealed).sealed())));
+            sending.join().unwrap().unwrap();
+        }
+    });
+    let error = one.send(Outgoing::from(draft).attach(file)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Message, "{error}");
+    assert_eq!(bob.pending_count().await.unwrap().count, 2);
+}

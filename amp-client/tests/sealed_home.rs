@@ -236,3 +236,44 @@ async fn sealed_mail_is_signed_anew_when_another_process_has_changed_the_key() {
     let listed = one.store().list(&Query::new(Folder::Sent)).await.unwrap();
     assert_eq!(one.read_sent(&listed.messages[0].key).await.unwrap().unwrap().payload().text(), TEXT);
 }
+
+// rule: HOME-11
+#[tokio::test]
+async fn forged_mail_for_made_up_keys_does_not_keep_a_new_key_from_being_found() {
+    let place = Place::new().await;
+    let one = place.builder().register("bob").await.unwrap();
+    place.send_to(&one).await;
+    receive(&one).await;
+    let other = place.builder().open().await.unwrap();
+    other.rotate_keys().await.unwrap();
+    place.alice.confirm_key(&other.address(), &other.verifying_key()).await.unwrap();
+    // Files that anybody may have written, from nobody whom anybody knows.
+    let inbox = place.home.agent("bob").unwrap().unwrap().path().join("messages/inbox/mallory_evil_example");
+    std::fs::create_dir_all(&inbox).unwrap();
+    let mallory = amp_client::Identity::from_seed(&[66; 32]);
+    let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
+    for number in 0..100_u8 {
+        let made_up = amp_client::crypto::seal::DecryptionKey::from_bytes(&[number.max(1); 32]);
+        let from = "mallory@evil.loopback.test".parse().unwrap();
+        let forged = secret(&one).from(&from).seal_to(&made_up.encryption_key()).sign(&mallory, now).unwrap();
+        std::fs::write(inbox.join(format!("{}.json", forged.id())), forged.to_json()).unwrap();
+    }
+    one.take_in_local().await.unwrap();
+    place.send_to(&one).await;
+    let new = EncryptionKey::of(&other.verifying_key()).unwrap().id();
+    assert_eq!(receive(&one).await.sealing(), Sealing::Sealed { key_id: new });
+}
+
+#[tokio::test]
+async fn sealed_mail_waits_at_the_provider_while_the_agents_key_cannot_be_read() {
+    let place = Place::new().await;
+    let bob = place.builder().register("bob").await.unwrap();
+    place.send_to(&bob).await;
+    let key = place.home.agent("bob").unwrap().unwrap().path().join("keys/private.pem");
+    let set_mode = |mode| std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+    set_mode(0o644);
+    let _ = bob.fetch().await;
+    assert_eq!(bob.pending_count().await.unwrap().count, 1);
+    set_mode(0o600);
+    assert_eq!(text(&receive(&bob).await), TEXT);
+}

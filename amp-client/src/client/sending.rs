@@ -108,8 +108,14 @@ impl Client {
         match content {
             Content::Draft(draft) => {
                 let draft = self.with_trace(draft, trace)?;
+                let has_files = !files.is_empty();
                 let draft = self.as_planned(draft, wish, files).await?;
-                Ok(Prepared { message: self.sign_now(draft.clone())?, draft: Some(draft) })
+                let message = self.sign_now(draft.clone())?;
+                // While files were uploaded, sealed mail may have come or gone.
+                if has_files {
+                    self.check_sealing(&message, wish).await?;
+                }
+                Ok(Prepared { message, draft: Some(draft) })
             }
             Content::Signed(_) if trace.is_some() => {
                 Err(Error::new(ErrorKind::Message, "a signed message cannot take a trace on"))

@@ -211,6 +211,7 @@ impl AgentHome {
             return Err(refused("another address is registered with this provider, forget that one first"));
         }
         self.write_registration(registration)?;
+        self.retire_left_behind()?;
         self.write_identity_text()
     }
 
@@ -242,6 +243,7 @@ impl AgentHome {
         let _lock = self.directory.lock()?;
         let Some(directory) = self.directory.below(REGISTRATIONS)? else { return Ok(false) };
         let was_there = directory.remove(&record_name(provider))?;
+        self.retire_left_behind()?;
         self.write_identity_text()?;
         Ok(was_there)
     }

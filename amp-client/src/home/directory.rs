@@ -19,6 +19,9 @@ use crate::error::Error;
 /// Names that are read of one directory.
 const NAMES_MAX: usize = 100_000;
 
+/// Nobody writes a file for so long that has not left it behind.
+const LEFT_BEHIND_SECONDS: i64 = 60;
+
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Readers {
@@ -227,6 +230,20 @@ impl Directory {
         Ok(names)
     }
 
+    /// Removes what whoever was killed while writing has left behind: half a secret is one too.
+    pub(super) fn sweep(&self) -> Result<(), Error> {
+        let now = crate::clock::now().unix_seconds();
+        for name in self.names()?.iter().filter(|name| is_temporary(name)) {
+            let age = fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+                .map(|stat| now.saturating_sub(stat.st_mtime))
+                .unwrap_or_default();
+            if age >= LEFT_BEHIND_SECONDS {
+                self.remove(name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Waits until nobody else holds the lock of this directory.
     pub(super) fn lock(&self) -> Result<Lock, Error> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -240,7 +257,7 @@ impl Directory {
         fs::fsync(&self.fd).map_err(|errno| failed("syncing a directory", errno))
     }
 
-    /// A temporary file that is left behind is no harm.
+    /// One that is left behind all the same is swept up where it may hold a secret.
     fn forget(&self, name: &str) {
         let _ = fs::unlinkat(&self.fd, name, AtFlags::empty());
     }
@@ -293,6 +310,11 @@ pub(super) fn is_entry_name(text: &str) -> bool {
 pub(super) fn directory_of(address: &str) -> Cow<'_, str> {
     let kept = address.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '@' | '.' | '_' | '-'));
     Cow::Owned(kept.map(|c| if matches!(c, '@' | '.') { '_' } else { c }).collect())
+}
+
+fn is_temporary(name: &str) -> bool {
+    let digits = name.strip_prefix(".amp-").and_then(|rest| rest.strip_suffix(".tmp"));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn temporary_name() -> Result<String, Error> {

@@ -14,6 +14,7 @@ use super::directory::{Directory, Readers};
 use super::rotation::NEXT_KEY;
 use crate::clock;
 use crate::error::Error;
+use crate::receiving::FORMER_KEY_LASTS;
 
 /// Files of former keys that are read. Who changes keys that often has few senders that know so old a one.
 const FORMER_KEYS_MAX: usize = 512;
@@ -41,6 +42,7 @@ impl AgentHome {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the directory cannot be read, or a file cannot be removed.
     pub fn former_keys(&self) -> Result<Vec<FormerKey>, Error> {
         let Some(keys) = self.directory.below(KEYS)? else { return Ok(Vec::new()) };
+        keys.sweep()?;
         let mut former = Vec::new();
         // Of two files of one key, the one that ends last counts.
         for (name, until) in names_of_former(&keys)?.into_iter().rev() {
@@ -61,12 +63,11 @@ impl AgentHome {
     /// already; those that a registration was left with; and the former ones, each with its end.
     pub(crate) fn opening_identities(&self) -> Result<Vec<(Identity, Option<Timestamp>)>, Error> {
         let Some(keys) = self.directory.below(KEYS)? else { return Ok(Vec::new()) };
-        let is_left_behind = |name: &String| name.starts_with(PREVIOUS) && name.ends_with(PEM);
         let mut found = Vec::new();
         // In the order in which a key moves on: one that is replaced meanwhile is found further on.
         found.extend(self.key_or_event(NEXT_KEY));
         found.extend(self.key_in(PRIVATE_KEY)?);
-        for name in keys.names()?.iter().filter(|name| is_left_behind(name)).take(FORMER_KEYS_MAX) {
+        for name in keys.names()?.iter().filter(is_left_behind).take(FORMER_KEYS_MAX) {
             found.extend(self.key_or_event(name));
         }
         let mut found: Vec<_> = found.into_iter().map(|key| (key, None)).collect();
@@ -87,12 +88,35 @@ impl AgentHome {
         kept.iter().skip(FORMER_KEYS_MAX).try_for_each(|(name, _)| keys.remove(name).map(drop))
     }
 
+    /// Gives those keys an end that no registration was left with any more. Whoever calls it holds the lock.
+    pub(super) fn retire_left_behind(&self) -> Result<(), Error> {
+        let Some(keys) = self.directory.below(KEYS)? else { return Ok(()) };
+        let names = keys.names()?;
+        let mut left_behind = names.iter().filter(is_left_behind).peekable();
+        if left_behind.peek().is_none() {
+            return Ok(());
+        }
+        let registrations = self.registrations()?;
+        let until = clock::now().saturating_add(FORMER_KEY_LASTS);
+        for name in left_behind {
+            let Some(key) = self.key_or_event(name) else { continue };
+            if registrations.iter().all(|one| one.check_key(key.verifying_key()).is_err()) {
+                keys.rename(name, &former_name(key.verifying_key(), until))?;
+            }
+        }
+        Ok(())
+    }
+
     fn key_or_event(&self, name: &str) -> Option<Identity> {
         self.key_in(name).unwrap_or_else(|error| {
             tracing::warn!(%error, "a key that mail may be sealed to cannot be read");
             None
         })
     }
+}
+
+fn is_left_behind(name: &&String) -> bool {
+    name.starts_with(PREVIOUS) && name.ends_with(PEM)
 }
 
 fn names_of_former(keys: &Directory) -> Result<Vec<(String, Timestamp)>, Error> {

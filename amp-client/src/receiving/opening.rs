@@ -18,8 +18,8 @@ pub(crate) const FORMER_KEY_LASTS: Duration = Duration::from_secs(200 * 24 * 60 
 
 /// For so long the keys are used as they were read: another program may have ended one.
 const KEYS_LAST: Duration = Duration::from_secs(60);
-/// They are read anew so many times in that span for keys that are not held: anybody can name one.
-const AGAIN_MOST: u32 = 8;
+/// They are read anew so many times in that span for keys that are not held. Only a message that is authentic has that done.
+const AGAIN_MOST: u32 = 64;
 
 /// The type of what is sealed begins with this, in every version.
 const SEALED: &str = "sealed:";
@@ -49,9 +49,14 @@ impl Receiving {
     /// As [`opening_keys`](Self::opening_keys).
     pub(super) async fn opening_keys_of(&self, message: JsonValue<'_>) -> Result<Arc<OpeningKeys>, Error> {
         match sealed_to(message) {
-            Some(key_id) => self.inner.opening.read(&*self.inner.keys, key_id).await,
+            Some(_) => self.inner.opening.read(&*self.inner.keys).await,
             None => Ok(Arc::default()),
         }
+    }
+
+    /// The keys, once more: an authentic message is sealed to one that was not among them.
+    pub(super) async fn opening_keys_again(&self) -> Result<Arc<OpeningKeys>, Error> {
+        self.inner.opening.read_again(&*self.inner.keys).await
     }
 
     /// The agent's keys have changed: they are read when they are needed next.
@@ -61,30 +66,46 @@ impl Receiving {
 }
 
 impl Opening {
-    /// The keys, read anew when the wanted one is not among them or some time has passed.
-    async fn read(
-        &self,
-        source: &dyn LookUp,
-        wanted: Option<Fingerprint>,
-    ) -> Result<Arc<OpeningKeys>, Error> {
+    /// The keys as they were read a short while ago, or are now.
+    async fn read(&self, source: &dyn LookUp) -> Result<Arc<OpeningKeys>, Error> {
         let mut held = self.held.lock().await;
         let now = Instant::now();
-        let mut again = (now, 0);
-        if let Some(kept) = held.as_mut() {
-            if now.duration_since(kept.again.0) >= KEYS_LAST {
-                kept.again = (now, 0);
+        match held.as_ref() {
+            Some(kept) if now.duration_since(kept.read_at) < KEYS_LAST => Ok(Arc::clone(&kept.keys)),
+            kept => {
+                let again = kept.map_or((now, 0), |kept| kept.again);
+                Self::renew(&mut held, source, again).await
             }
-            let is_young = now.duration_since(kept.read_at) < KEYS_LAST;
-            let is_held = wanted.is_none_or(|wanted| kept.keys.holds(&wanted, clock::now()));
-            if is_young && (is_held || kept.again.1 >= AGAIN_MOST) {
-                return Ok(Arc::clone(&kept.keys));
-            }
-            again = (kept.again.0, kept.again.1.saturating_add(u32::from(!is_held)));
         }
+    }
+
+    /// The keys as they are now, unless that was asked for too often.
+    async fn read_again(&self, source: &dyn LookUp) -> Result<Arc<OpeningKeys>, Error> {
+        let mut held = self.held.lock().await;
+        let now = Instant::now();
+        let again = held.as_ref().map_or((now, 0), |kept| kept.again);
+        let again = if now.duration_since(again.0) >= KEYS_LAST { (now, 0) } else { again };
+        match held.as_ref() {
+            Some(kept) if again.1 >= AGAIN_MOST => Ok(Arc::clone(&kept.keys)),
+            _ => Self::renew(&mut held, source, (again.0, again.1.saturating_add(1))).await,
+        }
+    }
+
+    async fn renew(
+        held: &mut Option<Held>,
+        source: &dyn LookUp,
+        again: (Instant, u32),
+    ) -> Result<Arc<OpeningKeys>, Error> {
         let keys = Arc::new(source.opening_keys().await?);
-        *held = Some(Held { keys: Arc::clone(&keys), read_at: now, again });
+        *held = Some(Held { keys: Arc::clone(&keys), read_at: Instant::now(), again });
         Ok(keys)
     }
+}
+
+/// Whether a message is sealed to a key that is not among these.
+pub(super) fn lacks_key(message: &[u8], keys: &OpeningKeys) -> bool {
+    let message = JsonValue::read_carrier(message, limits::HTTP_BODY_MAX_BYTES).ok();
+    message.and_then(sealed_to).flatten().is_some_and(|key_id| !keys.holds(&key_id, clock::now()))
 }
 
 /// Whether a message is sealed; if so, to which key it says it is, where that can be read.
@@ -132,18 +153,18 @@ mod tests {
         let reads = || source.0.load(Ordering::Relaxed);
         let id_of = |seed| Some(key(seed).encryption_key().id());
         for _ in 0..3 {
-            opening.read(&source, id_of(1)).await.unwrap();
+            opening.read(&source).await.unwrap();
         }
         assert_eq!(reads(), 1);
-        let keys = opening.read(&source, id_of(2)).await.unwrap();
+        let keys = opening.read_again(&source).await.unwrap();
         assert!(keys.holds(&id_of(2).unwrap(), clock::now()));
         assert_eq!(reads(), 2);
         for _ in 0..100 {
-            opening.read(&source, id_of(9)).await.unwrap();
+            opening.read_again(&source).await.unwrap();
         }
         assert_eq!(reads(), 1 + AGAIN_MOST);
         tokio::time::advance(KEYS_LAST).await;
-        opening.read(&source, id_of(2)).await.unwrap();
+        opening.read(&source).await.unwrap();
         assert_eq!(reads(), 2 + AGAIN_MOST, "another program may have ended one");
     }
 

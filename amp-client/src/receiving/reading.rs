@@ -8,6 +8,7 @@ use amp_core::envelope::{OpeningKeys, QuarantineId, SecurityPlacement, StoredMes
 use amp_core::receive::{Context, Disposition, Reading, Received, Refusal, Via};
 
 use super::incoming::TakenIn;
+use super::opening::lacks_key;
 use super::ready::Waiting;
 use super::state::{State, durable};
 use super::{Inner, Receiving, TRIES_MAX, crowded, ended};
@@ -32,7 +33,10 @@ impl Receiving {
         // What opens a sealed message may stand beside it.
         let json = SecretText::new(stored.to_json(SecurityPlacement::TopLevel));
         let json = json.expose();
-        let opening = self.opening_keys(json.as_bytes()).await?;
+        let mut opening = self.opening_keys(json.as_bytes()).await?;
+        if stored.sealed_secret().is_none() && lacks_key(json.as_bytes(), &opening) {
+            opening = self.opening_keys_again().await?;
+        }
         let mut state = self.state().await?;
         state.catch_up(&self.inner.store).await?;
         Ok(state.receiver()?.read_again(json.as_bytes(), &context(&opening)))
@@ -78,7 +82,10 @@ impl Receiving {
         let Some(held) = self.inner.store.get_held(id).await? else {
             return Err(Error::new(ErrorKind::Message, "releasing a message that is not held"));
         };
-        let opening = self.opening_keys(&held.message).await?;
+        let mut opening = self.opening_keys(&held.message).await?;
+        if lacks_key(&held.message, &opening) {
+            opening = self.opening_keys_again().await?;
+        }
         let mut state = self.state().await?;
         let inner = Arc::clone(&self.inner);
         let task = tokio::spawn(async move { inner.release(&mut state, &held, &opening).await });

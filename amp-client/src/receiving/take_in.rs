@@ -11,6 +11,7 @@ use amp_core::receive::{
 
 use super::incoming::{Incoming, TakenIn};
 use super::keys::Known;
+use super::opening::lacks_key;
 use super::ready::{Stored, Waiting};
 use super::state::{State, durable};
 use super::{Inner, Receiving, TRIES_MAX, crowded, ended};
@@ -19,12 +20,16 @@ use crate::error::Error;
 use crate::store::{Appended, Entry, HeldMessage, MessageKey};
 
 /// A message on its way in, and the keys that open it if it is sealed.
+#[derive(Clone)]
 struct Sealable {
-    incoming: Incoming,
+    incoming: Arc<Incoming>,
     opening: Arc<OpeningKeys>,
+    /// Whether the keys were read for this message.
+    is_renewed: bool,
 }
 
 /// What is known about the sender's key.
+#[derive(Clone)]
 struct Asked {
     key: Option<SenderKey>,
     then: Then,
@@ -46,6 +51,8 @@ enum Step {
     Done(TakenIn),
     AskAgain,
     PutOff,
+    /// It is authentic, and sealed to a key that is not held: another program may have made it.
+    ReadKeys,
 }
 
 impl Receiving {
@@ -65,7 +72,7 @@ impl Receiving {
             // Sealed mail that nobody can open now would be shown as such.
             Err(error) => return Ok(TakenIn::PutOff(error)),
         };
-        let incoming = Arc::new(Sealable { incoming, opening });
+        let incoming = Sealable { incoming: Arc::new(incoming), opening, is_renewed: false };
         let known = match &sender {
             Some(sender) => self.key_of(sender, clock::now()).await?,
             None => Known::Unnamed,
@@ -76,27 +83,39 @@ impl Receiving {
             Known::Unnamed => (Asked { key: None, then: Then::Decide }, None),
             Known::NotAsked(error) => (Asked { key: None, then: Then::PutOff }, Some(error)),
         };
-        match (self.attempt(Arc::clone(&incoming), asked).await?, failure, sender) {
+        match (self.attempt(incoming.clone(), asked).await?, failure, sender) {
             (Step::Done(taken), ..) => Ok(taken),
             (Step::PutOff, Some(error), _) => Ok(TakenIn::PutOff(error)),
             (_, _, Some(sender)) => self.take_in_again(incoming, &sender).await,
-            (Step::AskAgain | Step::PutOff, _, None) => Err(ended()),
+            (Step::AskAgain | Step::PutOff | Step::ReadKeys, _, None) => Err(ended()),
         }
     }
 
     /// The key that is pinned did not sign.
-    async fn take_in_again(&self, incoming: Arc<Sealable>, sender: &Address) -> Result<TakenIn, Error> {
+    async fn take_in_again(&self, incoming: Sealable, sender: &Address) -> Result<TakenIn, Error> {
         let key = match self.key_of_again(sender, clock::now()).await {
             Ok(key) => key,
             Err(error) => return Ok(TakenIn::PutOff(error)),
         };
         match self.attempt(incoming, Asked { key, then: Then::Decide }).await? {
             Step::Done(taken) => Ok(taken),
-            Step::AskAgain | Step::PutOff => Err(ended()),
+            Step::AskAgain | Step::PutOff | Step::ReadKeys => Err(ended()),
         }
     }
 
-    async fn attempt(&self, incoming: Arc<Sealable>, asked: Asked) -> Result<Step, Error> {
+    async fn attempt(&self, incoming: Sealable, asked: Asked) -> Result<Step, Error> {
+        match self.attempt_with(incoming.clone(), asked.clone()).await? {
+            Step::ReadKeys => {}
+            step => return Ok(step),
+        }
+        let opening = match self.opening_keys_again().await {
+            Ok(opening) => opening,
+            Err(error) => return Ok(Step::Done(TakenIn::PutOff(error))),
+        };
+        self.attempt_with(Sealable { opening, is_renewed: true, ..incoming }, asked).await
+    }
+
+    async fn attempt_with(&self, incoming: Sealable, asked: Asked) -> Result<Step, Error> {
         let mut state = self.state().await?;
         let inner = Arc::clone(&self.inner);
         // What is being appended is not given up halfway, whoever stops waiting for it: it would be stored, and shown to
@@ -108,7 +127,7 @@ impl Receiving {
 
 impl Inner {
     async fn take_in(&self, state: &mut State, sealable: &Sealable, asked: &Asked) -> Result<Step, Error> {
-        let Sealable { incoming, opening } = sealable;
+        let Sealable { incoming, opening, is_renewed } = sealable;
         for _ in 0..TRIES_MAX {
             let (receiver, position) = state.parts()?;
             let at = *position;
@@ -118,6 +137,11 @@ impl Inner {
                 && let Some(step) = asked.then.instead()
             {
                 return Ok(step);
+            }
+            let is_authentic =
+                entry.held.is_some() || entry.message.as_ref().is_some_and(|one| !is_doubtful(one));
+            if is_authentic && !is_renewed && lacks_key(&incoming.bytes, opening) {
+                return Ok(Step::ReadKeys);
             }
             if entry.effects.is_empty() && entry.message.is_none() && entry.held.is_none() {
                 // Nothing is remembered of it. What others have stored may change that.

@@ -94,6 +94,7 @@ fn connected(file: &Path) -> Result<Connection, Failure> {
     connection.execute_batch(
         "PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
+         PRAGMA secure_delete = ON;
          PRAGMA synchronous = FULL;
          PRAGMA fullfsync = ON;
          PRAGMA checkpoint_fullfsync = ON;",
