@@ -377,3 +377,30 @@ async fn a39_processes_that_are_killed_lose_nothing_that_they_said_was_stored() 
 fn numbers_of(id: &str) -> u64 {
     u64::from_str_radix(id.rsplit('_').next().unwrap(), 16).unwrap()
 }
+
+// rule: SEAL-16
+#[tokio::test]
+async fn what_opens_a_sealed_message_leaves_the_file_with_it() {
+    const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    let (_directory, file) = place();
+    let store = SqliteStore::open(&file).unwrap();
+    let secret = amp_client::crypto::seal::SharedSecret::parse(SECRET).unwrap();
+    let mut keys = Vec::new();
+    for number in 0..40 {
+        let mut stored = Letter::number(number).received(number);
+        stored.set_sealed_secret(&secret);
+        keys.push(MessageKey::of_sent(stored.message()));
+        store.keep_sent(stored).await.unwrap();
+    }
+    let holds_secret =
+        || fs::read(&file).unwrap().windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+    drop(store);
+    let store = SqliteStore::open(&file).unwrap();
+    assert!(holds_secret());
+    for key in &keys {
+        assert!(store.delete(Folder::Sent, key).await.unwrap());
+    }
+    drop(store);
+    drop(SqliteStore::open(&file).unwrap());
+    assert!(!holds_secret());
+}
