@@ -12,7 +12,8 @@ mod receive_support;
 mod sealing_support;
 
 use amp_core::admission::{Actor, GrantScope, GrantScopes, Pair};
-use amp_core::crypto::seal::{DecryptionKey, FileKey};
+use amp_core::crypto::seal::{DecryptionKey, EncryptionKey, FileKey};
+use amp_core::identity::RotationRequest;
 use amp_core::receive::{
     Context, Disposition, Effect, FirstOutcome, Flag, QuarantineEntry, Reading, Received, Receiver,
     RefusalReason, Via,
@@ -119,6 +120,23 @@ fn an_answer_to_a_sealed_message_is_sealed_and_answers_it() {
     let received = delivered(send(&mut alice_receives, &answer, &context));
     assert_eq!(text(&received), "At nine.");
     assert!(received.is_answer_to(&question));
+}
+
+// rule: SEAL-46
+#[test]
+fn an_answer_is_not_sealed_to_a_key_that_its_sender_gave_up() {
+    let mut bob = acquainted();
+    let message = sealed_from_alice(1, SECRET_TEXT);
+    let (stored, _) = store(&mut bob, message.to_json().as_bytes(), &with_keys(&bobs_keys()));
+    let rotation = RotationRequest::prove(&alice(), &agent(9)).unwrap();
+    bob.rotate_key(&address(ALICE), &rotation, after(60)).unwrap().commit();
+    let keys = bobs_keys();
+    let received = read(&bob, &stored, &in_store(after(70)).with_opening_keys(&keys)).unwrap();
+    assert!(received.flags().contains(&Flag::FormerKey));
+    let answer = received.reply("At nine.").sealing_randomness([9; 32]);
+    let answer = answer.sign_with_nonce(&receive_support::bob(), after(70), nonce(2)).unwrap();
+    let present = EncryptionKey::of(agent(9).verifying_key()).unwrap();
+    assert_eq!(*answer.payload().sealed().unwrap().unwrap().key_id(), present.id());
 }
 
 // rule: SEAL-40
@@ -414,8 +432,11 @@ fn the_grant_that_is_needed_is_that_for_what_was_inside() {
     let fresh = granted(GrantScope::Message.into());
     assert_eq!(read(&fresh, &stored, &opening).unwrap_err(), RefusalReason::NotGranted);
     let (open_then, _) =
-        store(&mut granted(needed.clone().into()), scoped(1).to_json().as_bytes(), &with_keys(&keys));
+        store(&mut granted(needed.into()), scoped(1).to_json().as_bytes(), &with_keys(&keys));
     assert_eq!(text(&read(&fresh, &open_then, &opening).unwrap()), "Tuesday?");
+    // What the secret alone opens is not known to be what was judged.
+    let blocked = read(&fresh, &open_then, &in_store(after(60))).unwrap_err();
+    assert_eq!(blocked, RefusalReason::NotGranted);
     // A request shows what was inside, and no placeholder.
     let mut bob = builder().demand_grants().restore(&acquaintance()).build();
     let message = sealed_from_alice(3, SECRET_TEXT).to_json();

@@ -71,14 +71,14 @@ impl Case<'_> {
         }
         let mut proven = self.open(proven, secret)?;
         let letter = &proven.message;
-        let is_judged = match outcome {
-            Some(FirstOutcome::Delivered) => !self.is_open_by_its_secret(letter),
-            // What is open now was not when the message came.
-            Some(_) if letter.is_unopened() => true,
-            Some(_) => self.check_granted(letter).map(|()| false)?,
-            None if letter.is_opened_by_another(secret) => self.check_granted(letter).map(|()| false)?,
-            None => false,
-        };
+        let by_secret = self.is_open_by_its_secret(letter);
+        let is_judged = outcome == Some(&FirstOutcome::Delivered) && !by_secret
+            || outcome.is_some() && letter.is_unopened();
+        // What is open now, and may not have been when the message came, needs its grant now.
+        let is_new = outcome.is_some() || by_secret || letter.is_opened_by_another(secret);
+        if !is_judged && letter.is_opened() && is_new {
+            self.check_granted(letter)?;
+        }
         let scan = Content::of_letter(letter).scan(&settings.scanner);
         if !is_judged && scan.verdict(&settings.overrides) >= Verdict::Quarantine {
             return Err(CONTENT_BLOCKED);

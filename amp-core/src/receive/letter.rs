@@ -119,6 +119,10 @@ impl Letter {
         if self.is_unopened() { Handover::Unopened } else { Handover::Open }
     }
 
+    pub(super) const fn is_opened(&self) -> bool {
+        matches!(self, Self::Opened(_))
+    }
+
     pub(super) const fn is_unopened(&self) -> bool {
         matches!(self, Self::Unopened(..))
     }

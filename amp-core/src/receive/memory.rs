@@ -75,7 +75,7 @@ impl Memory {
         let now = self.replay.judged_at(now);
         let may_go = |address: &Address, known: &KnownKey| {
             known.state() != PinState::Conflict
-                && !known.sealing().is_kept(now)
+                && !known.sealing().is_kept(known.state(), now)
                 && !self.is_revoked(address, known.key())
         };
         let forgotten = self.keys.room_for(newcomer, now, may_go)?;
@@ -198,6 +198,10 @@ mod tests {
         memory.apply(&Effect::Sealed { address: named(2), direction: Direction::From, at: NOW });
         assert_eq!(makes_room(&memory, 91), named(2));
         assert_eq!(makes_room(&memory, 184), named(1));
+        assert_eq!(makes_room(&memory, 365), named(1));
+        // Strangers whom one has answered fill the memory for a year at most; those that are pinned are kept for good.
+        assert_eq!(makes_room(&memory, 366), named(0));
+        memory.apply(&pinned(&named(0), alice.verifying_key(), PinState::Pinned, KeySource::Resolved, NOW));
         assert_eq!(makes_room(&memory, 4_000), named(1));
     }
 }

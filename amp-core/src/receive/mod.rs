@@ -16,7 +16,7 @@
 //! | messages seen, of one key and of all | [`ReplayLimits`]: 16,384 and 262,144. Of these an eighth for one domain, half for keys that are first seen, three quarters for all that are not confirmed or of the own tenant | the next one is refused, `rate_limited`; nothing that could be replayed is forgotten |
 //! | an equal content without a nonce | 4 ids | the oldest id is forgotten, the content is not |
 //! | a message seen | 7 days and 15 minutes, or the life that its sender signed, up to 31 days | forgotten |
-//! | addresses with their keys | 65,536, of them 49,152 for strangers and 16,384 under one domain | one that was first seen 90 days ago and not named again makes room; else strangers are refused, `rate_limited`. For whom a person confirms, the oldest first-seen one of the fullest domain makes room. One to which mail was sealed, or whose card is not 184 days old, does not |
+//! | addresses with their keys | 65,536, of them 49,152 for strangers and 16,384 under one domain | one that was first seen 90 days ago and not named again makes room; else strangers are refused, `rate_limited`. For whom a person confirms, the oldest first-seen one of the fullest domain makes room. One to which mail was sealed does not, for 366 days while it is first seen, nor one whose card is not 184 days old |
 //! | earlier keys of an address | 64 | a further rotation is refused; a person's decision forgets the oldest |
 //! | pairs of addresses of one agent | 65,536 | the next is refused |
 //! | revocations | 65,536 | one of a key that was never pinned makes room after 90 days; else the next is refused |

@@ -6,6 +6,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use amp_address::Address;
+use amp_crypto::seal::EncryptionKey;
 use amp_envelope::{Message, QuarantineId, Timestamp};
 
 use super::authenticate::{Doubtful, Proven};
@@ -343,6 +344,8 @@ impl<'a> Case<'a> {
         if has_public_suffix(&self.from) {
             flags.push(Flag::PublicSuffix);
         }
+        let is_former = message.sealing().is_sealed() && flags.contains(&Flag::FormerKey);
+        let answer_to = is_former.then(|| self.present_key()).flatten();
         Received {
             letter: message,
             from: self.from.clone(),
@@ -351,7 +354,14 @@ impl<'a> Case<'a> {
             scan,
             flags,
             received_at: self.context.now(),
+            answer_to,
         }
+    }
+
+    /// The present key of a sender that signed with a former one: whoever has that one may have stolen it.
+    fn present_key(&self) -> Option<EncryptionKey> {
+        let known = self.receiver.memory.keys.get(&self.from)?;
+        EncryptionKey::of(known.key()).ok()
     }
 
     /// The known contact, or address of the receiver's own, that a new sender's address looks like.

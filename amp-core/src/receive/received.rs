@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use amp_address::Address;
+use amp_crypto::seal::EncryptionKey;
 use amp_envelope::{
     Answer, Attachment, AttachmentError, Dialect, Draft, Message, Payload, SecurityNotes, SignedMessage,
     StoredMessage, Timestamp, Verified,
@@ -104,6 +105,8 @@ pub struct Received {
     pub(super) scan: ScanReport,
     pub(super) flags: Vec<Flag>,
     pub(super) received_at: Timestamp,
+    /// What an answer to a sealed message is sealed to, where it is not the key with which that was signed.
+    pub(super) answer_to: Option<EncryptionKey>,
 }
 
 impl Received {
@@ -197,10 +200,15 @@ impl Received {
 
     /// Starts an answer: to the sender whose key signed, in the thread, with the digest of what it answers.
     ///
-    /// The answer to a sealed message is sealed, to the key with which its sender signed; `Draft::seal_to` names another one,
+    /// The answer to a sealed message is sealed, to the key with which its sender signed, or to the present one if that is a
+    /// [former key](Flag::FormerKey); `Draft::seal_to` names another one,
     /// such as that of [`plan_sealing`](super::Receiver::plan_sealing), and `Draft::unsealed` none.
     pub fn reply(&self, text: &str) -> Draft {
-        self.letter.reply(text)
+        let draft = self.letter.reply(text);
+        match &self.answer_to {
+            Some(key) => draft.seal_to(key),
+            None => draft,
+        }
     }
 
     /// Whether the one to whom the host has sent a message has signed that this answers it.

@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use amp_address::Address;
 use amp_crypto::VerifyingKey;
@@ -11,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::identity::{Capability, EncryptionKey, MAX_CARD_LIFETIME, VerifiedCard};
 use crate::receive::Effect;
 use crate::stored;
+use crate::trust::PinState;
+
+/// How long a peer to which mail was sealed is kept while its key is first seen.
+const KEPT_FIRST_SEEN: Duration = Duration::from_secs(366 * 86_400);
 
 /// Which way a sealed message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,9 +76,12 @@ impl PeerSealing {
     }
 
     /// Whether the peer must not be forgotten to make room: mail to it could go in plain, or an older card come back.
-    pub(crate) fn is_kept(&self, now: Timestamp) -> bool {
+    /// While its key is first seen that ends after a while: strangers whom one answers must not fill the memory for good.
+    pub(crate) fn is_kept(&self, state: PinState, now: Timestamp) -> bool {
         let is_young = |card: &AcceptedCard| now < card.issued_at.saturating_add(MAX_CARD_LIFETIME);
-        self.to.is_some() || self.card().is_some_and(is_young)
+        let is_recent =
+            |at: Timestamp| state != PinState::FirstSeen || now < at.saturating_add(KEPT_FIRST_SEEN);
+        self.to.is_some_and(is_recent) || self.card().is_some_and(is_young)
     }
 
     /// Notes a sealed message. The first one stays.
