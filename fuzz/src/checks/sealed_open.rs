@@ -6,8 +6,8 @@ use amp_address::Address;
 use amp_crypto::seal::{Binding, DecryptionKey, EncryptionKey, Suite, padded_len, seal};
 use amp_crypto::{Identity, SigningContext};
 use amp_envelope::{
-    Dialect, Draft, ErrorCode, Message, MessageError, OpenedMessage, OpeningError, OpeningKeys, PayloadHash,
-    Priority, Timestamp, Verified, signing_string,
+    Attachment, Dialect, Draft, ErrorCode, Message, MessageError, OpenedMessage, OpeningError, OpeningKeys,
+    PayloadHash, Priority, Timestamp, Verified, signing_string,
 };
 use serde_json::{Value, json};
 
@@ -129,6 +129,8 @@ fn whole(opened: &OpenedMessage) {
     assert!(payload["context"].get("amp").is_none());
     let inside = payload["attachments"].as_array().map_or(0, Vec::len);
     assert_eq!(opened.attachments().len(), inside);
+    let sealed = opened.attachments().iter().filter(|file| matches!(file, Attachment::Sealed(_))).count();
+    assert_eq!(opened.verified().payload().attachments_json().count(), sealed, "one outside for each inside");
     assert!(!format!("{opened:?}").contains(opened.shared_secret().to_base64url().expose()));
 }
 
