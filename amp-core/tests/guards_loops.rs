@@ -10,8 +10,9 @@ mod threads;
 
 use core::time::Duration;
 
+use amp_core::crypto::seal::EncryptionKey;
 use amp_core::guards::{LoopGuard, LoopSign, LoopVerdict, Turn};
-use amp_core::{Address, MessageType, Timestamp};
+use amp_core::{Address, Draft, Identity, MessageType, Timestamp};
 use proptest::prelude::*;
 use script::{Outcome, play};
 
@@ -93,6 +94,63 @@ fn what_only_changes_its_numbers_is_slowed_down_and_stopped_late() {
         assert!(outcome.delayed.is_some_and(|at| at <= 15), "{}", told(name, &outcome));
         assert_eq!(outcome.longest, 2, "{}", told(name, &outcome));
         assert!(outcome.stopped.is_some_and(|at| at > 190), "{}", told(name, &outcome));
+    }
+}
+
+/// A sealed message of two agents in turn.
+fn sealed_turn(n: usize, text: &str) -> Turn {
+    let identity = |n: usize| Identity::from_seed(&[7 + (n % 2) as u8; 32]);
+    let draft = Draft::request(agent((n + 1) % 2), "A subject", text).from(&agent(n % 2));
+    let draft = draft.seal_to(&EncryptionKey::of(identity(n + 1).verifying_key()).unwrap());
+    let signed = draft.sign(&identity(n), at(n as i64)).unwrap();
+    let id = format!("msg_{n}");
+    Turn::of_payload(&agent(n % 2), &agent((n + 1) % 2), &id, &signed.payload())
+        .subject("A subject")
+        .in_reply_to(&format!("msg_{}", n.wrapping_sub(1)))
+}
+
+// rule: LOOP-8
+#[test]
+fn sealed_messages_in_turn_are_slowed_down_and_stopped_late() {
+    let mut guard = LoopGuard::default();
+    let (mut warned, mut delayed, mut stopped) = (None, None, None);
+    for n in 0..300 {
+        let now = at(n as i64);
+        let step = guard.judge(&sealed_turn(n, "Thank you, noted!"), now);
+        match *step.verdict() {
+            LoopVerdict::Warn(report) => {
+                assert_eq!(report.last(), Some(LoopSign::Sealed));
+                warned = warned.or(Some(n + 1));
+            }
+            LoopVerdict::Delay { until, .. } => {
+                assert!(until <= now.saturating_add(Duration::from_secs(2)));
+                delayed = delayed.or(Some(n + 1));
+            }
+            LoopVerdict::Stop { .. } => stopped = stopped.or(Some(n + 1)),
+            _ => {}
+        }
+        guard.remember(step, now);
+    }
+    assert_eq!((warned, delayed, stopped), (Some(40), Some(60), Some(200)));
+}
+
+#[test]
+fn a_loop_in_plain_does_not_get_away_by_sealing() {
+    let mut guard = stopped_pair();
+    let step = guard.judge(&sealed_turn(8, ECHO), at(8));
+    assert!(step.verdict().is_stop());
+    guard.remember(step, at(8));
+    let minutes_later = at(8 + 6 * 60);
+    assert!(!guard.judge(&sealed_turn(9, ECHO), minutes_later).verdict().is_stop());
+}
+
+#[test]
+fn many_sealed_messages_at_once_are_not_taken_for_copies() {
+    let mut guard = LoopGuard::default();
+    for n in 0..100 {
+        let step = guard.judge(&sealed_turn(2 * n, "A report"), at(0));
+        assert!(matches!(step.verdict(), LoopVerdict::Pass), "{n}");
+        guard.remember(step, at(0));
     }
 }
 

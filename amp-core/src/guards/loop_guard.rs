@@ -70,7 +70,8 @@ impl LoopStep {
 /// for mere courtesy, less for what is less certain. Something new takes three quarters of the score away. At 40 the
 /// sender is warned, from 60 on messages are delayed by 1 to 16 seconds, at 100 what says nothing new is stopped: for
 /// five minutes at first, for an hour at most, and until something new is said. What only changes its numbers is
-/// delayed, and stopped after 200 turns. Messages that nobody answers are counted by the minute.
+/// delayed, and stopped after 200 turns; so is what is sealed, from 60 messages in turn on. Messages that nobody answers are
+/// counted by the minute.
 ///
 /// It is no defence against agents that mean to go round in circles: those have [rate limits](super::RateLimiter).
 ///
@@ -266,6 +267,9 @@ const fn key(one: u64, another: u64) -> PairKey {
 
 /// What speaks for a loop in a message.
 fn sign(turn: &Turn, said: &Said, shingles: &[u16], pair: &Pair, parent: Option<&Said>) -> LoopSign {
+    if turn.is_sealed {
+        return LoopSign::Sealed;
+    }
     let earlier = || pair.said.iter().rev().chain(parent);
     let is_new = |of: fn(&Said) -> Option<NonZeroU32>| {
         of(said).is_some() && earlier().all(|earlier| of(earlier) != of(said))
@@ -381,6 +385,7 @@ fn follow(
         LoopSign::Counter => (0, 6),
         LoopSign::Reference => (0, 10),
         LoopSign::Reworded => (0, 6),
+        LoopSign::Sealed => (0, 1),
     };
     Inherited {
         score: from.score.saturating_add(score).min(STOP.saturating_mul(2)),
@@ -397,7 +402,8 @@ fn both_count(said: &Said, turn: &Turn, parent: Option<&Said>) -> bool {
 
 /// The messages of this sender since the other side was heard, within a minute.
 fn burst(turn: &Turn, pair: &Pair, sign: LoopSign, at: i64) -> Burst {
-    let alike = u16::from(!matches!(sign, LoopSign::Novel | LoopSign::Short | LoopSign::Reworded));
+    let alike =
+        u16::from(!matches!(sign, LoopSign::Novel | LoopSign::Short | LoopSign::Reworded | LoopSign::Sealed));
     let before = pair.burst;
     let goes_on = before.from == turn.from && (0..MINUTE_MILLIS).contains(&at.saturating_sub(before.since));
     if goes_on {

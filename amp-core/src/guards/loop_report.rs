@@ -25,6 +25,8 @@ pub enum LoopSign {
     Reference,
     /// It puts words together that were all said before.
     Reworded,
+    /// It is sealed: whether it says anything new, cannot be told.
+    Sealed,
 }
 
 /// Why a conversation is taken for a loop: numbers only, none of its content.

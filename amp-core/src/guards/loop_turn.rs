@@ -35,6 +35,8 @@ pub struct Turn {
     pub(super) subject: Words,
     /// A hash of what the context says, and of the attached files; none when there is neither.
     pub(super) carried: Option<u32>,
+    /// Whether what it says is sealed.
+    pub(super) is_sealed: bool,
 }
 
 impl Turn {
@@ -51,6 +53,7 @@ impl Turn {
             text: Words::of(text),
             subject: Words::default(),
             carried: None,
+            is_sealed: false,
         }
     }
 
@@ -66,8 +69,14 @@ impl Turn {
     }
 
     /// The turn of a payload: its type, text, context and attachments.
+    ///
+    /// Of a sealed payload it is only known that it is sealed: a ciphertext is new each time. Whoever has opened it gives the
+    /// inner one, [`Received::payload`](crate::receive::Received::payload).
     #[must_use]
     pub fn of_payload(from: &Address, to: &Address, id: &str, payload: &Payload<'_>) -> Self {
+        if payload.message_type().as_str().starts_with("sealed:") {
+            return Self { is_sealed: true, ..Self::new(from, to, id, "") };
+        }
         let mut turn = Self::new(from, to, id, &payload.text()).kind(&payload.message_type());
         if let Some(context) = payload.context_json() {
             turn = turn.context(&context);
