@@ -244,21 +244,21 @@ async fn forged_mail_for_made_up_keys_does_not_keep_a_new_key_from_being_found()
     let one = place.builder().register("bob").await.unwrap();
     place.send_to(&one).await;
     receive(&one).await;
+    // Files that anybody may have written, from nobody whom anybody knows.
+    let local = place.home.agent("bob").unwrap().unwrap().address().clone();
+    let mallory = amp_client::Identity::from_seed(&[66; 32]);
+    let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
+    for number in 1..=100_u8 {
+        let made_up = amp_client::crypto::seal::DecryptionKey::from_bytes(&[number; 32]);
+        let forged = Draft::request(local.clone(), "About tomorrow", TEXT)
+            .from(&"mallory@evil.loopback.test".parse().unwrap())
+            .seal_to(&made_up.encryption_key());
+        place.home.deliver_local(&forged.sign(&mallory, now).unwrap()).unwrap();
+    }
+    assert_eq!(one.take_in_local().await.unwrap().refused().len(), 100);
     let other = place.builder().open().await.unwrap();
     other.rotate_keys().await.unwrap();
     place.alice.confirm_key(&other.address(), &other.verifying_key()).await.unwrap();
-    // Files that anybody may have written, from nobody whom anybody knows.
-    let inbox = place.home.agent("bob").unwrap().unwrap().path().join("messages/inbox/mallory_evil_example");
-    std::fs::create_dir_all(&inbox).unwrap();
-    let mallory = amp_client::Identity::from_seed(&[66; 32]);
-    let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
-    for number in 0..100_u8 {
-        let made_up = amp_client::crypto::seal::DecryptionKey::from_bytes(&[number.max(1); 32]);
-        let from = "mallory@evil.loopback.test".parse().unwrap();
-        let forged = secret(&one).from(&from).seal_to(&made_up.encryption_key()).sign(&mallory, now).unwrap();
-        std::fs::write(inbox.join(format!("{}.json", forged.id())), forged.to_json()).unwrap();
-    }
-    one.take_in_local().await.unwrap();
     place.send_to(&one).await;
     let new = EncryptionKey::of(&other.verifying_key()).unwrap().id();
     assert_eq!(receive(&one).await.sealing(), Sealing::Sealed { key_id: new });
@@ -276,4 +276,32 @@ async fn sealed_mail_waits_at_the_provider_while_the_agents_key_cannot_be_read()
     assert_eq!(bob.pending_count().await.unwrap().count, 1);
     set_mode(0o600);
     assert_eq!(text(&receive(&bob).await), TEXT);
+}
+
+// rule: SEAL-41, HOME-11
+#[tokio::test]
+async fn the_grant_for_what_is_inside_is_asked_with_a_key_that_another_process_made() {
+    use amp_client::admission::{Actor, GrantScope, Pair, PairGrants};
+    use amp_client::receive::Effect;
+    use amp_client::store::{Entry, Position};
+
+    let place = Place::new().await;
+    let builder = || place.builder().receiver(amp_client::receive::ReceiverBuilder::demand_grants);
+    let one = builder().register("bob").await.unwrap();
+    let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
+    let pair = Pair::new(&place.alice.address(), &one.address());
+    let event = PairGrants::new()
+        .grant(&pair, GrantScope::Message.into(), None, &"owner:1".parse::<Actor>().unwrap(), now)
+        .unwrap();
+    let at = one.store().load(Position::START).await.unwrap().position;
+    one.store().append(Entry::new(at, vec![Effect::Grant { event: Box::new(event) }])).await.unwrap();
+    place.send_to(&one).await;
+    assert_eq!(text(&receive(&one).await), TEXT);
+
+    let other = builder().open().await.unwrap();
+    other.rotate_keys().await.unwrap();
+    place.alice.confirm_key(&other.address(), &other.verifying_key()).await.unwrap();
+    place.send_to(&other).await;
+    let new = EncryptionKey::of(&other.verifying_key()).unwrap().id();
+    assert_eq!(receive(&one).await.sealing(), Sealing::Sealed { key_id: new });
 }

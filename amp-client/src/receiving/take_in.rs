@@ -138,8 +138,8 @@ impl Inner {
             {
                 return Ok(step);
             }
-            let is_authentic =
-                entry.held.is_some() || entry.message.as_ref().is_some_and(|one| !is_doubtful(one));
+            let is_kept = entry.held.is_some() || entry.message.as_ref().is_some_and(|one| !is_doubtful(one));
+            let is_authentic = is_kept || reception.effects().iter().any(is_not_granted);
             if is_authentic && !is_renewed && lacks_key(&incoming.bytes, opening) {
                 return Ok(Step::ReadKeys);
             }
@@ -290,6 +290,11 @@ fn entry(reception: &Reception<'_>, at: crate::store::Position, incoming: &Incom
         Some(message) => entry.about_foreign(message.clone()),
         None => entry,
     }
+}
+
+/// Whether an authentic message was refused for a grant that its sender lacks: what is inside may need another one.
+fn is_not_granted(effect: &Effect) -> bool {
+    matches!(effect, Effect::Audit(audit) if audit.code() == Some(RefusalReason::NotGranted.code()))
 }
 
 /// Whether nothing vouches for what would be stored.
