@@ -291,17 +291,27 @@ async fn the_grant_for_what_is_inside_is_asked_with_a_key_that_another_process_m
     let now = amp_client::Timestamp::try_from(std::time::SystemTime::now()).unwrap();
     let pair = Pair::new(&place.alice.address(), &one.address());
     let event = PairGrants::new()
-        .grant(&pair, GrantScope::Message.into(), None, &"owner:1".parse::<Actor>().unwrap(), now)
+        .grant(
+            &pair,
+            "scheduling".parse::<GrantScope>().unwrap().into(),
+            None,
+            &"owner:1".parse::<Actor>().unwrap(),
+            now,
+        )
         .unwrap();
     let at = one.store().load(Position::START).await.unwrap().position;
     one.store().append(Entry::new(at, vec![Effect::Grant { event: Box::new(event) }])).await.unwrap();
-    place.send_to(&one).await;
+    let send = async || {
+        let draft = secret(&one).message_type("scheduling".parse().unwrap());
+        place.alice.send(Outgoing::from(draft).sealed()).await.unwrap()
+    };
+    send().await;
     assert_eq!(text(&receive(&one).await), TEXT);
 
     let other = builder().open().await.unwrap();
     other.rotate_keys().await.unwrap();
     place.alice.confirm_key(&other.address(), &other.verifying_key()).await.unwrap();
-    place.send_to(&other).await;
+    send().await;
     let new = EncryptionKey::of(&other.verifying_key()).unwrap().id();
     assert_eq!(receive(&one).await.sealing(), Sealing::Sealed { key_id: new });
 }
