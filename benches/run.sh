@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the family beside its peers.
 #   benches/run.sh           everything (criterion, the interleaved rows, instruction counts where valgrind is
-#                            installed) and writes docs/performance.md: about ten minutes
+#                            installed) and writes docs/performance.md: about ten minutes once built
 #   benches/run.sh --quick   only the interleaved rows: one JSON line a row on stdout, under 45 seconds once built
 # What it does is told on stderr.
 set -euo pipefail
@@ -32,9 +32,9 @@ if ! cargo build --release --locked --features "$peers" --bin quick --bin alloca
 fi
 if [ "${1:-}" != --quick ]; then
     # A build has one backend of sealing, and each is measured beside the peers: this one under a name of its own.
-    cargo build --release --locked --features "$peers aws-lc" --bin quick --bin allocations >&2
+    cargo build --release --locked --features "$peers aws-lc" --bin quick --bin allocations --bin file_stream >&2
     mkdir -p "$target/aws-lc"
-    cp "$target/release/quick" "$target/release/allocations" "$target/aws-lc/"
+    cp "$target/release/"{quick,allocations,file_stream} "$target/aws-lc/"
 fi
 cargo build --release --locked --features "$peers" --bins >&2
 if [ "${1:-}" = --quick ]; then
@@ -64,6 +64,10 @@ say "round trips, open inboxes, soak"
 "$target/release/round_trips" >"$work/round_trips"
 "$target/release/round_trips" inboxes >"$work/inboxes"
 "$target/release/round_trips" soak >"$work/soak"
+
+say "a sealed file of 10 GiB"
+"$target/release/file_stream" >"$work/file_stream"
+"$target/aws-lc/file_stream" >"$work/file_stream-aws-lc"
 
 say "criterion"
 cargo bench --locked --features "$peers" --bench peers >&2
@@ -167,6 +171,19 @@ With 2,000 messages on the disk of the temporary folder, where every append, mar
 $(cat "$work/stores-on-disk")
 \`\`\`
 STORES
+    cat <<FILES
+
+## Sealed files
+
+10 GiB sealed and opened again through a pipe in pieces of 64 KiB, by the time that each thread was busy with it; the memory
+is the most that the process had. First with the default primitives, then with the feature \`aws-lc\`. By itself: \`file_stream
+[gibibytes]\`.
+
+\`\`\`text
+$(cat "$work/file_stream")
+$(cat "$work/file_stream-aws-lc")
+\`\`\`
+FILES
     cat <<ROUND_TRIPS
 
 ## Round trips
