@@ -87,8 +87,14 @@ async fn main() -> Result {
         let file = bob.download(&attachment?, DownloadTo::directory(&directory)).await?;
         println!("   opened: {}", file.path().file_name().unwrap_or_default().display());
     }
-    for text in ["Are you there?", "time,load", "Carol", "salaries.csv"] {
-        println!("   {text:?} stands in the provider's files: {}", holds(&kept, text)?);
+    for (text, was_sealed) in
+        [("Are you there?", false), ("time,load", false), ("Carol", true), ("salaries.csv", true)]
+    {
+        let stands_there = holds(&kept, text)?;
+        println!("   {text:?} stands in the provider's files: {stands_there}");
+        if stands_there == was_sealed {
+            return Err(format!("{text:?} was to be {}", if was_sealed { "sealed" } else { "plain" }).into());
+        }
     }
 
     for_bob.shut_down().await?;

@@ -57,6 +57,18 @@ fn seal(content: &[u8]) -> Vec<u8> {
     seal_in(&key(), content, &[])
 }
 
+// rule: SEAL-19
+#[test]
+fn the_examples_of_the_format_are_what_is_written() {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let text = "8e7039d1ca597651e2474c00c9246085c91aaa0e8699e2dfc2485240";
+    let empty = "6631005f8816f191987a8fa4b495ea9a";
+    assert_eq!(hex(&seal(b"Hello, world")), text);
+    assert_eq!(hex(&seal(b"")), empty);
+    let page = include_str!("../../docs/protocol/sealed.md");
+    assert!(page.contains(text) && page.contains(empty));
+}
+
 /// What was released, and whether it is whole.
 fn open_in(key: &FileKey, sealed: &[u8], size: u64, pieces: &[usize]) -> (Vec<u8>, Result<(), FileError>) {
     let mut opener = FileOpener::new(key, size).unwrap();

@@ -106,6 +106,18 @@ fn targets(rows: &[Row], page: &mut String) {
             line(what, format!("≤ {}", seal::MOST_NS / 1e3), row.ns / 1e3, row.ns <= seal::MOST_NS);
         }
     }
+    for (bench, with) in [("seal", ""), ("seal-aws-lc", ", feature `aws-lc`")] {
+        for size in ["300", "4k", "64k", "160k", "400k"] {
+            let of = |row: &&Row| row.bench == bench && row.size == size && row.subject != "limit";
+            let ours = rows.iter().filter(of).find(|row| ["amp", "amp-file"].contains(&&*row.subject));
+            let peers = rows.iter().filter(of).filter(|row| !row.subject.starts_with("amp"));
+            let best = peers.map(|row| row.ns).fold(f64::MAX, f64::min);
+            if let Some(ours) = ours.filter(|_| best < f64::MAX) {
+                let what = format!("seal and open, {size}{with}: times as fast as the best peer");
+                line(&what, "> 1".to_owned(), best / ours.ns, best > ours.ns);
+            }
+        }
+    }
     for row in rows {
         if let Some(ratio) = row.ratio_to_one_dialect {
             let what = format!("a bad signature, {}, `{}`: over one dialect", row.size, row.subject);
