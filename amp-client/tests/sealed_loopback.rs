@@ -91,6 +91,24 @@ async fn a_sealed_message_is_read_by_its_recipient_and_its_sender_and_by_nobody_
     assert!(alice.read_sent(&unknown).await.unwrap().is_none());
 }
 
+// rule: SEAL-1
+#[tokio::test]
+async fn a_provider_that_never_heard_of_sealing_carries_sealed_mail_and_files() {
+    let provider = Loopback::builder().deployed().without_limits().start().await.unwrap();
+    let (alice, bob) = pair(&provider).await;
+    assert!(alice.send(Outgoing::from(secret(&bob)).sealed()).await.unwrap().is_sealed());
+    let received = receive(&bob).await;
+    assert_eq!(text(&received), TEXT);
+    let file = UploadFile::from_bytes("codes.csv", "text/csv", b"name,code\nlaunch,0451\n".to_vec());
+    bob.send(Outgoing::from(received.reply("Here are the others.")).attach(file)).await.unwrap();
+    let answer = receive(&alice).await;
+    assert_eq!(text(&answer), "Here are the others.");
+    let directory = tempfile::tempdir().unwrap();
+    let attachments = answer.attachments();
+    let file = alice.download(attachments[0].as_ref().unwrap(), directory.path().join("in")).await.unwrap();
+    assert_eq!(std::fs::read(file.path()).unwrap(), b"name,code\nlaunch,0451\n");
+}
+
 #[tokio::test]
 async fn mail_is_plain_until_something_says_that_the_peer_opens_sealed_mail() {
     let provider = provider().await;
