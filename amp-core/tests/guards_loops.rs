@@ -102,7 +102,8 @@ fn sealed_turn(n: usize, text: &str) -> Turn {
     let identity = |n: usize| Identity::from_seed(&[7 + (n % 2) as u8; 32]);
     let draft = Draft::request(agent((n + 1) % 2), "A subject", text).from(&agent(n % 2));
     let draft = draft.seal_to(&EncryptionKey::of(identity(n + 1).verifying_key()).unwrap());
-    let signed = draft.sign(&identity(n), at(n as i64)).unwrap();
+    let draft = draft.sealing_randomness([(n % 251) as u8 + 1; 32]);
+    let signed = draft.sign_with_nonce(&identity(n), at(n as i64), [(n % 251) as u8; 16]).unwrap();
     let id = format!("msg_{n}");
     Turn::of_payload(&agent(n % 2), &agent((n + 1) % 2), &id, &signed.payload())
         .subject("A subject")

@@ -153,10 +153,10 @@ pub(super) fn encrypt(
     }
     match suite {
         Suite::XChaCha20Poly1305 => {
-            with::<XChaCha, _>(&schedule::key_schedule(suite, shared, info), aad, buffer)
+            with::<XChaCha, 24>(&schedule::key_schedule(suite, shared, info), aad, buffer)
         }
         Suite::ChaCha20Poly1305 => {
-            with::<ChaCha, _>(&schedule::key_schedule(suite, shared, info), aad, buffer)
+            with::<ChaCha, 12>(&schedule::key_schedule(suite, shared, info), aad, buffer)
         }
     }
 }
@@ -179,10 +179,10 @@ pub(super) fn decrypt(
     }
     match suite {
         Suite::XChaCha20Poly1305 => {
-            with::<XChaCha, _>(&schedule::key_schedule(suite, shared, info), aad, buffer, tag)
+            with::<XChaCha, 24>(&schedule::key_schedule(suite, shared, info), aad, buffer, tag)
         }
         Suite::ChaCha20Poly1305 => {
-            with::<ChaCha, _>(&schedule::key_schedule(suite, shared, info), aad, buffer, tag)
+            with::<ChaCha, 12>(&schedule::key_schedule(suite, shared, info), aad, buffer, tag)
         }
     }
 }
