@@ -165,6 +165,29 @@ async fn mail_stays_readable_after_the_signing_key_was_replaced() {
 }
 
 #[tokio::test]
+async fn two_agents_of_one_home_seal_again_when_a_person_has_compared_the_new_key() {
+    let terminal = Terminal::new();
+    for name in ["alice", "bob"] {
+        terminal.run(&["init", name]).await.succeeded();
+    }
+    assert_eq!(terminal.json("alice", &["send", "bob", "One", TEXT, "--seal"]).await.one()["sealed"], true);
+    terminal.run(&["--agent", "bob", "keys", "rotate"]).await.succeeded();
+    terminal.json("bob", &["send", "alice", "Two", TEXT]).await.one();
+    terminal.run(&["--agent", "alice", "fetch"]).await;
+    let send = ["--agent", "alice", "send", "bob", "Three", TEXT];
+    assert_ne!(terminal.run(&send).await.code, 0);
+
+    let found = terminal.json("alice", &["resolve", "bob"]).await.one();
+    assert_eq!(found["pin"], "conflict");
+    let fingerprint = found["fingerprint"].as_str().unwrap();
+    let confirmed = terminal.json("alice", &["resolve", "bob", "--confirm", fingerprint]).await.one();
+    assert_eq!(confirmed["pin"], "confirmed");
+    assert_eq!(terminal.json("alice", &["send", "bob", "Three", TEXT]).await.one()["sealed"], true);
+    let fetched = terminal.json("bob", &["fetch"]).await.json();
+    assert!(fetched.iter().any(|message| message["subject"] == "Three"), "{fetched:?}");
+}
+
+#[tokio::test]
 async fn a52_no_command_prints_what_opens_a_sealed_message() {
     let kept = tempfile::tempdir().unwrap();
     let (_provider, terminal, [_, bob]) = two_agents(kept.path()).await;
