@@ -164,6 +164,32 @@ async fn mail_stays_readable_after_the_signing_key_was_replaced() {
     assert_eq!(terminal.json("alice", &["read", id, "--sent"]).await.one()["text"], TEXT);
 }
 
+// rule: SEAL-16
+#[tokio::test]
+async fn what_another_program_put_into_the_mailbox_stays_readable_without_its_key() {
+    let terminal = Terminal::new();
+    for name in ["alice", "bob"] {
+        terminal.run(&["init", name]).await.succeeded();
+    }
+    // Within a home a message is a file that its sender puts there.
+    terminal.json("alice", &["send", "bob", "One", TEXT, "--seal"]).await.one();
+    let fetched = terminal.json("bob", &["fetch"]).await.json();
+    let id = fetched[0]["id"].as_str().unwrap();
+    terminal.run(&["--agent", "bob", "keys", "rotate"]).await.succeeded();
+    let keys = Home::open(terminal.home.path()).unwrap().agent("bob").unwrap().unwrap().path().join("keys");
+    let former = |name: &str| name.starts_with("former-");
+    let mut gone = 0;
+    for entry in fs::read_dir(&keys).unwrap().map(|entry| entry.unwrap()) {
+        if former(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path()).unwrap();
+            gone += 1;
+        }
+    }
+    assert_eq!(gone, 1);
+    let read = terminal.json("bob", &["read", id]).await.one();
+    assert_eq!((read["text"].as_str(), &read["unopened"]), (Some(TEXT), &Value::Null), "{read}");
+}
+
 #[tokio::test]
 async fn two_agents_of_one_home_seal_again_when_a_person_has_compared_the_new_key() {
     let terminal = Terminal::new();

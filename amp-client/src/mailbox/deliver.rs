@@ -65,6 +65,9 @@ impl<D: Disk> Core<D> {
         if let Some(id) = kept {
             self.note_for_others(&id);
         }
+        if let Err(error) = locked.keep_secret(entry) {
+            tracing::warn!(%error, "what opens a sealed message of another program's could not be kept beside it");
+        }
         locked.inner.journal.slim(&self.site());
         Ok(Appended::Stored(Position::new(position)))
     }
@@ -190,6 +193,16 @@ impl<D: Disk> Locked<'_, D> {
             payload.push(Tag::Dismissed, named(&about.name, &key).as_bytes());
         }
         Ok(kept)
+    }
+
+    /// Writes what opens a sealed message beside one that another program brought: its key will be gone one day.
+    fn keep_secret(&self, entry: &Entry) -> Result<(), StoreError> {
+        let (Some(about), Some(opened)) = (&entry.about, &entry.message) else { return Ok(()) };
+        let Some(secret) = opened.sealed_secret() else { return Ok(()) };
+        let key = MessageKey::of(opened.message());
+        let Some(mut letter) = self.letter(&about.name, &key)? else { return Ok(()) };
+        letter.stored.set_sealed_secret(secret);
+        self.core.rewrite(&about.name, &letter.stored)
     }
 
     fn push_held(&mut self, payload: &mut Payload, entry: &Entry) -> Result<(), StoreError> {

@@ -115,15 +115,21 @@ impl<D: Disk> Core<D> {
             Status::Read => stored.mark_read(now),
             status => stored.set_status(status),
         }
-        let json = stored.to_json(SecurityPlacement::TopLevelAndLocal);
-        let directory = split(&name).0.map(|directory| self.disk.open_dir(&folder, directory)).transpose();
-        let directory = directory.step("opening a directory")?;
-        let directory = directory.as_ref().unwrap_or(&folder);
-        replace(&self.disk, directory, split(&name).1, json.as_bytes()).step("marking a message")?;
+        self.rewrite(&name, &stored)?;
         if status != Status::Unread {
             locked.hand_out(key)?;
         }
         Ok(true)
+    }
+
+    /// Puts a message of the inbox into the place of the file that it was read from.
+    pub(super) fn rewrite(&self, name: &str, stored: &StoredMessage) -> Result<(), StoreError> {
+        let folder = self.folder(Folder::Inbox)?;
+        let json = stored.to_json(SecurityPlacement::TopLevelAndLocal);
+        let directory = split(name).0.map(|directory| self.disk.open_dir(&folder, directory)).transpose();
+        let directory = directory.step("opening a directory")?;
+        let directory = directory.as_ref().unwrap_or(&folder);
+        replace(&self.disk, directory, split(name).1, json.as_bytes()).step("marking a message")
     }
 
     pub(super) fn delete(&self, folder: Folder, key: &MessageKey) -> Result<bool, StoreError> {
