@@ -32,6 +32,9 @@ impl Answer for Count<'_> {
     fn page(&self, page: &mut Page) {
         let Self(fetched) = self;
         page.styled(Style::Bold, fetched.delivered().len()).own(" new, ");
+        if fetched.untrusted() > 0 {
+            page.value(fetched.untrusted()).own(" untrusted, ");
+        }
         page.value(fetched.held())
             .own(" held for review, ")
             .value(fetched.refused().len())
