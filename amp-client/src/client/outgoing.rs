@@ -148,7 +148,7 @@ impl Sent {
     /// Whether the message was sealed: whoever relayed it cannot read it.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        is_sealed(&self.message)
+        self.message.payload().is_sealed()
     }
 
     /// Why the message is not in the folder of sent messages, if it is not. It was sent all the same.
@@ -156,9 +156,4 @@ impl Sent {
     pub const fn not_kept(&self) -> Option<&Error> {
         self.not_kept.as_ref()
     }
-}
-
-/// Whether a message is sealed, in whatever version.
-pub(super) fn is_sealed(message: &SignedMessage) -> bool {
-    message.payload().message_type().as_str().starts_with("sealed:")
 }

@@ -9,7 +9,6 @@ use amp_core::sealing::{SealingPlan, SealingWish};
 use amp_core::{Address, Draft, SignedMessage};
 
 use super::Client;
-use super::outgoing::is_sealed;
 use super::registration::Registration;
 use super::sending::unfit;
 use crate::attachments::{UploadFile, upload, upload_sealed};
@@ -130,7 +129,7 @@ impl Client {
         message: &SignedMessage,
         wish: SealingWish,
     ) -> Result<(), Error> {
-        let is_sealed = is_sealed(message);
+        let is_sealed = message.payload().is_sealed();
         let wish = match wish {
             SealingWish::Plain if is_sealed => {
                 return Err(misfit("a message that was signed sealed stays so"));

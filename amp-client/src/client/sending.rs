@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::Client;
 use super::account::{Account, not_registered};
 use super::calling::read;
-use super::outgoing::{Content, Outgoing, Sent, is_sealed};
+use super::outgoing::{Content, Outgoing, Sent};
 use super::registration::Registration;
 use super::trace::TraceContext;
 use crate::clock;
@@ -79,7 +79,7 @@ impl Client {
     async fn send_outgoing(&self, outgoing: Outgoing) -> Result<Sent, Error> {
         let wants_receipt = outgoing.wants_receipt;
         let Prepared { message, draft } = self.prepared(outgoing).await?;
-        let is_sealed = is_sealed(&message);
+        let is_sealed = message.payload().is_sealed();
         if is_sealed {
             self.shared.receiving.note_sealed_to(&message.to()).await?;
         }

@@ -74,7 +74,7 @@ impl Turn {
     /// inner one, [`Received::payload`](crate::receive::Received::payload).
     #[must_use]
     pub fn of_payload(from: &Address, to: &Address, id: &str, payload: &Payload<'_>) -> Self {
-        if payload.message_type().as_str().starts_with("sealed:") {
+        if payload.is_sealed() {
             return Self { is_sealed: true, ..Self::new(from, to, id, "") };
         }
         let mut turn = Self::new(from, to, id, &payload.text()).kind(&payload.message_type());

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use amp_envelope::{JsonKind, JsonValue, Message, OpenedMessage, Payload, SealedFile};
 
-use super::letter::{Letter, PLACEHOLDER, is_sealed};
+use super::letter::{Letter, PLACEHOLDER};
 use crate::scan::{ScanReport, Scanner};
 
 /// Everything in a message that is text: all of it signed, none of it from the unsigned part of the envelope.
@@ -96,7 +96,7 @@ enum Wordless {
 
 impl Wordless {
     fn of(payload: &Payload<'_>) -> Self {
-        let is_read = is_sealed(payload) && payload.sealed().is_ok();
+        let is_read = payload.is_sealed() && payload.sealed().is_ok();
         if is_read { Self::InSealedContext } else { Self::Nowhere }
     }
 }

@@ -132,8 +132,8 @@ impl Case<'_> {
     /// Refuses a message that is sealed, or is not, against the host's own rule about its sender.
     pub(super) fn check_sealing(&self, message: &Message) -> Result<(), Refusal> {
         match self.receiver.settings.sealing.stance(&self.from) {
-            Stance::Require if !is_sealed(&message.payload()) => Err(REQUIRED),
-            Stance::Refuse if is_sealed(&message.payload()) => Err(REFUSED),
+            Stance::Require if !message.payload().is_sealed() => Err(REQUIRED),
+            Stance::Refuse if message.payload().is_sealed() => Err(REFUSED),
             Stance::Require | Stance::Prefer | Stance::Refuse => Ok(()),
         }
     }
@@ -148,7 +148,7 @@ impl Case<'_> {
         secret: Option<&SharedSecret>,
     ) -> Result<Proven<Letter>, Refusal> {
         let Proven { message, facts, attestation, pin, flags } = proven;
-        let message = if is_sealed(&message.payload()) {
+        let message = if message.payload().is_sealed() {
             self.open_sealed(message, secret)?
         } else {
             Letter::Plain(message)
@@ -209,12 +209,6 @@ fn left_sealed(unopened: Unopened) -> Result<Letter, Refusal> {
         _ => return Err(NOT_OPENED),
     };
     Ok(Letter::Unopened(unopened.into_verified(), reason))
-}
-
-/// Whether a payload is of a type that holds something sealed, in whatever version.
-pub(super) fn is_sealed(payload: &Payload<'_>) -> bool {
-    let stated = payload.get("type").and_then(|value| value.as_str());
-    stated.is_some_and(|stated| stated.starts_with("sealed:"))
 }
 
 const NOT_OPENED: Refusal = Refusal::new(

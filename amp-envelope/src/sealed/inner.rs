@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use amp_address::Profile;
 
 use super::file::SealedFile;
-use super::outer::is_sealed_type;
 use crate::attachment::{Attachment, SealedAttachment};
 use crate::error::{ErrorCode, MessageError};
 use crate::json::{self, BigIntegers, Index, JsonValue, Keep};
@@ -26,7 +25,7 @@ pub(super) fn read(json: &[u8]) -> Result<Payload<'_>, MessageError> {
     let root = json::read(json, Keep::Levels(1), BigIntegers::Refuse, 0, &mut index)?;
     payload::check(json, &index, root, Profile::Spec)?;
     let payload = Payload::new(JsonValue::new(trimmed));
-    if is_sealed_type(payload.message_type().as_str()) {
+    if payload.is_sealed() {
         return Err(MessageError::invalid("payload.type", "a sealed payload holds no sealed payload"));
     }
     if payload.context_json().is_some_and(|context| context.get("amp").is_some()) {

@@ -101,6 +101,12 @@ impl fmt::Debug for SealedPayload {
 }
 
 impl Payload<'_> {
+    /// Whether the payload is of a type that holds something sealed, in whatever version: one that begins with `sealed:`.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.get("type").and_then(|value| value.as_str()).is_some_and(|stated| stated.starts_with(NAMESPACE))
+    }
+
     /// What is sealed in this payload; `None` when its type does not begin with `sealed:`.
     ///
     /// A member `context.sealed` alone makes no sealed payload.
@@ -110,7 +116,7 @@ impl Payload<'_> {
     /// that is no usable point, `missing_field`, `invalid_field` or `too_large` for the members of `context.sealed`.
     pub fn sealed(&self) -> Result<Option<SealedPayload>, MessageError> {
         let message_type = self.message_type();
-        if !is_sealed_type(message_type.as_str()) {
+        if !self.is_sealed() {
             return Ok(None);
         }
         if message_type.as_str() != TYPE {
@@ -124,10 +130,6 @@ impl Payload<'_> {
         let sealed = sealed.filter(|value| !value.is_null()).ok_or(MessageError::missing(FIELD))?;
         SealedPayload::read(sealed).map(Some)
     }
-}
-
-pub(super) fn is_sealed_type(message_type: &str) -> bool {
-    message_type.starts_with(NAMESPACE)
 }
 
 /// The member `sealed` of the outer context.
